@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: MIT
+#include "base/buffer.h"
+
+#include <sys/mman.h>
+
+#include <cstdlib>
+
+#include "base/error.h"
+
+namespace janus {
+namespace {
+
+constexpr int64_t kAlignment = 64;
+constexpr int64_t kHugePage = int64_t{2} << 20;
+
+// Per thread, so that no state is shared: the test that reads it allocates on its own thread.
+int64_t& allocation_count() {
+  thread_local int64_t count = 0;
+  return count;
+}
+
+}  // namespace
+
+void Buffer::Free::operator()(std::byte* p) const { std::free(p); }
+
+int64_t Buffer::allocations() { return allocation_count(); }
+
+Buffer::Buffer(int64_t bytes) : bytes_(bytes) {
+  check(bytes >= 0, Code::bug, "buffer: ", bytes, " bytes");
+  if (bytes == 0) return;
+  const int64_t alignment = bytes >= 4 * kHugePage ? kHugePage : kAlignment;
+  const auto rounded = static_cast<size_t>((bytes + alignment - 1) / alignment * alignment);
+  void* p = nullptr;
+  if (posix_memalign(&p, static_cast<size_t>(alignment), rounded) != 0) {
+    fail(Code::out_of_memory, "out of memory: ", bytes, " bytes could not be had");
+  }
+  if (alignment == kHugePage) madvise(p, rounded, MADV_HUGEPAGE);
+  __builtin_memset(p, 0, rounded);
+  memory_.reset(static_cast<std::byte*>(p));
+  ++allocation_count();
+}
+
+OwnedTensor::OwnedTensor(Dtype dtype, std::initializer_list<int64_t> sizes) {
+  const Tensor shape(nullptr, dtype, sizes);
+  buffer = Buffer(shape.bytes());
+  view = Tensor(buffer.data(), dtype, sizes);
+}
+
+}  // namespace janus

@@ -1,0 +1,44 @@
+// Buffer: owned, 64-byte aligned, zeroed host memory. Every allocation of tensors passes here, and
+// the counter lets a test prove that a decoding step allocates nothing.
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <initializer_list>
+#include <memory>
+
+#include "base/tensor.h"
+
+namespace janus {
+
+class Buffer {
+ public:
+  Buffer() = default;
+  // Throws Code::out_of_memory with the size when the system refuses.
+  explicit Buffer(int64_t bytes);
+
+  std::byte* data() const { return memory_.get(); }
+  int64_t bytes() const { return bytes_; }
+
+  // How many buffers this thread has allocated so far.
+  static int64_t allocations();
+
+ private:
+  struct Free {
+    void operator()(std::byte* p) const;
+  };
+  std::unique_ptr<std::byte[], Free> memory_;
+  int64_t bytes_ = 0;
+};
+
+// A dense tensor with memory of its own.
+struct OwnedTensor {
+  Buffer buffer;
+  Tensor view;
+
+  OwnedTensor() = default;
+  OwnedTensor(Dtype dtype, std::initializer_list<int64_t> sizes);
+};
+
+}  // namespace janus
