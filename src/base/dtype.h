@@ -18,12 +18,18 @@ struct DtypeTraits {
 
 constexpr DtypeTraits traits(Dtype type) {
   switch (type) {
-    case Dtype::f32: return {"f32", "F32", 4, true};
-    case Dtype::f16: return {"f16", "F16", 2, true};
-    case Dtype::bf16: return {"bf16", "BF16", 2, true};
-    case Dtype::i64: return {"i64", "I64", 8, false};
-    case Dtype::i32: return {"i32", "I32", 4, false};
-    case Dtype::u8: return {"u8", "U8", 1, false};
+    case Dtype::f32:
+      return {"f32", "F32", 4, true};
+    case Dtype::f16:
+      return {"f16", "F16", 2, true};
+    case Dtype::bf16:
+      return {"bf16", "BF16", 2, true};
+    case Dtype::i64:
+      return {"i64", "I64", 8, false};
+    case Dtype::i32:
+      return {"i32", "I32", 4, false};
+    case Dtype::u8:
+      return {"u8", "U8", 1, false};
   }
   return {"?", "?", 0, false};
 }

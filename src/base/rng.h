@@ -1,8 +1,7 @@
 // Counter-based random numbers: Philox 4x32-10 (Salmon et al., "Parallel random numbers: as easy as
 // 1, 2, 3", SC 2011). A number is a pure function of key and counter, so draws never depend on the
-// batch, on threads, or on what was drawn before. No standard-library distribution is used anywhere:
-// their results differ between implementations.
-// SPDX-License-Identifier: MIT
+// batch, on threads, or on what was drawn before. No standard-library distribution is used
+// anywhere: their results differ between implementations. SPDX-License-Identifier: MIT
 #pragma once
 
 #include <array>
@@ -45,9 +44,7 @@ class Philox {
   double uniform() { return static_cast<double>(next() >> 8) * 0x1p-24; }
   double uniform(double low, double high) { return low + (high - low) * uniform(); }
   // An integer in [0, n); n > 0.
-  int below(int n) {
-    return static_cast<int>((uint64_t{next()} * static_cast<uint64_t>(n)) >> 32);
-  }
+  int below(int n) { return static_cast<int>((uint64_t{next()} * static_cast<uint64_t>(n)) >> 32); }
   bool chance(double p) { return uniform() < p; }
 
  private:

@@ -43,8 +43,8 @@ Tensor Tensor::slice(int64_t begin, int64_t n) const {
 
 Tensor Tensor::as(std::initializer_list<int64_t> sizes) const {
   Tensor view(data, dtype, sizes);
-  check(dense() && view.count() == count(), Code::bug, "tensor: ", shape_text(*this),
-        " viewed as ", shape_text(view));
+  check(dense() && view.count() == count(), Code::bug, "tensor: ", shape_text(*this), " viewed as ",
+        shape_text(view));
   return view;
 }
 

@@ -1,0 +1,146 @@
+// The vocabulary: every operation the model is made of, its meaning and its shapes. What each word
+// means exactly is `ref/`; how it is made fast is `cpu/`. The public functions check shapes and
+// types once for all backends and throw Code::bug naming the operation and both shapes.
+//
+// Letters: R rows in this step (all new tokens of all sequences) · T tokens of one image · D width
+// · N query heads · M key/value heads · H head width · F MLP width · V text ids · C image codes ·
+// E code vector · images are [n, h, w, c].
+//
+// What must stay true: the bits of one output row depend on that row's inputs, on the summed length
+// and on the instruction-set level alone; never on the number of threads, on the rows beside it, or
+// on where a prompt was cut. So every sum runs over the summed dimension in one fixed block order,
+// and attention walks the cache in blocks of kKvBlock positions that start at position 0.
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+
+#include "base/tensor.h"
+#include "kernels/weight.h"
+
+namespace janus {
+
+inline constexpr int kKvBlock = 64;  // positions in one block of the key/value cache
+
+// The rows of one step: where each new token stands. All spans have R entries.
+struct Rows {
+  std::span<const int32_t> sequence;  // which row of `blocks`
+  std::span<const int32_t> position;  // 0-based place in that sequence
+  // [sequences, blocks_per_sequence]: which block holds positions i·kKvBlock … of a sequence.
+  // Sequences may share blocks of a common beginning.
+  std::span<const int32_t> blocks;
+  int64_t blocks_per_sequence = 0;
+
+  int64_t count() const { return static_cast<int64_t>(position.size()); }
+};
+
+// Keys and values of one layer; the order inside a block belongs to the backend.
+struct KvLayer {
+  Dtype dtype = Dtype::f32;  // f32 or bf16
+  int heads = 0;             // M
+  int width = 0;             // H
+  int64_t blocks = 0;
+  std::byte* keys = nullptr;    // blocks × kv_block_bytes
+  std::byte* values = nullptr;  // blocks × kv_block_bytes
+};
+
+// cos and sin of position·frequency, [positions, H/2] each.
+struct RopeTable {
+  OwnedTensor cos;
+  OwnedTensor sin;
+};
+
+enum class Epilogue {
+  store,  // y = x·Wᵀ + b
+  add,    // y += x·Wᵀ + b
+  gelu,   // y = gelu(x·Wᵀ + b), gelu(t) = t/2·(1 + erf(t/√2))
+};
+
+class Backend {
+ public:
+  virtual ~Backend() = default;
+
+  virtual std::string name() const = 0;  // "ref", "cpu avx512"
+  virtual int threads() const = 0;
+
+  // --- at load ---------------------------------------------------------------------------------
+  // rows [O, K] -> the backend's layout in `dtype` (f32 or bf16); bias [O] or empty.
+  Weight pack(Dtype dtype, int64_t outputs, int64_t inputs, const RowSource& rows,
+              std::span<const float> bias = {}) const;
+  // Bytes pack() will take, so that memory is planned before it is taken.
+  int64_t packed_bytes(Dtype dtype, int64_t outputs, int64_t inputs) const;
+  // Bytes of one block of keys (and as many of values) of one layer.
+  int64_t kv_block_bytes(Dtype dtype, int heads, int width) const;
+
+  // --- rows ------------------------------------------------------------------------------------
+  // out[r] = table[ids[r]].  ids [R], out [R, D]. Ids outside the table: Code::bug.
+  void gather(const Table& table, std::span<const int32_t> ids, Tensor out) const;
+  // out = x / sqrt(mean(x²) + eps) · weight, each row.  x, out [R, D], weight [D]. out may be x.
+  void rms_norm(Tensor x, Tensor weight, float eps, Tensor out) const;
+  // out = (x - mean) / sqrt(var + eps) · weight + bias, biased variance.  [R, D]. out may be x.
+  void layer_norm(Tensor x, Tensor weight, Tensor bias, float eps, Tensor out) const;
+  // out (epilogue) x·Wᵀ + b.  x [R, K], out [R, O]; x and out are apart.
+  void linear(Tensor x, const Weight& weight, Tensor out,
+              Epilogue epilogue = Epilogue::store) const;
+  // out = silu(gate_up[:, :F]) · gate_up[:, F:].  gate_up [R, 2F], out [R, F].
+  void swiglu(Tensor gate_up, Tensor out) const;
+  // Rotate-half, in place: pairs (j, j + H/2) of each head by the angle of the row's position.
+  // x [R, heads·H]. (transformers, models/llama, apply_rotary_pos_emb)
+  void rope(Tensor x, int heads, std::span<const int32_t> position, const RopeTable& table) const;
+  // x += y, y repeated along the rows (x.rows a multiple of y.rows).  x [R, D], y [R', D].
+  void add(Tensor x, Tensor y) const;
+  // out = x.  [R, D]
+  void copy(Tensor x, Tensor out) const;
+
+  // --- attention -------------------------------------------------------------------------------
+  // Writes each row's key and value at its (sequence, position).  key, value [R, M·H].
+  void kv_store(Tensor key, Tensor value, const Rows& rows, const KvLayer& cache) const;
+  // out[r] = softmax(q·kᵀ·scale)·v over positions 0 … position[r] of the row's sequence; query head
+  // n reads key/value head n·M/N.  q, out [R, N·H].
+  void attend(Tensor q, const Rows& rows, const KvLayer& cache, int heads, float scale,
+              Tensor out) const;
+  // The same over all T rows of each image, no cache, no mask.  q, k, v, out [n·T, N·H].
+  void attend_full(Tensor q, Tensor k, Tensor v, int64_t tokens, int heads, float scale,
+                   Tensor out) const;
+
+  // --- images [n, h, w, c] ---------------------------------------------------------------------
+  // x [n, h, w, c], out [n, h', w', O], h' = conv.output_size(h); epilogue store or add.
+  void conv2d(Tensor x, const Conv& conv, Tensor out, Epilogue epilogue = Epilogue::store) const;
+  // Normalises `groups` runs of contiguous channels over (h, w, c/groups), biased variance, then
+  // weight and bias [c], then x·sigmoid(x) where asked.  out may be x.
+  void group_norm(Tensor x, Tensor weight, Tensor bias, int groups, float eps, bool silu,
+                  Tensor out) const;
+  // Nearest neighbour.  x [n, h, w, c], out [n, 2h, 2w, c].
+  void upsample2x(Tensor x, Tensor out) const;
+
+  // --- codes -----------------------------------------------------------------------------------
+  // The nearest row by squared distance, first on ties; both sides of unit length.
+  // x [R, E], codebook [C, E], ids [R]. (janus/models/vq_model.py, VectorQuantizer.forward)
+  void nearest_code(Tensor x, Tensor codebook, std::span<int32_t> ids) const;
+
+ protected:
+  virtual Weight do_pack(Dtype, int64_t outputs, int64_t inputs, const RowSource&,
+                         std::span<const float> bias) const = 0;
+  virtual int64_t do_packed_bytes(Dtype, int64_t outputs, int64_t inputs) const = 0;
+  virtual int64_t do_kv_block_bytes(Dtype, int heads, int width) const = 0;
+  virtual void do_gather(const Table&, std::span<const int32_t>, Tensor) const = 0;
+  virtual void do_rms_norm(Tensor, Tensor, float, Tensor) const = 0;
+  virtual void do_layer_norm(Tensor, Tensor, Tensor, float, Tensor) const = 0;
+  virtual void do_linear(Tensor, const Weight&, Tensor, Epilogue) const = 0;
+  virtual void do_swiglu(Tensor, Tensor) const = 0;
+  virtual void do_rope(Tensor, int, std::span<const int32_t>, const RopeTable&) const = 0;
+  virtual void do_add(Tensor, Tensor) const = 0;
+  virtual void do_copy(Tensor, Tensor) const = 0;
+  virtual void do_kv_store(Tensor, Tensor, const Rows&, const KvLayer&) const = 0;
+  virtual void do_attend(Tensor, const Rows&, const KvLayer&, int, float, Tensor) const = 0;
+  virtual void do_attend_full(Tensor, Tensor, Tensor, int64_t, int, float, Tensor) const = 0;
+  virtual void do_conv2d(Tensor, const Conv&, Tensor, Epilogue) const = 0;
+  virtual void do_group_norm(Tensor, Tensor, Tensor, int, float, bool, Tensor) const = 0;
+  virtual void do_upsample2x(Tensor, Tensor) const = 0;
+  virtual void do_nearest_code(Tensor, Tensor, std::span<int32_t>) const = 0;
+};
+
+}  // namespace janus

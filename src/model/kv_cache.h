@@ -1,0 +1,59 @@
+// KvCache: keys and values of all layers for several sequences, in blocks of kKvBlock positions.
+// Sequences that begin alike share their full blocks; a block is copied before it is changed while
+// shared. Memory is taken once, in the constructor.
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "base/buffer.h"
+#include "kernels/backend.h"
+#include "model/config.h"
+
+namespace janus {
+
+class KvCache {
+ public:
+  // Room for `blocks` blocks and at most `sequences` sequences of `positions` positions.
+  KvCache(const Backend& backend, const LlamaConfig& config, Dtype dtype, int sequences,
+          int64_t positions, int64_t blocks);
+  // Blocks needed by one sequence of `positions`.
+  static int64_t blocks_for(int64_t positions);
+  static int64_t bytes(const Backend& backend, const LlamaConfig& config, Dtype dtype,
+                       int64_t blocks);
+
+  // A new empty sequence; Code::busy when none is free.
+  int32_t add();
+  // A new sequence that begins with all positions of `parent` so far.
+  int32_t fork(int32_t parent);
+  void remove(int32_t sequence);
+
+  int64_t length(int32_t sequence) const;
+  // Makes room for `count` more positions and returns the first; the caller then runs them through
+  // Model::forward. Code::busy when no block is free (nothing is changed then).
+  int64_t extend(int32_t sequence, int64_t count);
+  // Forgets positions from `length` on.
+  void truncate(int32_t sequence, int64_t length);
+
+  // The block table for Rows.
+  std::span<const int32_t> blocks() const { return table_; }
+  int64_t blocks_per_sequence() const { return per_sequence_; }
+  const KvLayer& layer(int index) const { return layers_[static_cast<size_t>(index)]; }
+
+ private:
+  int32_t take_block();
+  void release_block(int32_t block);
+
+  int64_t per_sequence_ = 0;
+  int64_t block_bytes_ = 0;
+  std::vector<int64_t> lengths_;     // -1: free
+  std::vector<int32_t> table_;       // [sequences, per_sequence]
+  std::vector<int32_t> references_;  // of each block
+  std::vector<int32_t> free_blocks_;
+  Buffer memory_;
+  std::vector<KvLayer> layers_;
+};
+
+}  // namespace janus

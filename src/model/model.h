@@ -1,0 +1,69 @@
+// Model = config + weights + backend: Janus-Pro's two towers, codec and the bridges between them.
+// Immutable after load and safe to share; what a request changes lives in KvCache and Workspace.
+// Shapes as in kernels/backend.h; S = side of a picture, P = tokens of one picture read, I = codes
+// of one picture drawn.
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <span>
+
+#include "base/log.h"
+#include "base/tensor.h"
+#include "kernels/backend.h"
+#include "model/config.h"
+#include "model/kv_cache.h"
+#include "model/trace.h"
+#include "model/weights.h"
+#include "model/workspace.h"
+
+namespace janus {
+
+struct LoadOptions {
+  std::filesystem::path checkpoint;  // directory of either layout
+  std::shared_ptr<const Backend> backend;
+  Dtype weights = Dtype::bf16;  // storage of matrices: f32 or bf16
+  bool round_rope = false;      // round rotary frequencies to bf16, as the official bf16 scripts do
+  std::function<void(double fraction)> on_progress;
+  Log log;
+};
+
+class Model {
+ public:
+  static Model load(const LoadOptions& options);
+
+  const Config& config() const;
+  const Backend& backend() const;
+  const Weights& weights() const;
+
+  // --- reading ---------------------------------------------------------------------------------
+  // pixels [n, S, S, 3] in -1..1 -> vision tower -> adaptor -> out [n·P, D].
+  // Taps: vision.embed, vision.block.I, vision.out, aligner.out.
+  void read_images(Tensor pixels, Workspace& space, Tensor out, Trace* trace = nullptr) const;
+
+  // --- language tower --------------------------------------------------------------------------
+  void embed_text(std::span<const int32_t> ids, Tensor out) const;  // [R] -> [R, D]
+  void embed_codes(std::span<const int32_t> codes, Workspace& space, Tensor out) const;
+  // x [R, D]: embeddings in, hidden states after the final norm out. New keys and values go into
+  // the cache at (sequence, position) of each row. Taps: lm.embed, lm.block.I, lm.out.
+  void forward(Tensor x, const Rows& rows, KvCache& cache, Workspace& space,
+               Trace* trace = nullptr) const;
+  void text_logits(Tensor hidden, Tensor out) const;                     // [R, D] -> [R, V]
+  void image_logits(Tensor hidden, Workspace& space, Tensor out) const;  // [R, D] -> [R, C]
+
+  // --- image codec -----------------------------------------------------------------------------
+  // codes [n·I] -> pixels [n, S, S, 3] before clamping. Taps: vq.codes, vq.pixels.
+  void decode_image(std::span<const int32_t> codes, Workspace& space, Tensor pixels,
+                    Trace* trace = nullptr) const;
+  // pixels [n, S, S, 3] in -1..1 -> codes [n·I]. Taps: vq.latent, vq.ids.
+  void encode_image(Tensor pixels, Workspace& space, std::span<int32_t> codes,
+                    Trace* trace = nullptr) const;
+
+ private:
+  struct Parts;
+  std::shared_ptr<const Parts> parts_;
+};
+
+}  // namespace janus

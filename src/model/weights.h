@@ -1,0 +1,96 @@
+// Weights: every parameter of the model as the backend holds it, and the one place that says which
+// checkpoint name and shape each field has in either layout.
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <vector>
+
+#include "base/buffer.h"
+#include "kernels/weight.h"
+#include "model/config.h"
+
+namespace janus {
+
+struct Norm {
+  OwnedTensor weight;  // [D]
+  OwnedTensor bias;    // [D], empty for RMSNorm
+};
+
+struct LlamaBlock {
+  Norm attention_norm;
+  Weight qkv;  // [(N + 2M)·H, D]: q_proj, k_proj, v_proj one after another
+  Weight out;  // [D, N·H]
+  Norm mlp_norm;
+  Weight gate_up;  // [2F, D]: gate_proj, up_proj
+  Weight down;     // [D, F]
+};
+
+struct VisionBlock {
+  Norm norm1;
+  Weight qkv;   // [3·D, D] + bias
+  Weight proj;  // [D, D] + bias
+  Norm norm2;
+  Weight fc1;  // [F, D] + bias
+  Weight fc2;  // [D, F] + bias
+};
+
+struct VqResidual {
+  Norm norm1;
+  Conv conv1;
+  Norm norm2;
+  Conv conv2;
+  Conv shortcut;  // 1×1, empty (no outputs) where the channels stay
+};
+
+struct VqAttention {
+  Norm norm;
+  Weight qkv;   // [3c, c]: the 1×1 convolutions q, k, v
+  Weight proj;  // [c, c]
+};
+
+struct VqLevel {
+  std::vector<VqResidual> residuals;
+  std::vector<VqAttention> attentions;  // one after each residual, or none
+  Conv resample;                        // after the level: down or up; empty at the last
+};
+
+struct VqMiddle {
+  VqResidual first;
+  VqAttention attention;
+  VqResidual second;
+};
+
+struct VqTower {
+  Conv conv_in;
+  std::vector<VqLevel> levels;  // in order of execution
+  VqMiddle middle;              // encoder: after the levels; decoder: before
+  Norm norm_out;
+  Conv conv_out;
+};
+
+struct Weights {
+  // language tower
+  Table embed_text;  // [V, D]
+  std::vector<LlamaBlock> blocks;
+  Norm final_norm;
+  Weight text_head;  // lm_head [V, D]
+  // reading
+  Conv patch_embed;
+  OwnedTensor position_embed;  // [P, D_vision]
+  std::vector<VisionBlock> vision_blocks;
+  Norm vision_norm;
+  std::vector<Weight> aligner;  // GELU between
+  // drawing
+  Table embed_code;                 // gen_embed [C, E]
+  std::vector<Weight> gen_aligner;  // GELU between
+  Weight gen_hidden;                // output_mlp_projector, then GELU
+  Weight gen_logits;                // vision_head [C, …]
+  // codec
+  OwnedTensor codebook;    // [C, E], rows of unit length
+  Conv quant, post_quant;  // 1×1
+  VqTower encoder, decoder;
+
+  int64_t bytes() const;  // of everything held
+};
+
+}  // namespace janus
