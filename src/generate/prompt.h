@@ -1,0 +1,86 @@
+// The one chat template in the house: messages -> token ids, for reading and for drawing, and the
+// twin that guidance subtracts. Special ids are looked up by their strings when a model is loaded.
+// Mirrors deepseek-ai/Janus (conversation.py, template `deepseek`; processing_vlm.py;
+// generation_inference.py). Depends on base and io only, because training uses it as well.
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "io/special_tokens.h"
+#include "io/tokenizer.h"
+
+namespace janus {
+
+struct SpecialIds {
+  int32_t bos = 0, eos = 0, pad = 0;  // begin and end of a sequence, filler
+  int32_t boi = 0, eoi = 0;           // around a picture
+  int32_t image = 0;                  // one per vector of a picture that is read
+  int32_t user = 0, assistant = 0;    // roles
+};
+
+// Throws Code::bad_checkpoint naming the first token that the table lacks.
+SpecialIds special_ids(const Tokenizer& tokenizer);
+
+enum class Role { user, assistant };
+
+struct Message {
+  Role role = Role::user;
+  std::string text;    // may hold one `<image_placeholder>` per picture, at its place
+  int64_t images = 0;  // pictures that come with it
+};
+
+// The reference's system prompt for reading; drawing has none.
+std::string_view default_system_prompt();
+
+// Strings at which a reply ends besides the end token.
+std::vector<std::string> stop_strings();
+
+// Turns messages into ids for one model.
+class PromptBuilder {
+ public:
+  // `image_tokens`: rows per picture that is read. `system`: empty for none; without a value the
+  // reference's. Throws as special_ids does.
+  PromptBuilder(Tokenizer tokenizer, int64_t image_tokens,
+                std::optional<std::string> system = std::nullopt);
+
+  const SpecialIds& ids() const { return ids_; }
+  const Tokenizer& tokenizer() const { return tokenizer_; }
+  int64_t image_tokens() const { return image_tokens_; }
+
+  // Ids [T] of a conversation up to where the model's reply begins: begin token, system prompt,
+  // turns, open assistant turn; each picture is begin-of-image, `image_tokens` image ids,
+  // end-of-image. A message with pictures and no placeholder gets one placeholder and a newline
+  // per picture in front. `system` replaces that of the builder for this call.
+  // Throws Code::bad_input when placeholders and pictures of a message differ in number.
+  std::vector<int32_t> read(std::span<const Message> messages,
+                            std::optional<std::string_view> system = std::nullopt) const;
+
+  // Ids of a reply as it follows read() in a later turn and in training: a space, the stripped
+  // text, the end token.
+  std::vector<int32_t> reply(std::string_view text) const;
+
+  // Ids [P] of a drawing prompt: begin token, the text as the only user turn, open assistant turn,
+  // begin-of-image.
+  std::vector<int32_t> draw(std::string_view text) const;
+
+  // The row that guidance subtracts from `drawn` = draw(...): [P] with pads at 1..P-2 when
+  // `negative` is blank, else draw(negative), whose length is its own.
+  std::vector<int32_t> unguided(std::span<const int32_t> drawn,
+                                std::string_view negative = {}) const;
+
+ private:
+  std::vector<int32_t> tokenize(const std::string& text, int64_t images) const;
+
+  Tokenizer tokenizer_;
+  SpecialIds ids_;
+  int64_t image_tokens_;
+  std::string system_;
+};
+
+}  // namespace janus
