@@ -11,16 +11,9 @@
 #include <string>
 #include <vector>
 
+#include "januspro/image.hpp"
+
 namespace janus {
-
-// 8-bit RGB, rows from the top: rgb[(y * width + x) * 3 + channel].
-struct Image {
-  int width = 0;
-  int height = 0;
-  std::vector<uint8_t> rgb;
-
-  bool operator==(const Image&) const = default;
-};
 
 struct ImageLimits {
   int64_t pixels = 100'000'000;      // larger pictures are refused before they are decoded

@@ -1,0 +1,110 @@
+// januspro: DeepSeek's Janus-Pro as a library. One object, plain requests, one exception.
+//
+//   auto engine = janus::Engine::load({.checkpoint = "Janus-Pro-1B"});
+//   auto pictures = engine.draw({.prompt = "a lighthouse in fog", .images = 4, .seed = 7});
+//   auto answer = engine.ask({.messages = {{"user", "What is this?", {pictures[0].image}}}});
+//
+// Everything here throws janus::Error and nothing else of its own; the library never prints and
+// reads no environment. Calls may come from any thread; an Engine works on one at a time.
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <map>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "januspro/error.hpp"
+#include "januspro/image.hpp"
+#include "januspro/requests.hpp"
+
+namespace janus {
+
+struct EngineOptions {
+  std::filesystem::path checkpoint;  // directory, either published layout
+  std::string backend = "auto";      // "auto", "cpu", "ref"
+  int threads = 0;                   // 0: the physical cores this process may use
+  std::string isa;                   // highest instruction set to use; empty: the best there is
+  std::string weights = "auto";      // "f32", "bf16"; auto: as stored, f32 on "ref"
+  std::string cache = "auto";        // keys and values: "f32", "bf16"; auto: as the weights
+  bool round_rope = false;   // round rotary frequencies to bf16, as the official bf16 scripts do
+  int pictures_at_once = 8;  // drawn side by side; more need more memory
+  std::function<bool(double fraction)> on_load;             // false stops with Code::cancelled
+  std::function<void(const std::string& line)> on_warning;  // about the checkpoint
+};
+
+// What was loaded, and its sizes.
+struct ModelInfo {
+  std::string name;     // of the checkpoint directory
+  std::string layout;   // "transformers" or "official"
+  std::string hash;     // of config and weights, the same for either layout
+  std::string backend;  // "ref", "cpu avx512"
+  std::string weights;  // "f32" or "bf16"
+  std::string cache;
+  int threads = 0;
+  int64_t parameters = 0;
+  int64_t weight_bytes = 0;       // as held in memory
+  int64_t cache_token_bytes = 0;  // keys and values of one token of one sequence
+  int64_t context = 0;            // tokens of a prompt and its answer or picture
+  int width = 0, layers = 0, heads = 0, kv_heads = 0, vocabulary = 0;
+  int vision_image = 0, vision_tokens = 0;  // side and tokens of a picture read
+  int image = 0, image_tokens = 0,
+      codes = 0;  // side and codes of a picture drawn; size of the book
+};
+
+class Engine {
+ public:
+  // Throws Code::bad_checkpoint naming file, tensor and cure; Code::not_supported for another
+  // kind of model; Code::out_of_memory.
+  static Engine load(const EngineOptions& options);
+  Engine(Engine&&) noexcept;
+  Engine& operator=(Engine&&) noexcept;
+  ~Engine();
+
+  // Pictures in the order of requests, then images. Throws Code::bad_input for settings out of
+  // range and, with the counts, for a prompt that leaves no room in the context.
+  std::vector<Picture> draw(const DrawRequest& request, const DrawEvents& events = {});
+  std::vector<Picture> draw(std::span<const DrawRequest> requests, const DrawEvents& events = {});
+
+  // The model's answer to the last message. Throws as draw() does.
+  Answer ask(const AskRequest& request, const OnText& on_text = {});
+
+  const ModelInfo& info() const;
+
+  // Makes preview() ready: a linear map from code vectors to small patches, read from `folder`
+  // under the model's hash, or fitted on a few decodes and written there. An empty path: fitted
+  // and not kept.
+  void prepare_preview(const std::filesystem::path& folder);
+  // A cheap look at an unfinished picture: 2 × 2 pixels a code, grey where none is yet.
+  Image preview(std::span<const int32_t> codes) const;
+
+ private:
+  struct Parts;
+  explicit Engine(std::unique_ptr<Parts> parts);
+  std::unique_ptr<Parts> parts_;
+};
+
+// --- pictures and files --------------------------------------------------------------------------
+
+// PNG or JPEG, by content.
+Image load_picture(const std::filesystem::path& path);
+// Text chunks of a PNG, keyword -> text.
+std::map<std::string, std::string> picture_text(const std::filesystem::path& path);
+// PNG bytes with the given text chunks.
+std::vector<std::byte> encode_picture(const Image& image,
+                                      const std::map<std::string, std::string>& text = {});
+// Written beside `path` and renamed, so that nothing is ever half-written.
+void save_file(const std::filesystem::path& path, std::span<const std::byte> bytes);
+
+// "0.1.0"
+std::string version();
+// Backends built in, then the instruction sets this machine can run, slowest first.
+std::vector<std::string> available_backends();
+std::vector<std::string> available_isa();
+
+}  // namespace janus
