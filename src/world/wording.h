@@ -1,0 +1,33 @@
+// From templates to texts: choosing a phrasing (the last sixth of each list is held out of
+// training), filling its gaps, and, for training, varying it in the ways people type.
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <span>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "world/scene.h"
+
+namespace janus {
+
+// An index, each drawn in proportion to its weight.
+int pick(Philox& random, std::span<const double> weights);
+
+struct Phrasing {
+  std::string_view text;
+  bool held;
+};
+Phrasing choose_phrasing(Philox& random, Split split, std::span<const std::string_view> list);
+
+// Replaces each "{gap}" by its words.
+using Gaps = std::vector<std::pair<std::string_view, std::string>>;
+std::string fill(std::string_view text, const Gaps& gaps);
+
+// Capital, full stop, please, spelling of colour, a question mark or an article left out, a wrong
+// article, a slip of one letter.
+std::string as_typed(Philox& random, std::string text);
+
+}  // namespace janus
