@@ -15,7 +15,8 @@ namespace janus {
 // A file mapped read-only. Copies share the map.
 class MappedFile {
  public:
-  // Throws Code::bad_input naming the path and the system's reason.
+  // Throws Code::bad_input naming the path and the system's reason (missing, unreadable, a
+  // directory, a pipe).
   explicit MappedFile(const std::filesystem::path& path);
 
   std::span<const std::byte> bytes() const;
@@ -30,8 +31,9 @@ class MappedFile {
 };
 
 // Writes `<path>.partial-<pid>`, flushes it to disk on commit and renames it into place. Destroyed
-// without commit, the partial file is removed. Errors (disk full, no permission) throw
-// Code::device_failure naming the path.
+// without commit, the partial file is removed. A link is followed; a device or a pipe is written
+// through. Errors (disk full, no permission) throw Code::device_failure naming the path; a
+// directory as path throws Code::bad_input.
 class AtomicFile {
  public:
   explicit AtomicFile(std::filesystem::path path);

@@ -19,17 +19,19 @@
 namespace janus {
 
 // Throws Code::bad_checkpoint for anything that is not a well-formed safetensors file: truncated,
-// header past the end or above 100 MB, overlapping or reversed or out-of-range offsets, sizes that
-// do not match the shape, unknown dtype, duplicate names, rank above 8.
+// header past the end or above 100 MB, overlapping or reversed or out-of-range offsets, gaps, sizes
+// that do not match the shape, duplicate names, rank above 8; Code::not_supported for a type that
+// Dtype lacks; Code::bad_input for a path that cannot be read.
 StoredTensors read_safetensors(const std::filesystem::path& path,
                                std::map<std::string, std::string>* metadata = nullptr);
 
-// Writes one file, tensor by tensor, so that a checkpoint of any size needs little memory.
+// Writes one file, tensor by tensor, so that a checkpoint of any size needs little memory. Tensors
+// of wider elements come first in the file, else the order given is kept.
 struct SafetensorsEntry {
   std::string name;
   Dtype dtype;
   std::vector<int64_t> shape;
-  // Called once, in order; hands the tensor's bytes (little-endian, dense) to the sink in any
+  // Called once, in file order; hands the tensor's bytes (little-endian, dense) to the sink in any
   // number of pieces that add up to the size.
   std::function<void(const std::function<void(std::span<const std::byte>)>& sink)> produce;
 };

@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: MIT
+#include "io/json.h"
+
+#include <set>
+#include <vector>
+
+#include "base/error.h"
+#include "io/file.h"
+
+namespace janus {
+namespace {
+
+using Json = nlohmann::json;
+
+constexpr int kMaxDepth = 64;
+
+}  // namespace
+
+bool is_lfs_pointer(std::string_view head) {
+  return head.starts_with("version https://git-lfs.github.com/spec/");
+}
+
+void fail_lfs_pointer(const std::filesystem::path& path) {
+  fail(Code::bad_checkpoint, path,
+       " is only a Git LFS pointer, not the file itself: run `git lfs pull` in its folder, or "
+       "download the file again");
+}
+
+Json parse_json(const std::string& text, const std::string& where) {
+  std::vector<std::set<std::string>> keys;  // of the objects being read, outermost first
+  const auto watch = [&](int depth, Json::parse_event_t event, Json& parsed) {
+    check(depth <= kMaxDepth, Code::bad_checkpoint, where, " nests deeper than ", kMaxDepth,
+          " levels; it is damaged or of another kind");
+    if (event == Json::parse_event_t::object_start) {
+      keys.emplace_back();
+    } else if (event == Json::parse_event_t::object_end) {
+      keys.pop_back();
+    } else if (event == Json::parse_event_t::key) {
+      check(keys.back().insert(parsed.get<std::string>()).second, Code::bad_checkpoint, where,
+            " has the key '", parsed.get<std::string>(), "' twice");
+    }
+    return true;
+  };
+  try {
+    return Json::parse(text, watch);
+  } catch (const Json::exception& error) {
+    fail(Code::bad_checkpoint, where, " is not valid JSON: ", error.what());
+  }
+}
+
+Json read_json(const std::filesystem::path& path, int64_t limit) {
+  const std::string text = read_text(path, limit);
+  if (is_lfs_pointer(text)) fail_lfs_pointer(path);
+  return parse_json(text, path.string());
+}
+
+}  // namespace janus
