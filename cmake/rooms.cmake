@@ -1,5 +1,15 @@
 # janus_room(NAME [DEPENDS rooms and libraries…]): the static library janus_NAME of src/NAME/*.cc.
-# janus_tests(NAME [DEPENDS …]): one program, NAME_test, of tests/NAME/*_test.cc.
+# janus_tests(NAME [DEPENDS …]): one program, NAME_test, of tests/NAME/*_test.cc. A test is called
+#   NAME.Suite.Case in ctest and has one label, by how its suite's name begins:
+#     Full…     full     too long for every change; script/test --full runs it
+#     Weights…  weights  needs published weights: run where JANUSPRO_WEIGHTS names a directory
+#     else      fast
+#   script/test runs those with Threads in their name under the thread sanitizer.
+# janus_test_programs([DEPENDS …]): one program of each tests/tools/*.cc, for tests in other languages.
+# janus_parity_tests(): tests/parity/*.py, each called with the folder of the programs; label parity.
+#   A name that begins with _ is a module for the others. Needs JANUSPRO_PYTHON.
+# janus_fuzz_targets([DEPENDS …]): one libFuzzer program of each tests/fuzz/NAME_fuzz.cc, and the test
+#   fuzz.NAME that runs it once over tests/fuzz/corpus/NAME.
 function(janus_room name)
   cmake_parse_arguments(ARG "" "" "DEPENDS" ${ARGN})
   file(GLOB_RECURSE sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/${name}/*.cc)
@@ -24,5 +34,53 @@ function(janus_tests name)
   target_include_directories(${name}_test PRIVATE ${CMAKE_CURRENT_SOURCE_DIR})
   target_compile_definitions(${name}_test PRIVATE JANUSPRO_SOURCE_DIR="${PROJECT_SOURCE_DIR}")
   target_link_libraries(${name}_test PRIVATE ${ARG_DEPENDS} GTest::gtest GTest::gtest_main)
-  gtest_discover_tests(${name}_test PROPERTIES TIMEOUT 600 DISCOVERY_TIMEOUT 60)
+  set(full "Full*.*:*/Full*.*")
+  set(weights "Weights*.*:*/Weights*.*")
+  foreach(label fast full weights)
+    set(filter "${${label}}")
+    set(timeout 600)
+    if(label STREQUAL fast)
+      set(filter "*-${full}:${weights}")
+    else()
+      set(timeout 3600)
+    endif()
+    gtest_discover_tests(${name}_test TEST_PREFIX ${name}. TEST_FILTER "${filter}"
+                         TEST_LIST ${name}_${label}_tests DISCOVERY_TIMEOUT 60
+                         PROPERTIES LABELS ${label} TIMEOUT ${timeout})
+  endforeach()
+endfunction()
+
+function(janus_test_programs)
+  cmake_parse_arguments(ARG "" "" "DEPENDS" ${ARGN})
+  file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/tools/*.cc)
+  foreach(source ${sources})
+    get_filename_component(name ${source} NAME_WE)
+    add_executable(${name} ${source})
+    target_link_libraries(${name} PRIVATE ${ARG_DEPENDS})
+  endforeach()
+endfunction()
+
+function(janus_parity_tests)
+  file(GLOB scripts CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/parity/[a-z]*.py)
+  foreach(script ${scripts})
+    get_filename_component(name ${script} NAME_WE)
+    add_test(NAME parity.${name}
+             COMMAND ${JANUSPRO_PYTHON} ${script} ${CMAKE_RUNTIME_OUTPUT_DIRECTORY})
+    set_tests_properties(parity.${name} PROPERTIES LABELS parity TIMEOUT 1800)
+  endforeach()
+endfunction()
+
+function(janus_fuzz_targets)
+  cmake_parse_arguments(ARG "" "" "DEPENDS" ${ARGN})
+  file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/fuzz/*_fuzz.cc)
+  foreach(source ${sources})
+    get_filename_component(target ${source} NAME_WE)
+    string(REGEX REPLACE "_fuzz$" "" name ${target})
+    add_executable(${target} ${source})
+    target_link_libraries(${target} PRIVATE ${ARG_DEPENDS})
+    target_link_options(${target} PRIVATE -fsanitize=fuzzer)
+    add_test(NAME fuzz.${name}
+             COMMAND ${target} -runs=0 ${CMAKE_CURRENT_SOURCE_DIR}/fuzz/corpus/${name})
+    set_tests_properties(fuzz.${name} PROPERTIES LABELS fast TIMEOUT 600)
+  endforeach()
 endfunction()

@@ -1,4 +1,5 @@
 // Every 16-bit pattern survives the way to f32 and back; rounding is to nearest even.
+// SPDX-License-Identifier: MIT
 #include "base/half.h"
 
 #include <gtest/gtest.h>
@@ -31,7 +32,7 @@ TEST(Half, EveryBf16PatternRoundTrips) {
 }
 
 TEST(Half, RoundsToNearestEven) {
-  EXPECT_EQ(f32_to_bf16(1.0f + 0x1p-8f), f32_to_bf16(1.0f));          // tie, stays even
+  EXPECT_EQ(f32_to_bf16(1.0f + 0x1p-8f), f32_to_bf16(1.0f));                // tie, stays even
   EXPECT_EQ(f32_to_bf16(1.0f + 3 * 0x1p-8f), f32_to_bf16(1.0f + 0x1p-6f));  // tie, goes to even
   EXPECT_EQ(f16_to_f32(f32_to_f16(1.0f + 0x1p-11f)), 1.0f);
   EXPECT_EQ(f16_to_f32(f32_to_f16(65519.0f)), 65504.0f);

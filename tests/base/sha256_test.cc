@@ -1,5 +1,6 @@
 // The example messages of FIPS 180-2 appendix B (one block, two blocks, a million letters), the
 // empty message, and the lengths around the padding boundary.
+// SPDX-License-Identifier: MIT
 #include "base/sha256.h"
 
 #include <gtest/gtest.h>
