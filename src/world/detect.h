@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "io/image.h"
+#include "world/mask.h"
 #include "world/scene.h"
 
 namespace janus {
@@ -29,6 +30,7 @@ struct Detection {
 // threads at once.
 class Detector {
  public:
+  // 16 to 512 pixels along each side.
   explicit Detector(int size);
   ~Detector();
 
@@ -37,6 +39,8 @@ class Detector {
 
  private:
   struct Templates;
+  // One component of the foreground.
+  Found identify(const Image& image, Mask mask) const;
   int size_;
   std::unique_ptr<const Templates> templates_;
 };
