@@ -19,6 +19,10 @@ class KvCache {
   // Room for `blocks` blocks and at most `sequences` sequences of `positions` positions.
   KvCache(const Backend& backend, const LlamaConfig& config, Dtype dtype, int sequences,
           int64_t positions, int64_t blocks);
+  KvCache(const KvCache&) = delete;
+  KvCache& operator=(const KvCache&) = delete;
+  KvCache(KvCache&&) = default;
+  KvCache& operator=(KvCache&&) = default;
   // Blocks needed by one sequence of `positions`.
   static int64_t blocks_for(int64_t positions);
   static int64_t bytes(const Backend& backend, const LlamaConfig& config, Dtype dtype,
@@ -32,7 +36,8 @@ class KvCache {
 
   int64_t length(int32_t sequence) const;
   // Makes room for `count` more positions and returns the first; the caller then runs them through
-  // Model::forward. Code::busy when no block is free (nothing is changed then).
+  // Model::forward. Code::busy when no block is free, Code::bad_input beyond the planned positions
+  // (nothing is changed then).
   int64_t extend(int32_t sequence, int64_t count);
   // Forgets positions from `length` on.
   void truncate(int32_t sequence, int64_t length);
@@ -43,12 +48,18 @@ class KvCache {
   const KvLayer& layer(int index) const { return layers_[static_cast<size_t>(index)]; }
 
  private:
+  static constexpr int64_t kFree = -1;
+  static constexpr int32_t kNoBlock = -1;
+
+  int32_t& block_of(int32_t sequence, int64_t index);
   int32_t take_block();
   void release_block(int32_t block);
+  void make_own(int32_t& block);
 
   int64_t per_sequence_ = 0;
   int64_t block_bytes_ = 0;
-  std::vector<int64_t> lengths_;     // -1: free
+  int64_t positions_ = 0;            // that one sequence may have
+  std::vector<int64_t> lengths_;     // kFree: not in use
   std::vector<int32_t> table_;       // [sequences, per_sequence]
   std::vector<int32_t> references_;  // of each block
   std::vector<int32_t> free_blocks_;

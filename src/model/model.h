@@ -32,7 +32,10 @@ struct LoadOptions {
 
 class Model {
  public:
+  // Throws Code::bad_checkpoint or Code::not_supported as load_config and load_weights do.
   static Model load(const LoadOptions& options);
+  // The same with sizes and values from elsewhere; options.checkpoint is not read.
+  static Model from(const Config& config, const TensorSource& source, const LoadOptions& options);
 
   const Config& config() const;
   const Backend& backend() const;
@@ -40,7 +43,7 @@ class Model {
 
   // --- reading ---------------------------------------------------------------------------------
   // pixels [n, S, S, 3] in -1..1 -> vision tower -> adaptor -> out [n·P, D].
-  // Taps: vision.embed, vision.block.I, vision.out, aligner.out.
+  // Taps: vision.embed, vision.block.I, vision.out, aligner.out, [n, P, …] each.
   void read_images(Tensor pixels, Workspace& space, Tensor out, Trace* trace = nullptr) const;
 
   // --- language tower --------------------------------------------------------------------------
@@ -54,10 +57,11 @@ class Model {
   void image_logits(Tensor hidden, Workspace& space, Tensor out) const;  // [R, D] -> [R, C]
 
   // --- image codec -----------------------------------------------------------------------------
-  // codes [n·I] -> pixels [n, S, S, 3] before clamping. Taps: vq.codes, vq.pixels.
+  // codes [n·I] -> pixels [n, S, S, 3] before clamping. Code::bad_input for a code outside the
+  // codebook. Taps: vq.codes [E, G, G], vq.pixels [3, S, S]; several pictures: n in front.
   void decode_image(std::span<const int32_t> codes, Workspace& space, Tensor pixels,
                     Trace* trace = nullptr) const;
-  // pixels [n, S, S, 3] in -1..1 -> codes [n·I]. Taps: vq.latent, vq.ids.
+  // pixels [n, S, S, 3] in -1..1 -> codes [n·I]. Taps: vq.latent [E, G, G], vq.ids [I].
   void encode_image(Tensor pixels, Workspace& space, std::span<int32_t> codes,
                     Trace* trace = nullptr) const;
 

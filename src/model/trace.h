@@ -1,5 +1,6 @@
 // Trace: named intermediate values of one pass ("taps"), for comparing with another implementation.
-// Ordinary code calls tap() with a null pointer and pays nothing.
+// Ordinary code calls tap() with a null pointer and pays nothing. A name given twice keeps the last
+// values.
 // SPDX-License-Identifier: MIT
 #pragma once
 
@@ -38,5 +39,7 @@ class Trace {
 
 // trace == nullptr: nothing happens.
 void tap(Trace* trace, const std::string& name, const Tensor& values, std::vector<int64_t> shape);
+// images [n, h, w, c] as [n, c, h, w], without n where it is 1.
+void tap_channels_first(Trace* trace, const std::string& name, const Tensor& images);
 
 }  // namespace janus

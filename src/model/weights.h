@@ -1,13 +1,17 @@
-// Weights: every parameter of the model as the backend holds it, and the one place that says which
-// checkpoint name and shape each field has in either layout.
+// Weights: every parameter of the model as the backend holds it, and reading it from a checkpoint.
+// Which tensors make up a field is weight_names.
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <cstdint>
+#include <functional>
 #include <vector>
 
 #include "base/buffer.h"
+#include "kernels/backend.h"
 #include "kernels/weight.h"
 #include "model/config.h"
+#include "model/tensor_source.h"
 
 namespace janus {
 
@@ -90,7 +94,15 @@ struct Weights {
   Conv quant, post_quant;  // 1×1
   VqTower encoder, decoder;
 
-  int64_t bytes() const;  // of everything held
+  int64_t bytes = 0;         // of everything held
+  uint64_t fingerprint = 0;  // of every value as read: equal for both layouts of one model
 };
+
+// Reads every field from `source`, whose names may be those of either layout, and packs it for
+// `backend`: matrices, convolutions and tables in `matrices` (f32 or bf16), the rest in f32.
+// Throws Code::bad_checkpoint naming every tensor that is missing, unknown or of another shape
+// (before any memory is taken), or the first value that is not finite.
+Weights load_weights(const Config& config, const TensorSource& source, const Backend& backend,
+                     Dtype matrices, const std::function<void(double fraction)>& on_progress = {});
 
 }  // namespace janus

@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: MIT
+#include "model/checkpoint_check.h"
+
+#include <algorithm>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "base/error.h"
+#include "model/weight_names.h"
+
+namespace janus {
+namespace {
+
+constexpr size_t kShown = 12;  // lines of one kind in a message; the rest are counted
+
+using Shapes = std::map<std::string, std::vector<int64_t>>;
+
+// By the first words of the names; both kinds never occur together.
+Layout layout_of(const Shapes& shapes, const std::string& where) {
+  const auto has = [&](const std::string& prefix) {
+    const auto found = shapes.lower_bound(prefix);
+    return found != shapes.end() && found->first.starts_with(prefix);
+  };
+  if (has("language_model.") || has("gen_vision_model.")) return Layout::official;
+  if (has("model.language_model.") || has("model.vqmodel.")) return Layout::transformers;
+  fail(Code::bad_checkpoint, where, ": none of its ", shapes.size(),
+       " tensors has a name of Janus-Pro", shapes.empty() ? "" : ", the first is ",
+       shapes.empty() ? "" : shapes.begin()->first.substr(0, 80),
+       "; is it another model, or does it lack the prefix \"model.\"?");
+}
+
+struct Problems {
+  std::vector<std::string> missing, misshaped, unknown;
+  bool head_missing = false;
+  size_t count() const { return missing.size() + misshaped.size() + unknown.size(); }
+};
+
+Problems compare(const std::vector<TensorSpec>& wanted, const Shapes& shapes) {
+  Problems problems;
+  std::set<std::string> known;
+  for (const TensorSpec& spec : wanted) {
+    known.insert(spec.name);
+    const auto found = shapes.find(spec.name);
+    if (found == shapes.end()) {
+      problems.missing.push_back(spec.name + " " + shape_text(spec.shape));
+      problems.head_missing |= spec.name.ends_with("lm_head.weight");
+    } else if (found->second != spec.shape) {
+      problems.misshaped.push_back(spec.name + " is " + shape_text(found->second) +
+                                   ", config.json says " + shape_text(spec.shape));
+    }
+  }
+  for (const auto& [name, shape] : shapes) {
+    if (known.count(name) || is_ignored_tensor(name)) continue;
+    problems.unknown.push_back(name.substr(0, 200) + " " + shape_text(shape));
+  }
+  return problems;
+}
+
+void list(std::string& text, const std::string& title, const std::vector<std::string>& lines,
+          const std::string& cause) {
+  if (lines.empty()) return;
+  text += "\n" + title + " (" + cause + "):";
+  for (size_t i = 0; i < std::min(lines.size(), kShown); ++i) text += "\n  " + lines[i];
+  if (lines.size() > kShown) {
+    text += "\n  and " + std::to_string(lines.size() - kShown) + " more";
+  }
+}
+
+bool any_contains(const std::vector<std::string>& lines, const std::string& word) {
+  return std::any_of(lines.begin(), lines.end(),
+                     [&](const std::string& line) { return line.find(word) != std::string::npos; });
+}
+
+std::string text_of(const Problems& p, const std::string& where) {
+  const bool other_size = !p.misshaped.empty() || (!p.missing.empty() && !p.unknown.empty());
+  std::string text = where + ": " + std::to_string(p.count()) +
+                     (p.count() == 1 ? " tensor does" : " tensors do") + " not fit config.json";
+  list(text, "of another shape", p.misshaped, "is config.json from another size of the model?");
+  list(
+      text, "missing", p.missing,
+      p.head_missing && p.missing.size() == 1
+          ? "the output matrix is separate and never taken from the embeddings; was the file saved "
+            "with tied weights?"
+      : other_size ? "is config.json from another size of the model?"
+                   : "is a file of the checkpoint missing?");
+  list(text, "unknown", p.unknown,
+       any_contains(p.unknown, "lora_") ? "merge the adapter into the model first"
+       : other_size                     ? "is config.json from another size of the model?"
+                                        : "does the checkpoint hold another model besides?");
+  return text;
+}
+
+}  // namespace
+
+Layout check_tensors(const Config& config, const TensorSource& source) {
+  const Shapes shapes = source.shapes();
+  const Layout layout = layout_of(shapes, source.name());
+  const Problems problems = compare(list_tensors(config, layout), shapes);
+  if (problems.count() > 0) fail(Code::bad_checkpoint, text_of(problems, source.name()));
+  return layout;
+}
+
+}  // namespace janus

@@ -1,0 +1,14 @@
+// Compares the tensors that a checkpoint offers with those that its config asks for, and says
+// everything that is wrong in one message with the likely cause.
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include "model/config.h"
+#include "model/tensor_source.h"
+
+namespace janus {
+
+// The layout of the tensors' names. Throws Code::bad_checkpoint.
+Layout check_tensors(const Config& config, const TensorSource& source);
+
+}  // namespace janus

@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: MIT
+#include "model/tensor_source.h"
+
+#include <set>
+
+#include "base/error.h"
+
+namespace janus {
+
+StoredSource::StoredSource(std::string name, StoredTensors tensors)
+    : name_(std::move(name)), tensors_(std::move(tensors)) {
+  // Two tensors may share their memory (tied weights do); a thousand would let a small file claim
+  // a model of any size.
+  std::set<const MappedFile*> files;
+  int64_t there = 0, claimed = 0;
+  for (const auto& [tensor, stored] : tensors_) {
+    claimed += static_cast<int64_t>(stored.data.size());
+    if (!files.insert(stored.file.get()).second || !stored.file) continue;
+    there += static_cast<int64_t>(stored.file->bytes().size());
+  }
+  check(claimed / 2 <= there, Code::bad_checkpoint, name_, ": its ", tensors_.size(),
+        " tensors claim ", claimed, " bytes, its files hold ", there,
+        "; tensors that share memory must be saved apart");
+}
+
+std::map<std::string, std::vector<int64_t>> StoredSource::shapes() const {
+  std::map<std::string, std::vector<int64_t>> result;
+  for (const auto& [tensor, stored] : tensors_) result.emplace(tensor, stored.shape);
+  return result;
+}
+
+void StoredSource::read(const std::string& tensor, int64_t begin, std::span<float> out) const {
+  const StoredTensor& stored = tensors_.at(tensor);
+  if (begin == 0) {
+    const DtypeTraits type = traits(stored.dtype);
+    check(type.is_float, Code::bad_checkpoint, name_, ": tensor ", tensor, " holds ", type.name,
+          "; weights must be f32, f16 or bf16 (quantised checkpoints are not read)");
+    // A stride of zero would let a small file claim a model of any size.
+    check(stored.count() <= static_cast<int64_t>(stored.data.size()) / type.bytes,
+          Code::bad_checkpoint, name_, ": tensor ", tensor, " ", shape_text(stored.shape),
+          " repeats its own elements; was it saved from an expanded view?");
+  }
+  stored.read_f32(begin, out);
+}
+
+void StoredSource::done(const std::string& tensor, int64_t end) const {
+  const StoredTensor& stored = tensors_.at(tensor);
+  if (end >= stored.count()) {
+    stored.drop();
+  } else if (stored.dense()) {
+    stored.file->drop(stored.data.data(), end * traits(stored.dtype).bytes);
+  }
+}
+
+}  // namespace janus

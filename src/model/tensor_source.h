@@ -1,0 +1,44 @@
+// TensorSource: where a model's numbers come from while it is loaded: the files of a checkpoint, or
+// a rule that computes them. Names and shapes as one of the two layouts has them; what they mean is
+// weight_names.
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "io/stored.h"
+
+namespace janus {
+
+class TensorSource {
+ public:
+  virtual ~TensorSource() = default;
+  // For messages: the path, or what else it is.
+  virtual std::string name() const = 0;
+  virtual std::map<std::string, std::vector<int64_t>> shapes() const = 0;
+  // Elements [begin, begin + out.size()) of a tensor of shapes(), row-major, as f32.
+  virtual void read(const std::string& tensor, int64_t begin, std::span<float> out) const = 0;
+  // Elements before `end` are not needed again for now.
+  virtual void done(const std::string& tensor, int64_t end) const = 0;
+};
+
+// The tensors of a checkpoint's files. Throws Code::bad_checkpoint for one that is not floating
+// point or claims more elements than it has bytes for.
+class StoredSource : public TensorSource {
+ public:
+  StoredSource(std::string name, StoredTensors tensors);
+  std::string name() const override { return name_; }
+  std::map<std::string, std::vector<int64_t>> shapes() const override;
+  void read(const std::string& tensor, int64_t begin, std::span<float> out) const override;
+  void done(const std::string& tensor, int64_t end) const override;
+
+ private:
+  std::string name_;
+  StoredTensors tensors_;
+};
+
+}  // namespace janus

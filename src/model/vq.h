@@ -1,0 +1,56 @@
+// The image codec: codes -> pixels and pixels -> codes, convolutions with a little attention at the
+// lowest resolution. References: deepseek-ai/Janus, janus/models/vq_model.py (LlamaGen's VQ-16).
+// Letters: S side of a picture, G side of its grid of codes, E code vector, c channels.
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <span>
+
+#include "kernels/backend.h"
+#include "model/config.h"
+#include "model/trace.h"
+#include "model/weights.h"
+#include "model/workspace.h"
+
+namespace janus {
+
+// Pictures on their way through the codec: the current values and two spare planes of equal size.
+// Three planes of the largest size are all the memory the codec needs.
+struct Canvas {
+  int64_t n, side, channels;
+  Tensor x, a, b;  // flat; x holds [n, side, side, channels]
+
+  Tensor view(Tensor plane, int64_t side_, int64_t channels_) const;
+  Tensor view(Tensor plane) const { return view(plane, side, channels); }
+};
+
+// A view of the parts; cheap to make.
+struct Vq {
+  const Backend& be;
+  const VqConfig& cfg;
+  const Weights& weights;
+
+  // codes [n·G·G] -> pixels [n, S, S, 3] before clamping.
+  void decode(std::span<const int32_t> codes, int64_t grid, Workspace& space, Tensor pixels,
+              Trace* trace) const;
+  // pixels [n, S, S, 3] in -1..1 -> codes [n·G·G]
+  void encode(Tensor pixels, int64_t grid, Workspace& space, std::span<int32_t> codes,
+              Trace* trace) const;
+
+  // How many pictures go through at once: as many as take the memory of one published picture.
+  int64_t pictures_at_once(int64_t grid) const;
+
+ private:
+  int64_t plane_values(int64_t grid) const;  // of the largest plane of one picture
+  Canvas canvas(int64_t n, int64_t grid, Workspace::Frame& frame) const;
+  void conv(const Conv& w, Canvas& p) const;
+  void norm(const Norm& w, Tensor from, Tensor to, bool silu) const;
+  void residual(const VqResidual& w, Canvas& p) const;
+  void attention(const VqAttention& w, Canvas& p) const;
+  void middle(const VqMiddle& w, Canvas& p) const;
+  void level(const VqLevel& w, Canvas& p) const;
+  void upsample(const Conv& w, Canvas& p) const;
+  void finish(const VqTower& w, Canvas& p) const;
+};
+
+}  // namespace janus

@@ -1,0 +1,194 @@
+// SPDX-License-Identifier: MIT
+#include "model/weights.h"
+
+#include <algorithm>
+#include <bit>
+#include <string>
+
+#include "base/error.h"
+#include "base/half.h"
+#include "model/checkpoint_check.h"
+#include "model/fingerprint.h"
+#include "model/unit_rows.h"
+#include "model/weight_names.h"
+
+namespace janus {
+namespace {
+
+constexpr int64_t kReleaseAfter = 1 << 20;  // elements read before their pages are given back
+
+// The value's place in its tensor, or -1 when all are finite.
+int64_t first_not_finite(std::span<const float> values) {
+  constexpr uint32_t kExponent = 0x7f800000u;
+  const auto broken = [](float v) { return (std::bit_cast<uint32_t>(v) & kExponent) == kExponent; };
+  bool any = false;
+  for (const float v : values) any |= broken(v);
+  if (!any) return -1;
+  return std::find_if(values.begin(), values.end(), broken) - values.begin();
+}
+
+// The elements of one field in order, through all the tensors that make it up.
+class FieldReader {
+ public:
+  FieldReader(const TensorSource& source, const std::vector<TensorSpec>& tensors,
+              Fingerprint& fingerprint)
+      : source_(source), tensors_(tensors), fingerprint_(fingerprint) {}
+
+  // The next elements; a call never crosses from one tensor to the next.
+  void next(std::span<float> out) {
+    const TensorSpec& tensor = tensors_[at_];
+    source_.read(tensor.name, offset_, out);
+    if (const int64_t bad = first_not_finite(out); bad >= 0) {
+      fail(Code::bad_checkpoint, source_.name(), ": tensor ", tensor.name, " holds ",
+           out[static_cast<size_t>(bad)], " at element ", offset_ + bad,
+           "; the file is damaged or its training diverged");
+    }
+    fingerprint_.add(out);
+    offset_ += static_cast<int64_t>(out.size());
+    const bool end = offset_ == count(tensor);
+    if (end || offset_ - released_ >= kReleaseAfter) {
+      source_.done(tensor.name, offset_);
+      released_ = offset_;
+    }
+    if (end) {
+      ++at_;
+      offset_ = released_ = 0;
+    }
+  }
+
+  static int64_t count(const TensorSpec& tensor) {
+    int64_t result = 1;
+    for (const int64_t size : tensor.shape) result *= size;
+    return result;
+  }
+
+ private:
+  const TensorSource& source_;
+  const std::vector<TensorSpec>& tensors_;
+  Fingerprint& fingerprint_;
+  size_t at_ = 0;
+  int64_t offset_ = 0;
+  int64_t released_ = 0;
+};
+
+class Loader : public WeightVisitor {
+ public:
+  Loader(const TensorSource& source, Layout layout, const Backend& backend, Dtype matrices,
+         int64_t total, const std::function<void(double)>& on_progress)
+      : source_(source),
+        layout_(layout),
+        backend_(backend),
+        matrices_(matrices),
+        total_(total),
+        on_progress_(on_progress) {}
+
+  void matrix(Weight& field, int64_t outputs, int64_t inputs, const FieldTensors& weight,
+              const FieldTensors& bias) override {
+    FieldReader reader(source_, weight.of(layout_), fingerprint_);
+    pack(field, outputs, inputs, bias, [&](int64_t, std::span<float> out) { reader.next(out); });
+  }
+
+  void conv(Conv& field, int64_t outputs, int64_t channels, const FieldTensors& weight,
+            const FieldTensors& bias) override {
+    FieldReader reader(source_, weight.of(layout_), fingerprint_);
+    const int64_t area = int64_t{field.kernel} * field.kernel;
+    std::vector<float> stored(static_cast<size_t>(channels * area));
+    pack(field.weight, outputs, channels * area, bias, [&](int64_t, std::span<float> out) {
+      reader.next(stored);  // [c, ky, kx] -> [ky, kx, c]
+      for (int64_t c = 0; c < channels; ++c) {
+        for (int64_t k = 0; k < area; ++k) {
+          out[static_cast<size_t>(k * channels + c)] = stored[static_cast<size_t>(c * area + k)];
+        }
+      }
+    });
+  }
+
+  void table(Table& field, int64_t entries, int64_t width, const FieldTensors& weight) override {
+    field.entries = entries;
+    field.width = width;
+    field.rows = OwnedTensor(matrices_, {entries, width});
+    FieldReader reader(source_, weight.of(layout_), fingerprint_);
+    std::vector<float> row(static_cast<size_t>(width));
+    for (int64_t r = 0; r < entries; ++r) {
+      reader.next(row);
+      store(row, field.rows, r * width);
+    }
+    finish(entries * width, field.bytes());
+  }
+
+  void plain(OwnedTensor& field, int64_t rows, int64_t cols, const FieldTensors& weight) override {
+    const int64_t lines = std::max<int64_t>(rows, 1);
+    field = rows ? OwnedTensor(Dtype::f32, {rows, cols}) : OwnedTensor(Dtype::f32, {cols});
+    FieldReader reader(source_, weight.of(layout_), fingerprint_);
+    for (int64_t r = 0; r < lines; ++r) {
+      reader.next({field.view.f32() + r * cols, static_cast<size_t>(cols)});
+    }
+    finish(lines * cols, field.buffer.bytes());
+  }
+
+  int64_t bytes() const { return bytes_; }
+  uint64_t fingerprint() const { return fingerprint_.value(); }
+
+ private:
+  void pack(Weight& field, int64_t outputs, int64_t inputs, const FieldTensors& bias,
+            const RowSource& rows) {
+    const std::vector<TensorSpec>& parts = bias.of(layout_);
+    std::vector<float> values(parts.empty() ? 0 : static_cast<size_t>(outputs));
+    FieldReader reader(source_, parts, fingerprint_);
+    size_t begin = 0;
+    for (const TensorSpec& part : parts) {
+      const auto count = static_cast<size_t>(FieldReader::count(part));
+      reader.next(std::span(values).subspan(begin, count));
+      begin += count;
+    }
+    field = backend_.pack(matrices_, outputs, inputs, rows, values);
+    finish(outputs * inputs + static_cast<int64_t>(values.size()), field.bytes());
+  }
+
+  static void store(std::span<const float> row, OwnedTensor& to, int64_t offset) {
+    if (to.view.dtype == Dtype::f32) {
+      std::copy(row.begin(), row.end(), to.view.f32() + offset);
+      return;
+    }
+    auto* out = static_cast<uint16_t*>(to.view.data) + offset;
+    std::transform(row.begin(), row.end(), out, f32_to_bf16);
+  }
+
+  void finish(int64_t elements, int64_t bytes) {
+    done_ += elements;
+    bytes_ += bytes;
+    if (on_progress_) on_progress_(static_cast<double>(done_) / static_cast<double>(total_));
+  }
+
+  const TensorSource& source_;
+  Layout layout_;
+  const Backend& backend_;
+  Dtype matrices_;
+  Fingerprint fingerprint_;
+  int64_t done_ = 0;
+  int64_t total_;
+  int64_t bytes_ = 0;
+  const std::function<void(double)>& on_progress_;
+};
+
+}  // namespace
+
+Weights load_weights(const Config& config, const TensorSource& source, const Backend& backend,
+                     Dtype matrices, const std::function<void(double)>& on_progress) {
+  check(matrices == Dtype::f32 || matrices == Dtype::bf16, Code::bad_input, "weights as ",
+        traits(matrices).name, " are not supported; f32 and bf16 are");
+  const Layout layout = check_tensors(config, source);
+  int64_t total = 0;
+  for (const TensorSpec& tensor : list_tensors(config, layout)) {
+    total += FieldReader::count(tensor);
+  }
+  Loader loader(source, layout, backend, matrices, total, on_progress);
+  Weights weights;
+  visit_weights(config, weights, loader);
+  make_rows_unit(weights.codebook.view);
+  weights.bytes = loader.bytes();
+  weights.fingerprint = loader.fingerprint();
+  return weights;
+}
+
+}  // namespace janus

@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: MIT
+#include "model/workspace.h"
+
+#include <algorithm>
+
+namespace janus {
+namespace {
+
+constexpr int64_t kAlignment = 64;
+constexpr int64_t kSmallestChunk = int64_t{1} << 20;
+
+}  // namespace
+
+int64_t Workspace::bytes() const {
+  int64_t sum = 0;
+  for (const Buffer& chunk : chunks_) sum += chunk.bytes();
+  return sum;
+}
+
+Workspace::Frame::Frame(Workspace& space)
+    : space_(space), chunk_(space.chunk_), used_(space.used_) {}
+
+Workspace::Frame::~Frame() {
+  space_.chunk_ = chunk_;
+  space_.used_ = used_;
+}
+
+// The first chunk with room from the current one on; the same calls find the same places again.
+Tensor Workspace::Frame::take(std::initializer_list<int64_t> shape) {
+  const int64_t bytes = Tensor(nullptr, Dtype::f32, shape).bytes();
+  const int64_t rounded = (bytes + kAlignment - 1) / kAlignment * kAlignment;
+  auto& chunks = space_.chunks_;
+  while (space_.chunk_ < chunks.size() && space_.used_ + rounded > chunks[space_.chunk_].bytes()) {
+    ++space_.chunk_;
+    space_.used_ = 0;
+  }
+  if (space_.chunk_ == chunks.size()) chunks.emplace_back(std::max(rounded, kSmallestChunk));
+  std::byte* place = chunks[space_.chunk_].data() + space_.used_;
+  space_.used_ += rounded;
+  return Tensor(place, Dtype::f32, shape);
+}
+
+}  // namespace janus
