@@ -1,3 +1,4 @@
+// The parser is the library's; the limits are watched while it reads, not afterwards.
 // SPDX-License-Identifier: MIT
 #include "io/json.h"
 

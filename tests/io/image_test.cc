@@ -1,0 +1,229 @@
+// Pictures: the golden ones decode to the reference's bytes, what is written is read back, and
+// damage, bombs and other kinds of file are refused with their reason.
+// SPDX-License-Identifier: MIT
+#include "io/image.h"
+
+#include <gtest/gtest.h>
+#include <sys/resource.h>
+#include <zlib.h>
+
+#include "base/sha256.h"
+#include "io/file.h"
+#include "io/json.h"
+#include "io/resize.h"
+#include "io/temp_dir.h"
+
+namespace janus {
+namespace {
+
+namespace fs = std::filesystem;
+
+const fs::path kPictures = fs::path(JANUSPRO_SOURCE_DIR) / "tests/golden/images";
+
+std::string hash_of(const std::vector<uint8_t>& bytes) {
+  return sha256_hex({reinterpret_cast<const char*>(bytes.data()), bytes.size()});
+}
+
+std::string big(uint32_t value) {
+  std::string text;
+  for (int shift = 24; shift >= 0; shift -= 8) text += static_cast<char>(value >> shift);
+  return text;
+}
+
+std::string chunk(const std::string& kind, const std::string& data) {
+  const std::string body = kind + data;
+  const auto sum =
+      ::crc32(0, reinterpret_cast<const Bytef*>(body.data()), static_cast<uInt>(body.size()));
+  return big(static_cast<uint32_t>(data.size())) + body + big(static_cast<uint32_t>(sum));
+}
+
+std::string deflated(const std::string& rows) {
+  std::string out(::compressBound(rows.size()), '\0');
+  uLongf size = out.size();
+  ::compress2(reinterpret_cast<Bytef*>(out.data()), &size,
+              reinterpret_cast<const Bytef*>(rows.data()), rows.size(), 9);
+  out.resize(size);
+  return out;
+}
+
+const std::string kSignature("\x89PNG\r\n\x1a\n", 8);
+
+struct PngParts {
+  uint32_t width = 1;
+  uint32_t height = 1;
+  char depth = 8;
+  char colour = 2;
+  std::string before = {};  // chunks between header and pixels
+  std::string rows = std::string("\0\1\2\3", 4);
+};
+
+std::string png(const PngParts& parts) {
+  return kSignature +
+         chunk("IHDR", big(parts.width) + big(parts.height) + parts.depth + parts.colour +
+                           std::string(3, '\0')) +
+         parts.before + chunk("IDAT", deflated(parts.rows)) + chunk("IEND", "");
+}
+
+Image decode(const std::string& bytes) {
+  return decode_image(std::as_bytes(std::span(bytes)), "picture");
+}
+
+std::string refusal(const std::string& bytes) {
+  return error_of(Code::bad_input, [&] { decode(bytes); });
+}
+
+TEST(Image, GoldenPicturesAreDecodedAndFittedToTheByte) {
+  const auto sums = read_json(kPictures / "preprocess.json");
+  ASSERT_EQ(sums.size(), 8u);
+  for (const auto& [name, expected] : sums.items()) {
+    SCOPED_TRACE(name);
+    const Image image = load_image(kPictures / name);
+    EXPECT_EQ(image.width, expected["width"]);
+    EXPECT_EQ(image.height, expected["height"]);
+    EXPECT_EQ(hash_of(image.rgb), expected["rgb"]);
+    EXPECT_EQ(hash_of(fit_and_pad(image, 384).rgb), expected["u8_384"]);
+  }
+}
+
+TEST(Image, WrittenPicturesComeBackWithTheirText) {
+  Image image{.width = 3, .height = 2, .rgb = {}};
+  for (uint8_t i = 0; i < 18; ++i) image.rgb.push_back(static_cast<uint8_t>(i * 14));
+  const std::map<std::string, std::string> text = {{"parameters", "{\"prompt\": \"eine Möwe 🐦\"}"},
+                                                   {"Software", "januspro"}};
+  const auto bytes = encode_png(image, text);
+  EXPECT_EQ(decode_image(bytes, "own"), image);
+  const TempDir dir;
+  write_atomically(dir / "own.png", bytes);
+  EXPECT_EQ(load_png_text(dir / "own.png"), text);
+  EXPECT_EQ(encode_png(image, text), bytes);
+}
+
+TEST(Image, TextOfEveryKindOfChunkIsRead) {
+  const TempDir dir;
+  const std::string zero(1, '\0');
+  const std::string body =
+      png({.before = chunk("tEXt", "Title" + zero + "caf\xe9") +
+                     chunk("zTXt", "Long" + zero + zero + deflated("squeezed"))});
+  const size_t end = body.size() - 12;
+  dir.write("a.png", body.substr(0, end) +
+                         chunk("iTXt", "Late" + zero + zero + zero + zero + zero + "für") +
+                         body.substr(end));
+  const auto text = load_png_text(dir / "a.png");
+  EXPECT_EQ(text.at("Title"), "café");
+  EXPECT_EQ(text.at("Long"), "squeezed");
+  EXPECT_EQ(text.at("Late"), "für");
+  EXPECT_TRUE(load_png_text(kPictures / "rocket.jpg").empty());
+}
+
+TEST(Image, UnusableTextAndPicturesAreNotWritten) {
+  const Image pixel{.width = 1, .height = 1, .rgb = {1, 2, 3}};
+  error_of(Code::bad_input, [&] { encode_png(pixel, {{"", "no keyword"}}); });
+  error_of(Code::bad_input, [&] { encode_png(pixel, {{std::string(80, 'k'), "long"}}); });
+  error_of(Code::bad_input, [&] { encode_png({.width = 2, .height = 1, .rgb = {1, 2, 3}}); });
+  error_of(Code::bad_input, [&] { encode_png({}); });
+}
+
+TEST(Image, SixteenBitsKeepTheHighByte) {
+  const std::string zero(1, '\0');
+  EXPECT_EQ(decode(png({.depth = 16, .colour = 0, .rows = zero + "\x12\xff"})).rgb,
+            (std::vector<uint8_t>{0x12, 0x12, 0x12}));
+  EXPECT_EQ(decode(png({.depth = 16, .colour = 2, .rows = zero + "\x12\xff\x34\x80\x56\x7f"})).rgb,
+            (std::vector<uint8_t>{0x12, 0x34, 0x56}));
+}
+
+TEST(Image, GreyIsSpreadAndPaletteLookedUp) {
+  const std::string zero(1, '\0');
+  // Two bits a pixel: 0, 1, 2, 3.
+  EXPECT_EQ(decode(png({.width = 4, .depth = 2, .colour = 0, .rows = zero + "\x1b"})).rgb,
+            (std::vector<uint8_t>{0, 0, 0, 85, 85, 85, 170, 170, 170, 255, 255, 255}));
+  // Four bits a pixel; index 9 is past the palette of two colours.
+  EXPECT_EQ(decode(png({.width = 2,
+                        .depth = 4,
+                        .colour = 3,
+                        .before = chunk("PLTE", "abcdef"),
+                        .rows = zero + "\x19"}))
+                .rgb,
+            (std::vector<uint8_t>{'d', 'e', 'f', 9, 9, 9}));
+}
+
+TEST(Image, OtherKindsAreNamed) {
+  expect_has(refusal("RIFF....WEBPVP8 "), "WebP");
+  expect_has(refusal("GIF89a"), "GIF");
+  expect_has(refusal("BM......"), "BMP");
+  expect_has(refusal(std::string("II*\0", 4)), "TIFF");
+  expect_has(refusal("....ftypavif"), "AVIF");
+  expect_has(refusal("<html>"), "web page");
+  expect_has(refusal("version https://git-lfs.github.com"), "git lfs pull");
+  expect_has(refusal("hello"), "unknown kind");
+  expect_has(refusal(""), "empty");
+  const TempDir dir;
+  expect_has(error_of(Code::bad_input, [&] { load_image(dir / "absent.png"); }), "absent.png");
+  expect_has(error_of(Code::bad_input, [&] { load_image(dir.path()); }), "directory");
+  const ImageLimits small{.file_bytes = 10};
+  expect_has(error_of(Code::bad_input, [&] { load_image(kPictures / "rocket.jpg", small); }),
+             "more than the 10");
+}
+
+TEST(Image, DamagedPngsAreRefused) {
+  const std::string good = png({});
+  ASSERT_EQ(decode(good).rgb, (std::vector<uint8_t>{1, 2, 3}));
+  for (size_t n = 8; n < good.size(); ++n) {
+    EXPECT_THROW(decode(good.substr(0, n)), Error) << n << " bytes";
+  }
+  std::string wrong_sum = good;
+  wrong_sum[29] = static_cast<char>(wrong_sum[29] ^ 1);
+  expect_has(refusal(wrong_sum), "CRC");
+  expect_has(refusal(png({.depth = 3})), "damaged PNG");
+  expect_has(refusal(png({.colour = 3})), "PLTE");
+  expect_has(refusal(png({.rows = "\0\1"})), "damaged PNG");
+  expect_has(refusal(png({.width = 0})), "damaged PNG");
+}
+
+TEST(Image, DamagedJpegsAreRefused) {
+  const std::string good = read_text(kPictures / "china-progressive.jpg");
+  for (const size_t n : {3ul, 20ul, 200ul, good.size() / 2, good.size() - 40}) {
+    expect_has(refusal(good.substr(0, n)), "damaged JPEG");
+  }
+  const std::string baseline = read_text(kPictures / "rocket.jpg");
+  for (const size_t n : {200ul, baseline.size() / 2, baseline.size() - 40}) {
+    expect_has(refusal(baseline.substr(0, n)), "ends too early");
+  }
+  expect_has(refusal("\xff\xd8\xff\xd9"), "damaged JPEG");
+}
+
+// Highest memory this process has used, in kB.
+long peak_memory() {
+  rusage usage{};
+  ::getrusage(RUSAGE_SELF, &usage);
+  return usage.ru_maxrss;
+}
+
+TEST(Image, BombsAreRefusedBeforeMemoryIsTaken) {
+  expect_has(refusal(png({.width = 60000, .height = 60000})), "more than the 100000000");
+  expect_has(refusal(png({.width = 10000, .height = 10000})), "made to fill memory");
+  expect_has(refusal(png({.width = 4000000000u, .height = 1})), "damaged PNG");
+  // A text that inflates to 100 MB is dropped; the picture is fine.
+  const std::string zero(1, '\0');
+  const std::string text =
+      chunk("zTXt", "Bomb" + zero + zero + deflated(std::string(100000000, 'x')));
+  const long made = peak_memory();
+  EXPECT_EQ(decode(png({.before = text})).rgb, (std::vector<uint8_t>{1, 2, 3}));
+  // A JPEG header for 65,500 x 65,500 pixels, and one for as much as is allowed, without data.
+  const std::string jpeg = read_text(kPictures / "rocket.jpg");
+  const size_t frame = jpeg.find("\xff\xc0");
+  ASSERT_NE(frame, std::string::npos);
+  const auto sized = [&](uint16_t side) {
+    std::string changed = jpeg;
+    for (const size_t at : {frame + 5, frame + 7}) {
+      changed[at] = static_cast<char>(side >> 8);
+      changed[at + 1] = static_cast<char>(side & 0xff);
+    }
+    return changed;
+  };
+  expect_has(refusal(sized(65500)), "more than the 100000000");
+  expect_has(refusal(sized(10000)), "premature end");
+  EXPECT_LT(peak_memory() - made, 64 * 1024);
+}
+
+}  // namespace
+}  // namespace janus
