@@ -1,0 +1,130 @@
+// SPDX-License-Identifier: MIT
+#include "base/cpu.h"
+
+#include <cpuid.h>
+#include <immintrin.h>
+#include <sched.h>
+
+#include <algorithm>
+#include <cmath>
+#include <cstdint>
+#include <cstdlib>
+#include <fstream>
+#include <set>
+
+#include "base/error.h"
+
+namespace janus {
+namespace {
+
+struct CpuidWords {
+  uint32_t a = 0, b = 0, c = 0, d = 0;
+};
+
+CpuidWords cpuid(uint32_t leaf, uint32_t subleaf) {
+  CpuidWords w;
+  if (!__get_cpuid_count(leaf, subleaf, &w.a, &w.b, &w.c, &w.d)) return {};
+  return w;
+}
+
+// Which register files the system saves on a task switch (XCR0).
+uint64_t saved_state() {
+  uint32_t low = 0, high = 0;
+  __asm__ volatile("xgetbv" : "=a"(low), "=d"(high) : "c"(0));
+  return uint64_t{high} << 32 | low;
+}
+
+constexpr bool has(uint64_t word, std::initializer_list<int> bits) {
+  return std::all_of(bits.begin(), bits.end(), [=](int bit) { return word >> bit & 1; });
+}
+
+Isa parse_isa(const std::string& name, const char* where) {
+  for (const Isa level : kIsaLevels) {
+    if (isa_name(level) == name) return level;
+  }
+  fail(Code::bad_input, where, ": unknown instruction-set level \"", name,
+       "\"; known: base, avx2, avx512");
+}
+
+// Cores the control group's quota is worth; 0 where there is none.
+int quota_cores() {
+  double quota = 0, period = 0;
+  std::ifstream unified("/sys/fs/cgroup/cpu.max");
+  if (!(unified >> quota >> period)) {  // "max 100000" says that there is no limit
+    std::ifstream old_quota("/sys/fs/cgroup/cpu/cpu.cfs_quota_us");
+    std::ifstream old_period("/sys/fs/cgroup/cpu/cpu.cfs_period_us");
+    if (!(old_quota >> quota) || !(old_period >> period)) return 0;
+  }
+  if (quota <= 0 || period <= 0) return 0;
+  return std::max(1, static_cast<int>(std::ceil(quota / period)));
+}
+
+// Sibling threads of one core share this text, e.g. "0,64"; a core whose siblings are not told
+// stands alone.
+std::string siblings_of(int cpu) {
+  std::ifstream file("/sys/devices/system/cpu/cpu" + std::to_string(cpu) +
+                     "/topology/thread_siblings_list");
+  std::string text;
+  if (!std::getline(file, text)) text = std::to_string(cpu);
+  return text;
+}
+
+}  // namespace
+
+std::string_view isa_name(Isa level) {
+  switch (level) {
+    case Isa::base:
+      return "base";
+    case Isa::avx2:
+      return "avx2";
+    case Isa::avx512:
+      return "avx512";
+  }
+  return "?";
+}
+
+Isa detect_isa() {
+  constexpr int kFma = 12, kOsxsave = 27, kAvx = 28;                           // leaf 1, ecx
+  constexpr int kAvx2 = 5, kAvx512f = 16, kAvx512dq = 17, kBw = 30, kVl = 31;  // leaf 7, ebx
+  const uint32_t features = cpuid(1, 0).c;
+  const uint32_t extended = cpuid(7, 0).b;
+  if (!has(features, {kFma, kOsxsave, kAvx}) || !has(extended, {kAvx2})) return Isa::base;
+  const uint64_t saved = saved_state();
+  if (!has(saved, {1, 2})) return Isa::base;  // xmm, ymm
+  if (!has(extended, {kAvx512f, kAvx512dq, kBw, kVl})) return Isa::avx2;
+  return has(saved, {5, 6, 7}) ? Isa::avx512 : Isa::avx2;  // masks, zmm
+}
+
+Isa choose_isa(const std::string& cap) {
+  Isa level = detect_isa();
+  if (!cap.empty()) level = std::min(level, parse_isa(cap, "isa"));
+  const char* environment = std::getenv("JANUSPRO_ISA");
+  if (environment && *environment) {
+    level = std::min(level, parse_isa(environment, "JANUSPRO_ISA"));
+  }
+  return level;
+}
+
+int usable_cores() {
+  cpu_set_t allowed;
+  CPU_ZERO(&allowed);
+  if (sched_getaffinity(0, sizeof(allowed), &allowed) != 0) return 1;
+  std::set<std::string> cores;
+  for (int cpu = 0; cpu < CPU_SETSIZE; ++cpu) {
+    if (CPU_ISSET(cpu, &allowed)) cores.insert(siblings_of(cpu));
+  }
+  const int count = std::max(1, static_cast<int>(cores.size()));
+  const int quota = quota_cores();
+  return quota > 0 ? std::min(count, quota) : count;
+}
+
+FlushDenormals::FlushDenormals() : before_(_mm_getcsr()) {
+  constexpr unsigned kFlushToZero = 0x8000, kDenormalsAreZero = 0x0040;
+  _mm_setcsr(before_ | kFlushToZero | kDenormalsAreZero);
+}
+
+FlushDenormals::~FlushDenormals() { _mm_setcsr(before_); }
+
+void spin_pause() { _mm_pause(); }
+
+}  // namespace janus

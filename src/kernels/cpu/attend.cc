@@ -1,0 +1,218 @@
+// Attention on the processor. A cache block holds, for each head, its keys transposed [H][64] and
+// its values [64][H]: scores are then vectors over positions, and no sum crosses lanes. A query
+// walks blocks from position 0 on, whatever the rows beside it and wherever the prompt was cut.
+// SPDX-License-Identifier: MIT
+#include <algorithm>
+#include <cmath>
+
+#include "base/half.h"
+#include "kernels/cpu/backend.h"
+
+namespace janus {
+namespace {
+
+using cpu::AttendArgs;
+using cpu::kBlock;
+using cpu::kMostQueries;
+static_assert(kBlock == kKvBlock);
+
+// Queries that walk the same keys together, and what each has gathered so far.
+struct Group {
+  int count = 0;
+  const float* q[kMostQueries];
+  float* out[kMostQueries];
+  int64_t visible[kMostQueries];  // positions this query sees, from 0 on
+  float top[kMostQueries];
+  float sum[kMostQueries];
+
+  void add(const float* query, float* to, int64_t width, int64_t sees) {
+    q[count] = query;
+    out[count] = to;
+    visible[count] = sees;
+    top[count] = -INFINITY;
+    sum[count] = 0;
+    std::fill_n(to, width, 0.0f);
+    ++count;
+  }
+};
+
+struct Block {
+  const void* keys;
+  const void* values;
+  int64_t value_stride;
+  cpu::Format format;
+  int64_t width;
+};
+
+// The group's queries that see any of the block's positions, which begin at `first`.
+void walk_block(const cpu::KernelTable& table, Group& group, const Block& block, int64_t first,
+                float scale) {
+  AttendArgs args{};
+  args.keys = block.keys;
+  args.values = block.values;
+  args.value_stride = block.value_stride;
+  args.format = block.format;
+  args.width = block.width;
+  args.scale = scale;
+  for (int i = 0; i < group.count; ++i) {
+    if (group.visible[i] <= first) continue;
+    const int n = args.queries++;
+    args.q[n] = group.q[i];
+    args.out[n] = group.out[i];
+    args.top[n] = &group.top[i];
+    args.sum[n] = &group.sum[i];
+    args.count[n] = static_cast<int>(std::min<int64_t>(kBlock, group.visible[i] - first));
+  }
+  table.attend_block(args);
+}
+
+void finish_group(const cpu::KernelTable& table, const Group& group, int64_t width) {
+  for (int i = 0; i < group.count; ++i) table.scale(group.out[i], 1.0f / group.sum[i], width);
+}
+
+// One key/value head under rows [begin, end) of a step.
+class HeadWalk {
+ public:
+  HeadWalk(const cpu::KernelTable& table, const Rows& rows, const KvLayer& cache, int64_t head,
+           int64_t block_bytes)
+      : table_(table), rows_(rows), cache_(cache), head_(head), block_bytes_(block_bytes) {}
+
+  // `share` query heads read this key/value head.
+  void run(Tensor q, int64_t begin, int64_t end, int64_t share, float scale, Tensor out) const {
+    const int64_t width = cache_.width;
+    Group group;
+    int32_t sequence = -1;
+    for (int64_t i = begin * share; i < end * share; ++i) {
+      const int64_t row = i / share;
+      const int64_t column = (head_ * share + i % share) * width;
+      const int32_t own = rows_.sequence[static_cast<size_t>(row)];
+      if (group.count == table_.attend_queries || (group.count > 0 && own != sequence)) {
+        walk(group, sequence, scale);
+        group.count = 0;
+      }
+      sequence = own;
+      group.add(q.row(row) + column, out.row(row) + column, width,
+                int64_t{rows_.position[static_cast<size_t>(row)]} + 1);
+    }
+    if (group.count > 0) walk(group, sequence, scale);
+  }
+
+ private:
+  void walk(Group& group, int32_t sequence, float scale) const {
+    const int64_t size = int64_t{cache_.width} * kBlock * traits(cache_.dtype).bytes;
+    const int64_t longest = *std::max_element(group.visible, group.visible + group.count);
+    for (int64_t first = 0; first < longest; first += kBlock) {
+      const int64_t place = sequence * rows_.blocks_per_sequence + first / kBlock;
+      const int64_t at = rows_.blocks[static_cast<size_t>(place)] * block_bytes_ + head_ * size;
+      const Block block{cache_.keys + at, cache_.values + at, cache_.width,
+                        cache_.dtype == Dtype::f32 ? cpu::Format::f32 : cpu::Format::bf16,
+                        cache_.width};
+      walk_block(table_, group, block, first, scale);
+    }
+    finish_group(table_, group, cache_.width);
+  }
+
+  const cpu::KernelTable& table_;
+  const Rows& rows_;
+  const KvLayer& cache_;
+  int64_t head_;
+  int64_t block_bytes_;
+};
+
+// Writes one head of one row at its slot of a block.
+template <class Element, class Narrow>
+void store_head(const float* key, const float* value, int64_t width, int64_t slot, std::byte* keys,
+                std::byte* values, const Narrow& narrow) {
+  auto* key_column = reinterpret_cast<Element*>(keys) + slot;
+  auto* value_row = reinterpret_cast<Element*>(values) + slot * width;
+  for (int64_t d = 0; d < width; ++d) {
+    key_column[d * kBlock] = narrow(key[d]);
+    value_row[d] = narrow(value[d]);
+  }
+}
+
+}  // namespace
+
+int64_t CpuBackend::do_kv_block_bytes(Dtype dtype, int heads, int width) const {
+  return int64_t{kBlock} * heads * width * traits(dtype).bytes;
+}
+
+void CpuBackend::do_kv_store(Tensor key, Tensor value, const Rows& rows,
+                             const KvLayer& cache) const {
+  const int64_t width = cache.width;
+  const int64_t size = width * kBlock * traits(cache.dtype).bytes;
+  const int64_t block_bytes = do_kv_block_bytes(cache.dtype, cache.heads, cache.width);
+  // By heads: rows of one block write into the same cache lines.
+  constexpr int64_t kElements = 16384;
+  const int64_t grain =
+      std::max<int64_t>(1, kElements / std::max<int64_t>(1, rows.count() * width));
+  workers_->run(cache.heads, grain, 0, [&](int64_t begin, int64_t end, float*) {
+    for (int64_t i = 0; i < rows.count(); ++i) {
+      const auto r = static_cast<size_t>(i);
+      const int64_t place = rows.sequence[r] * rows.blocks_per_sequence + rows.position[r] / kBlock;
+      const int64_t block = rows.blocks[static_cast<size_t>(place)] * block_bytes;
+      const int64_t slot = rows.position[r] % kBlock;
+      for (int64_t m = begin; m < end; ++m) {
+        const float* k = key.row(i) + m * width;
+        const float* v = value.row(i) + m * width;
+        std::byte* keys = cache.keys + block + m * size;
+        std::byte* values = cache.values + block + m * size;
+        if (cache.dtype == Dtype::f32) {
+          store_head<float>(k, v, width, slot, keys, values, [](float x) { return x; });
+        } else {
+          store_head<uint16_t>(k, v, width, slot, keys, values, f32_to_bf16);
+        }
+      }
+    }
+  });
+}
+
+void CpuBackend::do_attend(Tensor q, const Rows& rows, const KvLayer& cache, int heads, float scale,
+                           Tensor out) const {
+  const int64_t share = heads / cache.heads;
+  const int64_t block_bytes = do_kv_block_bytes(cache.dtype, cache.heads, cache.width);
+  const int64_t rows_each = std::max<int64_t>(1, table_.attend_queries / share);
+  const int64_t row_parts = (rows.count() + rows_each - 1) / rows_each;
+  workers_->run(row_parts * cache.heads, 1, 0, [&](int64_t begin, int64_t end, float*) {
+    for (int64_t i = begin; i < end; ++i) {
+      const int64_t first = i / cache.heads * rows_each;
+      HeadWalk(table_, rows, cache, i % cache.heads, block_bytes)
+          .run(q, first, std::min(rows.count(), first + rows_each), share, scale, out);
+    }
+  });
+}
+
+void CpuBackend::do_attend_full(Tensor q, Tensor k, Tensor v, int64_t tokens, int heads,
+                                float scale, Tensor out) const {
+  const int64_t width = q.cols() / heads;
+  constexpr int64_t kGroups = 16;  // that share one block of keys once it is transposed
+  const int64_t chunk = kGroups * table_.attend_queries;
+  const int64_t chunks = (tokens + chunk - 1) / chunk;
+  const int64_t images = q.rows() / tokens;
+  workers_->run(
+      images * heads * chunks, 1, width * kBlock, [&](int64_t begin, int64_t end, float* keys) {
+        for (int64_t i = begin; i < end; ++i) {
+          const int64_t image = i / chunks / heads * tokens;  // its first row
+          const int64_t column = i / chunks % heads * width;
+          const int64_t first = i % chunks * chunk;
+          const int64_t last = std::min(tokens, first + chunk);
+          Group groups[kGroups];
+          for (int64_t t = first; t < last; ++t) {
+            groups[(t - first) / table_.attend_queries].add(
+                q.row(image + t) + column, out.row(image + t) + column, width, tokens);
+          }
+          for (int64_t p = 0; p < tokens; p += kBlock) {
+            const auto count = static_cast<int>(std::min<int64_t>(kBlock, tokens - p));
+            table_.transpose(k.row(image + p) + column, k.row_stride, count, width, keys, kBlock);
+            const Block block{keys, v.row(image + p) + column, v.row_stride, cpu::Format::f32,
+                              width};
+            for (Group& group : groups) {
+              if (group.count > 0) walk_block(table_, group, block, p, scale);
+            }
+          }
+          for (const Group& group : groups) finish_group(table_, group, width);
+        }
+      });
+}
+
+}  // namespace janus

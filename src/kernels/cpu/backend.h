@@ -1,0 +1,93 @@
+// CpuBackend: how the vocabulary is made fast on a processor. These files cut the work into pieces
+// for the threads; the arithmetic is in the table of the instruction-set level. A piece is always
+// some outputs whole, so that no cut can change a bit. Next: linear.cc, attend.cc, rows.cc,
+// image.cc here, then the .inl files.
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <algorithm>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "base/buffer.h"
+#include "base/threads.h"
+#include "kernels/backend.h"
+#include "kernels/cpu/table.h"
+
+namespace janus {
+
+// Threads, each with scratch memory that grows to its largest use and then stays. One operation
+// runs at a time; callers from several threads take turns.
+class Workers {
+ public:
+  explicit Workers(int threads) : pool_(threads), scratch_(static_cast<size_t>(threads)) {}
+
+  int threads() const { return pool_.threads(); }
+
+  // Calls fn(begin, end, scratch) over [0, n) in pieces of `grain`, as ThreadPool::parallel_for;
+  // scratch has room for `floats` and undefined content.
+  template <class F>
+  void run(int64_t n, int64_t grain, int64_t floats, const F& fn) {
+    const std::lock_guard lock(one_operation_);
+    reserve(n > grain ? threads() : 1, floats);
+    pool_.parallel_for(n, grain, [&](int64_t begin, int64_t end, int worker) {
+      fn(begin, end, reinterpret_cast<float*>(scratch_[static_cast<size_t>(worker)].data()));
+    });
+  }
+
+ private:
+  void reserve(int workers, int64_t floats);
+
+  ThreadPool pool_;
+  std::vector<Buffer> scratch_;
+  std::mutex one_operation_;
+};
+
+class CpuBackend : public Backend {
+ public:
+  CpuBackend(const cpu::KernelTable& table, int threads);
+
+  std::string name() const override { return std::string("cpu ") + table_.name; }
+  int threads() const override { return workers_->threads(); }
+
+ protected:
+  Weight do_pack(Dtype, int64_t outputs, int64_t inputs, const RowSource&,
+                 std::span<const float> bias) const override;
+  int64_t do_packed_bytes(Dtype, int64_t outputs, int64_t inputs) const override;
+  int64_t do_kv_block_bytes(Dtype, int heads, int width) const override;
+  void do_gather(const Table&, std::span<const int32_t>, Tensor) const override;
+  void do_rms_norm(Tensor, Tensor, float, Tensor) const override;
+  void do_layer_norm(Tensor, Tensor, Tensor, float, Tensor) const override;
+  void do_linear(Tensor, const Weight&, Tensor, Epilogue) const override;
+  void do_swiglu(Tensor, Tensor) const override;
+  void do_rope(Tensor, int, std::span<const int32_t>, const RopeTable&) const override;
+  void do_add(Tensor, Tensor) const override;
+  void do_copy(Tensor, Tensor) const override;
+  void do_kv_store(Tensor, Tensor, const Rows&, const KvLayer&) const override;
+  void do_attend(Tensor, const Rows&, const KvLayer&, int, float, Tensor) const override;
+  void do_attend_full(Tensor, Tensor, Tensor, int64_t, int, float, Tensor) const override;
+  void do_conv2d(Tensor, const Conv&, Tensor, Epilogue) const override;
+  void do_group_norm(Tensor, Tensor, Tensor, int, float, bool, Tensor) const override;
+  void do_upsample2x(Tensor, Tensor) const override;
+  void do_nearest_code(Tensor, Tensor, std::span<int32_t>) const override;
+
+ private:
+  void multiply(const cpu::Windows& x, int64_t rows, const Weight& w, Tensor out,
+                Epilogue epilogue) const;
+  // fn(row) for every row, in pieces of some ten thousand elements.
+  template <class F>
+  void each_row(int64_t rows, int64_t cols, const F& fn) const {
+    constexpr int64_t kElements = 16384;  // below this a piece costs less than handing it out
+    const int64_t grain = std::max<int64_t>(1, kElements / std::max<int64_t>(1, cols));
+    workers_->run(rows, grain, 0, [&](int64_t begin, int64_t end, float*) {
+      for (int64_t r = begin; r < end; ++r) fn(r);
+    });
+  }
+
+  const cpu::KernelTable& table_;
+  std::unique_ptr<Workers> workers_;
+};
+
+}  // namespace janus

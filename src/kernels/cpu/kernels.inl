@@ -1,0 +1,37 @@
+// All kernels of one level, over the Vec that the ISA file has defined (with kAccumulators, the
+// registers a tile may fill, and kTilePanels, the panels of its widest tile), and their table.
+// Included inside the unnamed namespace of an ISA file, so that nothing but the table has a name
+// outside.
+// SPDX-License-Identifier: MIT
+
+#include "kernels/cpu/math.inl"
+
+#include "kernels/cpu/rows.inl"
+
+#include "kernels/cpu/image.inl"
+
+#include "kernels/cpu/attend.inl"
+
+#include "kernels/cpu/matmul.inl"
+
+constexpr KernelTable make_table(const char* name) {
+  return {
+      .name = name,
+      .attend_queries = kQueries,
+      .matmul_few = matmul_few,
+      .few_scratch = few_scratch,
+      .matmul_many = matmul_many,
+      .many_scratch = many_scratch,
+      .attend_block = attend_block,
+      .transpose = transpose,
+      .rms_norm = rms_norm,
+      .layer_norm = layer_norm,
+      .swiglu = swiglu,
+      .rope = rope,
+      .add = add,
+      .scale = scale,
+      .channel_sums = channel_sums,
+      .normalise_pixels = normalise_pixels,
+      .nearest_code = nearest_code,
+  };
+}

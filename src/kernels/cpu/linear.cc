@@ -1,0 +1,156 @@
+// Matrices on the processor: the packed layout, and how one product is cut into parts.
+//
+// Layout: column panels [O/16][K][16], f32 or bf16, zeros behind the last output. bf16 weights are
+// widened to f32 when used; activations are never rounded.
+// SPDX-License-Identifier: MIT
+#include <algorithm>
+#include <vector>
+
+#include "base/half.h"
+#include "kernels/cpu/backend.h"
+
+namespace janus {
+namespace {
+
+using cpu::kPanel;
+
+int64_t panels_of(int64_t outputs) { return (outputs + kPanel - 1) / kPanel; }
+
+// Up to this many rows the weights set the pace and are streamed once.
+constexpr int64_t kFewRows = 24;
+// Rows of one part: the packed terms of a block (192 kB) stay in the second-level cache.
+constexpr int64_t kManyRows = 192;
+// Panels of one part: with kManyRows the sums take 384 kB.
+constexpr int64_t kMostPanels = 32;
+constexpr int64_t kPartsPerThread = 6;  // so that a slow neighbour delays one part of many
+
+struct Cut {
+  int64_t rows;    // of one part
+  int64_t panels;  // of one part
+};
+
+constexpr int64_t split(int64_t whole, int64_t parts) { return (whole + parts - 1) / parts; }
+
+// The cut depends on the threads; the bits of the result do not depend on the cut.
+Cut cut_product(int64_t rows, int64_t panels, int threads) {
+  Cut cut{rows, kMostPanels};
+  int64_t row_parts = 1;
+  if (rows > kFewRows) {
+    constexpr int64_t kTileMultiple = 12;  // whole tiles at every level
+    row_parts = split(rows, kManyRows);
+    cut.rows = split(split(rows, row_parts), kTileMultiple) * kTileMultiple;
+    row_parts = split(rows, cut.rows);
+  }
+  const int64_t wanted = split(threads * kPartsPerThread, row_parts);
+  constexpr int64_t kFewest = 4;  // panels below which packing the rows again would tell
+  cut.panels = std::clamp(split(panels, wanted), kFewest, kMostPanels);
+  return cut;
+}
+
+cpu::Finish finish_of(Epilogue epilogue) {
+  switch (epilogue) {
+    case Epilogue::store:
+      return cpu::Finish::store;
+    case Epilogue::add:
+      return cpu::Finish::add;
+    case Epilogue::gelu:
+      return cpu::Finish::gelu;
+  }
+  return cpu::Finish::store;
+}
+
+}  // namespace
+
+int64_t CpuBackend::do_packed_bytes(Dtype dtype, int64_t outputs, int64_t inputs) const {
+  return panels_of(outputs) * kPanel * inputs * traits(dtype).bytes;
+}
+
+Weight CpuBackend::do_pack(Dtype dtype, int64_t outputs, int64_t inputs, const RowSource& rows,
+                           std::span<const float> bias) const {
+  Weight w;
+  w.outputs = outputs;
+  w.inputs = inputs;
+  w.dtype = dtype;
+  w.data = Buffer(do_packed_bytes(dtype, outputs, inputs));
+  std::vector<float> row(static_cast<size_t>(inputs));
+  for (int64_t o = 0; o < outputs; ++o) {
+    rows(o, row);
+    const int64_t begin = o / kPanel * kPanel * inputs + o % kPanel;
+    if (dtype == Dtype::f32) {
+      float* to = reinterpret_cast<float*>(w.data.data()) + begin;
+      for (size_t k = 0; k < row.size(); ++k) to[k * kPanel] = row[k];
+    } else {
+      auto* to = reinterpret_cast<uint16_t*>(w.data.data()) + begin;
+      for (size_t k = 0; k < row.size(); ++k) to[k * kPanel] = f32_to_bf16(row[k]);
+    }
+  }
+  if (!bias.empty()) {
+    w.bias = OwnedTensor(Dtype::f32, {outputs});
+    std::copy(bias.begin(), bias.end(), w.bias.view.f32());
+  }
+  return w;
+}
+
+void CpuBackend::multiply(const cpu::Windows& x, int64_t rows, const Weight& w, Tensor out,
+                          Epilogue epilogue) const {
+  const cpu::MatmulArgs args{.x = x,
+                             .panels = w.data.data(),
+                             .format = w.dtype == Dtype::f32 ? cpu::Format::f32 : cpu::Format::bf16,
+                             .inputs = w.inputs,
+                             .outputs = w.outputs,
+                             .bias = w.bias.view ? w.bias.view.f32() : nullptr,
+                             .out = out.f32(),
+                             .out_stride = out.row_stride,
+                             .finish = finish_of(epilogue)};
+  const int64_t panels = panels_of(w.outputs);
+  const Cut cut = cut_product(rows, panels, threads());
+  const int64_t row_parts = split(rows, cut.rows);
+  const auto matmul = rows > kFewRows ? table_.matmul_many : table_.matmul_few;
+  const auto scratch_of = rows > kFewRows ? table_.many_scratch : table_.few_scratch;
+  const cpu::MatmulPart largest{0, std::min(rows, cut.rows), 0, std::min(panels, cut.panels)};
+  // Neighbouring parts share panels: what one thread has brought near, the other finds there.
+  workers_->run(
+      row_parts * split(panels, cut.panels), 1, scratch_of(args, largest),
+      [&](int64_t begin, int64_t end, float* scratch) {
+        for (int64_t i = begin; i < end; ++i) {
+          const int64_t row = i % row_parts * cut.rows;
+          const int64_t panel = i / row_parts * cut.panels;
+          matmul(args,
+                 {row, std::min(rows, row + cut.rows), panel, std::min(panels, panel + cut.panels)},
+                 scratch);
+        }
+      });
+}
+
+void CpuBackend::do_linear(Tensor x, const Weight& w, Tensor out, Epilogue epilogue) const {
+  const int64_t rows = x.rows();
+  if (rows == 0) return;
+  const cpu::Windows windows{.data = x.f32(),
+                             .pixel_stride = x.row_stride,
+                             .channels = w.inputs,
+                             .height = 1,
+                             .width = rows,
+                             .out_height = 1,
+                             .out_width = rows,
+                             .kernel = 1,
+                             .stride = 1,
+                             .pad = 0};
+  multiply(windows, rows, w, out, epilogue);
+}
+
+void CpuBackend::do_conv2d(Tensor x, const Conv& conv, Tensor out, Epilogue epilogue) const {
+  if (out.rows() == 0) return;
+  const cpu::Windows windows{.data = x.f32(),
+                             .pixel_stride = x.shape[3],
+                             .channels = x.shape[3],
+                             .height = x.shape[1],
+                             .width = x.shape[2],
+                             .out_height = out.shape[1],
+                             .out_width = out.shape[2],
+                             .kernel = conv.kernel,
+                             .stride = conv.stride,
+                             .pad = conv.pad_before};
+  multiply(windows, out.rows(), conv.weight, out, epilogue);
+}
+
+}  // namespace janus

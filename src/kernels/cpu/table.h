@@ -1,0 +1,114 @@
+// What one instruction-set level offers: plain functions over plain memory, one table a level. The
+// files that fill a table are compiled with that level's flags, so this header, the .inl files and
+// the intrinsics are all they may include: a shared inline function compiled there could reach
+// processors that lack the instructions. Nothing here throws; shapes are checked above.
+//
+// A level may replace single entries of the one below it (matrix tiles, quantised weights) by
+// copying its table. Every entry keeps the order of addition told beside it.
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <cstdint>
+
+namespace janus::cpu {
+
+inline constexpr int kPanel = 16;      // outputs of one column panel of a packed weight
+inline constexpr int kSumBlock = 256;  // terms of one partial sum of a matrix product
+inline constexpr int kBlock = 64;      // positions of one block of keys; == kKvBlock
+inline constexpr int kMostQueries = 6;
+
+enum class Format : uint8_t { f32, bf16 };
+enum class Finish : uint8_t { store, add, gelu };
+
+// The left side of a product: rows of `kernel·kernel·channels` numbers in (ky, kx, c) order, read
+// from an image as windows. A plain matrix [R, K] is the image [1, 1, R, K] under kernel 1.
+struct Windows {
+  const float* data;
+  int64_t pixel_stride;  // floats from a pixel to its right neighbour
+  int64_t channels;
+  int64_t height, width;          // of one image
+  int64_t out_height, out_width;  // windows of one image
+  int kernel, stride, pad;
+};
+
+// y (finish) x·Wᵀ + bias. Weights lie in column panels [O/16][K][16], zeros behind the last output.
+// One output is added in rising k within blocks of kSumBlock from zero, then block after block.
+struct MatmulArgs {
+  Windows x;
+  const void* panels;
+  Format format;
+  int64_t inputs;     // K
+  int64_t outputs;    // O
+  const float* bias;  // [O] or null
+  float* out;
+  int64_t out_stride;
+  Finish finish;
+};
+
+// The part of the output that one call computes.
+struct MatmulPart {
+  int64_t row_begin, row_end;
+  int64_t panel_begin, panel_end;
+};
+
+// One block of keys and values under a few rows of queries; the online softmax carries `top`, `sum`
+// and `out` (the weighted sum of values so far) from block to block.
+struct AttendArgs {
+  int queries;                   // <= attend_queries of the table
+  const float* q[kMostQueries];  // [H] each
+  float* out[kMostQueries];      // [H] each
+  float* top[kMostQueries];      // largest score so far, -inf before the first block
+  float* sum[kMostQueries];      // of exp(score - top) so far
+  int count[kMostQueries];       // positions of the block that this query sees, 1 … kBlock
+  const void* keys;              // [H][kBlock]
+  const void* values;            // rows [H]
+  int64_t value_stride;          // elements from one position's value to the next
+  Format format;                 // of keys and values
+  int64_t width;                 // H
+  float scale;
+};
+
+struct KernelTable {
+  const char* name;
+  int attend_queries;  // rows that attend_block likes best
+
+  // Weights streamed once, for few rows; and tiles of activations held while weights pass, for
+  // many. Both give the same bits. scratch: few_scratch / many_scratch floats, 64-byte aligned.
+  void (*matmul_few)(const MatmulArgs&, const MatmulPart&, float* scratch);
+  int64_t (*few_scratch)(const MatmulArgs&, const MatmulPart&);
+  void (*matmul_many)(const MatmulArgs&, const MatmulPart&, float* scratch);
+  int64_t (*many_scratch)(const MatmulArgs&, const MatmulPart&);
+
+  void (*attend_block)(const AttendArgs&);
+  // out[c·out_stride + r] = x[r·x_stride + c]
+  void (*transpose)(const float* x, int64_t x_stride, int rows, int64_t cols, float* out,
+                    int64_t out_stride);
+
+  // One row each; sums run in vector lanes, four vectors side by side.
+  void (*rms_norm)(const float* x, const float* weight, float eps, int64_t n, float* out);
+  void (*layer_norm)(const float* x, const float* weight, const float* bias, float eps, int64_t n,
+                     float* out);
+  void (*swiglu)(const float* gate, const float* up, int64_t n, float* out);
+  void (*rope)(float* low, float* high, const float* cos, const float* sin, int64_t half);
+  void (*add)(float* x, const float* y, int64_t n);
+  void (*scale)(float* x, float factor, int64_t n);
+
+  // sums[c] = Σ over pixels of x[p][c] - center[c], squared where asked; pixels in rising order.
+  void (*channel_sums)(const float* x, int64_t pixels, int64_t channels, const float* center,
+                       bool squared, float* sums);
+  // out = (x - mean[c])·scale[c] + shift[c], then t·sigmoid(t) where asked.
+  void (*normalise_pixels)(const float* x, int64_t pixels, int64_t channels, const float* mean,
+                           const float* scale, const float* shift, bool silu, float* out);
+
+  // The nearest of `codes` [C, E] for `rows` rows of x [rows, E]; squares [C] holds Σe². scratch
+  // [16·E].
+  void (*nearest_code)(const float* x, int64_t x_stride, int64_t rows, const float* codes,
+                       int64_t code_stride, const float* squares, int64_t count, int64_t width,
+                       float* scratch, int32_t* ids);
+};
+
+extern const KernelTable kBaseKernels;
+extern const KernelTable kAvx2Kernels;
+extern const KernelTable kAvx512Kernels;
+
+}  // namespace janus::cpu
