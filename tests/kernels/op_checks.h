@@ -29,7 +29,10 @@ struct Verdict {
 struct OpCheck {
   std::string op;
   std::string name;
-  std::function<Verdict(const Backend&)> run;
+  std::function<OwnedTensor(const Backend&)> output;
+  std::function<Verdict(const Tensor& out)> judge;
+
+  Verdict run(const Backend& backend) const { return judge(output(backend).view); }
 };
 
 using Bounds = std::vector<double>;
@@ -89,11 +92,13 @@ class OpChecks {
     auto expected = std::make_shared<OwnedTensor>(copy_of(start->view));
     act(ref_, reshaped(expected->view, start->view));
     auto limits = std::make_shared<Bounds>(std::move(bounds));
-    checks_.push_back({std::move(op), name, [=](const Backend& backend) {
-                         OwnedTensor out = copy_of(start->view);
-                         act(backend, reshaped(out.view, start->view));
-                         return compare(out.view, expected->view, *limits);
-                       }});
+    const auto output = [=](const Backend& backend) {
+      OwnedTensor out = copy_of(start->view);
+      act(backend, reshaped(out.view, start->view));
+      return out;
+    };
+    const auto judge = [=](const Tensor& out) { return compare(out, expected->view, *limits); };
+    checks_.push_back({std::move(op), name, output, judge});
   }
 
   static Tensor reshaped(Tensor t, const Tensor& like) {
