@@ -1,0 +1,50 @@
+// See processor_config.h. Keys: transformers' JanusProcessor (`use_default_system_prompt`) and the
+// official VLChatProcessor, whose class holds the system prompt unless the file replaces it.
+// SPDX-License-Identifier: MIT
+#include "io/processor_config.h"
+
+#include "base/error.h"
+#include "io/json.h"
+
+namespace janus {
+
+namespace {
+
+using Json = nlohmann::json;
+
+ProcessorConfig from_json(const Json& root, const std::string& name) {
+  ProcessorConfig config;
+  check(root.is_object(), Code::bad_checkpoint, name, " is not a JSON object");
+  if (const auto found = root.find("use_default_system_prompt"); found != root.end()) {
+    check(found->is_boolean(), Code::bad_checkpoint, name,
+          ": use_default_system_prompt is neither true nor false");
+    if (!found->get<bool>()) config.system_prompt = "";
+  }
+  if (const auto found = root.find("system_prompt"); found != root.end()) {
+    check(found->is_string(), Code::bad_checkpoint, name, ": system_prompt is not a string");
+    config.system_prompt = found->get<std::string>();
+  }
+  if (const auto found = root.find("num_image_tokens"); found != root.end()) {
+    constexpr int64_t kMost = 1 << 24;
+    check(found->is_number_unsigned() && found->get<uint64_t>() > 0 &&
+              found->get<uint64_t>() <= kMost,
+          Code::bad_checkpoint, name, ": num_image_tokens is ", found->dump(),
+          "; it must be a whole number from 1 to ", kMost);
+    config.image_tokens = found->get<int64_t>();
+  }
+  return config;
+}
+
+}  // namespace
+
+ProcessorConfig parse_processor_config(std::string_view json, const std::string& name) {
+  return from_json(parse_json(std::string(json), name), name);
+}
+
+ProcessorConfig load_processor_config(const std::filesystem::path& directory) {
+  const std::filesystem::path path = directory / "processor_config.json";
+  if (!std::filesystem::exists(path)) return {};
+  return from_json(read_json(path), path.string());
+}
+
+}  // namespace janus

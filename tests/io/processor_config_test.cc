@@ -1,0 +1,30 @@
+// The keys of both layouts, defaults, and wrong types.
+// SPDX-License-Identifier: MIT
+#include "io/processor_config.h"
+
+#include <gtest/gtest.h>
+
+#include "base/error.h"
+
+namespace janus {
+namespace {
+
+TEST(ProcessorConfig, SystemPromptAndImageTokens) {
+  const auto parse = [](const char* text) { return parse_processor_config(text, "p.json"); };
+  EXPECT_EQ(parse("{}").system_prompt, std::nullopt);
+  EXPECT_EQ(parse(R"({"use_default_system_prompt": true})").system_prompt, std::nullopt);
+  EXPECT_EQ(parse(R"({"use_default_system_prompt": false})").system_prompt, "");
+  EXPECT_EQ(parse(R"({"system_prompt": ""})").system_prompt, "");
+  EXPECT_EQ(parse(R"({"use_default_system_prompt": false, "system_prompt": "x"})").system_prompt,
+            "x");
+  EXPECT_EQ(parse(R"({"num_image_tokens": 64})").image_tokens, 64);
+  for (const char* bad :
+       {"[]", "{", R"({"system_prompt": 1})", R"({"use_default_system_prompt": "yes"})",
+        R"({"num_image_tokens": 0})", R"({"num_image_tokens": -4})", R"({"num_image_tokens": 1e3})",
+        R"({"num_image_tokens": 18446744073709551615})"}) {
+    EXPECT_THROW(parse(bad), Error) << bad;
+  }
+}
+
+}  // namespace
+}  // namespace janus
