@@ -18,6 +18,19 @@
 
 namespace janus::testing {
 
+#if defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define JANUS_TEST_SANITIZED 1
+#endif
+#elif defined(__SANITIZE_ADDRESS__)
+#define JANUS_TEST_SANITIZED 1
+#endif
+#ifdef JANUS_TEST_SANITIZED
+inline constexpr bool kSanitized = true;  // ten times slower, and memory is not the program's own
+#else
+inline constexpr bool kSanitized = false;
+#endif
+
 inline std::filesystem::path golden(const std::string& name) {
   return std::filesystem::path(JANUSPRO_SOURCE_DIR) / "tests" / "golden" / name;
 }

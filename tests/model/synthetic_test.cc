@@ -257,6 +257,7 @@ void expect_llama(const std::string& backend) {
 }
 
 TEST(Synthetic, LlamaOnRef) { expect_llama("ref"); }
+TEST(Synthetic, LlamaOnCpu) { expect_llama("cpu"); }
 
 // The frequencies of the official bf16 scripts move the last hidden row by 0.036.
 TEST(Synthetic, RoundedRotaryFrequencies) {
@@ -276,13 +277,19 @@ TEST(Synthetic, RoundedRotaryFrequencies) {
   EXPECT_NEAR(rounded.view.row(699)[2], 0.1270084, 2e-4);
 }
 
-TEST(FullSynthetic, PublishedSizesOnRef) {
-  const Model model = make(published_but_short(), "ref");
+void expect_published(const std::string& backend) {
+  const Model model = make(published_but_short(), backend);
   expect_bridges(model);
   expect_reading(model);
   expect_decoder(model);
   expect_encoder(model);
 }
+
+TEST(Synthetic, PublishedSizesOnCpu) {
+  if (kSanitized) GTEST_SKIP() << "too long under sanitizers";
+  expect_published("cpu");
+}
+TEST(FullSynthetic, PublishedSizesOnRef) { expect_published("ref"); }
 
 }  // namespace
 }  // namespace janus
