@@ -116,9 +116,10 @@ void expect_no_pair_named(const std::string& text) {
 bool has_held_phrasing(const std::string& question) {
   std::string text = question;
   text[0] = static_cast<char>(std::tolower(static_cast<unsigned char>(text[0])));
-  constexpr const char* kHeld[] = {"what is shown",         "which color is",  "which colour is",
-                                   "in the picture, where", "from the",        "which one is",
-                                   "how is the background", "which object in", "which object lies"};
+  constexpr const char* kHeld[] = {
+      "what is shown",    "which color is", "which colour is",       "in the picture, where",
+      "from the",         "which one is",   "how is the background", "which object in the",
+      "which object lies"};
   return std::any_of(std::begin(kHeld), std::end(kHeld),
                      [&](const char* start) { return text.starts_with(start); });
 }
