@@ -49,6 +49,11 @@ TEST(BpeTrainer, MostFrequentPairFirstUntilNoneOccursTwice) {
   EXPECT_EQ(table.at("added_tokens").at(0).at("id"), 258);
 }
 
+TEST(BpeTrainer, OfEqualPairsTheOneOfLowerIds) {
+  const json table = json::parse(train({"xy", "xy", "ab", "ab", "bc", "bc"}, 258));
+  EXPECT_EQ(table.at("model").at("merges"), (json::array({{"a", "b"}, {"b", "c"}})));
+}
+
 TEST(BpeTrainer, OrderOfLinesDoesNotMatter) {
   std::vector<std::string> reversed(kLines.rbegin(), kLines.rend());
   EXPECT_EQ(train(kLines, 330), train(reversed, 330));

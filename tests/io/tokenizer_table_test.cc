@@ -74,6 +74,12 @@ TEST(TokenizerTable, AddedTokenFlags) {
   EXPECT_EQ(encode(overlap, "abc"), (Ids{'a', 259}));
 }
 
+TEST(TokenizerTable, LongestAddedTokenFirst) {
+  json table = small_table();
+  table["added_tokens"][1]["content"] = "<x>!";
+  EXPECT_EQ(encode(table, "<x>!<x>"), (Ids{259, 258}));
+}
+
 struct Change {
   const char* what;
   Code code;
