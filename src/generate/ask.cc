@@ -1,0 +1,201 @@
+// The story of an answer: messages -> ids -> vectors, pictures in their places -> keys and values
+// -> token after token. (deepseek-ai/Janus, inference.py, modeling_vlm.py, prepare_inputs_embeds)
+// T tokens of the prompt · P tokens of a picture · D width · V text ids.
+// SPDX-License-Identifier: MIT
+#include "generate/ask.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "base/error.h"
+#include "generate/pixels.h"
+#include "generate/sampler.h"
+#include "generate/state.h"
+#include "generate/stop.h"
+#include "io/resize.h"
+#include "io/tokenizer.h"
+
+namespace janus {
+
+namespace {
+
+std::vector<Message> check_messages(const AskRequest& request) {
+  check(!request.messages.empty(), Code::bad_input, "there is no message to answer");
+  check(request.messages.size() % 2 == 1, Code::bad_input, "there are ", request.messages.size(),
+        " messages; user and assistant take turns, and the last message is the user's");
+  std::vector<Message> messages;
+  for (size_t i = 0; i < request.messages.size(); ++i) {
+    const ChatMessage& message = request.messages[i];
+    const Role role = i % 2 == 0 ? Role::user : Role::assistant;
+    const std::string_view name = role == Role::user ? "user" : "assistant";
+    check(message.role == name, Code::bad_input, "message ", i + 1, " has role \"", message.role,
+          "\" where \"", name, "\" is due; a system prompt goes into its own field");
+    messages.push_back({role, message.text, static_cast<int64_t>(message.images.size())});
+  }
+  return messages;
+}
+
+std::vector<Image> images_of(const AskRequest& request) {
+  std::vector<Image> images;
+  for (const ChatMessage& message : request.messages) {
+    images.insert(images.end(), message.images.begin(), message.images.end());
+  }
+  return images;
+}
+
+void check_context(int64_t tokens, const Config& config) {
+  const int64_t context = config.llama.context;
+  check(tokens < context, Code::bad_input, "the prompt has ", tokens,
+        " tokens and the model's context is ", context,
+        ", which leaves no room for an answer; shorten the prompt by at least ",
+        tokens - context + 1, " tokens (a picture takes ", config.vision.tokens() + 2, ")");
+}
+
+// One answer while it grows.
+class Answering {
+ public:
+  Answering(const Asking& asking, const AskRequest& request, const OnText& on_text,
+            int64_t prompt_tokens);
+  Answer run(State& state, int32_t sequence, Tensor hidden);
+
+ private:
+  bool accept(int32_t id);  // false: the answer ends here
+  void show(std::string text);
+
+  const Asking& asking_;
+  const AskRequest& request_;
+  const OnText& on_text_;
+  TextStream stream_;
+  StopFilter filter_;
+  std::vector<int32_t> stop_ids_;  // stop strings that are one token of the table
+  int64_t limit_;                  // tokens there is room for
+  Answer answer_;
+};
+
+Answering::Answering(const Asking& asking, const AskRequest& request, const OnText& on_text,
+                     int64_t prompt_tokens)
+    : asking_(asking),
+      request_(request),
+      on_text_(on_text),
+      stream_(asking.prompts.tokenizer(), false),
+      filter_(request.stop) {
+  for (const std::string& stop : stop_strings()) {
+    if (const auto id = asking.prompts.tokenizer().find(stop)) stop_ids_.push_back(*id);
+  }
+  answer_.prompt_tokens = prompt_tokens;
+  const int64_t context = asking.model.config().llama.context;
+  limit_ = std::min<int64_t>(request.max_tokens, context - prompt_tokens);
+}
+
+void Answering::show(std::string text) {
+  if (text.empty()) return;
+  answer_.text += text;
+  check(!on_text_ || on_text_(text), Code::cancelled, "the answer was stopped after ",
+        answer_.answer_tokens, " tokens");
+}
+
+bool Answering::accept(int32_t id) {
+  ++answer_.answer_tokens;
+  if (id == asking_.prompts.ids().eos) return false;
+  if (std::find(stop_ids_.begin(), stop_ids_.end(), id) != stop_ids_.end()) {
+    answer_.finish = Answer::Finish::stop;
+    return false;
+  }
+  show(filter_.push(stream_.push(id)));
+  if (filter_.stopped()) {
+    answer_.finish = Answer::Finish::stop;
+    return false;
+  }
+  if (answer_.answer_tokens < limit_) return true;
+  answer_.finish = Answer::Finish::length;
+  return false;
+}
+
+// hidden [1, D] of the prompt's last token.
+Answer Answering::run(State& state, int32_t sequence, Tensor hidden) {
+  const Model& model = asking_.model;
+  OwnedTensor logits(Dtype::f32, {1, model.config().llama.vocabulary});
+  const std::span<const float> view(logits.view.f32(), static_cast<size_t>(logits.view.cols()));
+  const Sampling sampling{request_.temperature, request_.top_k, request_.top_p};
+  Sampler sampler;
+  for (uint64_t position = 0;; ++position) {
+    model.text_logits(hidden, logits.view);
+    const int32_t id = sampler.pick(view, sampling, request_.seed, position);
+    if (!accept(id)) break;
+    model.embed_text(std::span(&id, 1), hidden);
+    state.step(std::span(&sequence, 1), hidden);
+  }
+  if (!filter_.stopped()) {
+    show(filter_.push(stream_.finish()));
+    show(filter_.finish());
+  }
+  return std::move(answer_);
+}
+
+}  // namespace
+
+OwnedTensor reading_pixels(const Config& config, std::span<const Image> images) {
+  if (images.empty()) return {};
+  const int64_t side = config.vision.image;
+  const auto count = static_cast<int64_t>(images.size());
+  OwnedTensor pixels(Dtype::f32, {count, side, side, 3});
+  for (int64_t i = 0; i < count; ++i) {
+    const Image prepared = fit_and_pad(images[static_cast<size_t>(i)], config.vision.image);
+    to_pixels(prepared, pixels.view.slice(i * side * side, side * side));
+  }
+  return pixels;
+}
+
+OwnedTensor embed_prompt(const Model& model, std::span<const int32_t> ids, int32_t image_id,
+                         Tensor pixels, Workspace& space, Trace* trace) {
+  const int64_t width = model.config().llama.width;
+  const int64_t tokens = model.config().vision.tokens();
+  const int64_t images = pixels ? pixels.shape[0] : 0;
+  const auto places = static_cast<int64_t>(std::count(ids.begin(), ids.end(), image_id));
+  check(places == images * tokens, Code::bad_input, "the prompt has room for ", places,
+        " picture vectors, but ", images, " pictures of ", tokens, " were given");
+  OwnedTensor x(Dtype::f32, {static_cast<int64_t>(ids.size()), width});
+  model.embed_text(ids, x.view);
+  if (images == 0) return x;
+  OwnedTensor vectors(Dtype::f32, {images * tokens, width});
+  const int64_t at_once = trace ? images : 1;  // one by one, so that scratch memory stays small
+  const int64_t rows = pixels.shape[1] * pixels.shape[2];
+  for (int64_t i = 0; i < images; i += at_once) {
+    const Tensor some =
+        pixels.slice(i * rows, at_once * rows).as({at_once, pixels.shape[1], pixels.shape[2], 3});
+    model.read_images(some, space, vectors.view.slice(i * tokens, at_once * tokens), trace);
+  }
+  int64_t next = 0;
+  for (size_t t = 0; t < ids.size(); ++t) {
+    if (ids[t] != image_id) continue;
+    const float* from = vectors.view.row(next++);
+    std::copy(from, from + width, x.view.row(static_cast<int64_t>(t)));
+  }
+  return x;
+}
+
+Answer ask(const Asking& asking, const AskRequest& request, const OnText& on_text) {
+  check(request.max_tokens >= 1, Code::bad_input, "max tokens is ", request.max_tokens,
+        "; it must be 1 or more");
+  check_sampling({request.temperature, request.top_k, request.top_p});
+  const std::vector<Message> messages = check_messages(request);
+  const std::vector<int32_t> ids = asking.prompts.read(messages, request.system);
+  const auto tokens = static_cast<int64_t>(ids.size());
+  const Config& config = asking.model.config();
+  check_context(tokens, config);
+
+  const int64_t most = std::min<int64_t>(tokens + request.max_tokens, config.llama.context);
+  State state(asking.model, asking.cache, 1, most, KvCache::blocks_for(most));
+  const OwnedTensor pixels = reading_pixels(config, images_of(request));
+  OwnedTensor x =
+      embed_prompt(asking.model, ids, asking.prompts.ids().image, pixels.view, state.space());
+  const int32_t sequence = state.cache().add();
+  const auto still_wanted = [&] {
+    check(!on_text || on_text({}), Code::cancelled, "the answer was stopped before it began");
+  };
+  state.prefill(sequence, x.view, still_wanted);
+  Answering answering(asking, request, on_text, tokens);
+  return answering.run(state, sequence, x.view.slice(tokens - 1, 1));
+}
+
+}  // namespace janus

@@ -1,0 +1,35 @@
+// Messages and pictures -> text: the reading loop. Prompts are prompt.h, the towers model/model.h.
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "base/buffer.h"
+#include "generate/prompt.h"
+#include "januspro/requests.hpp"
+#include "model/model.h"
+
+namespace janus {
+
+// What every request of one engine shares.
+struct Asking {
+  const Model& model;
+  const PromptBuilder& prompts;
+  Dtype cache = Dtype::f32;  // of keys and values
+};
+
+// Streams whole characters to `on_text`. Throws Code::bad_input for messages out of order, settings
+// out of range, and a prompt that fills the context; Code::cancelled when on_text says so.
+Answer ask(const Asking& asking, const AskRequest& request, const OnText& on_text = {});
+
+// Pictures as the vision tower reads them: [n, S, S, 3] in -1..1; empty for none.
+OwnedTensor reading_pixels(const Config& config, std::span<const Image> images);
+
+// ids [T] -> [T, D]: token vectors, with those of the pictures in place of `image_id`, in order.
+// Throws Code::bad_input when the places do not fit the pictures.
+OwnedTensor embed_prompt(const Model& model, std::span<const int32_t> ids, int32_t image_id,
+                         Tensor pixels, Workspace& space, Trace* trace = nullptr);
+
+}  // namespace janus

@@ -1,0 +1,44 @@
+// State: everything one running batch changes: keys and values, scratch memory, and where each new
+// token stands. Sized once; a step then takes no memory. What is computed is model/model.h.
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <span>
+#include <vector>
+
+#include "model/kv_cache.h"
+#include "model/model.h"
+#include "model/workspace.h"
+
+namespace janus {
+
+class State {
+ public:
+  // Room for `sequences` sequences of at most `positions` tokens, in `blocks` blocks altogether.
+  State(const Model& model, Dtype cache, int sequences, int64_t positions, int64_t blocks);
+
+  KvCache& cache() { return cache_; }
+  Workspace& space() { return space_; }
+
+  // Runs x [T, D] as the next T tokens of one sequence: embeddings in, hidden states out. Long
+  // prompts go in pieces, so that scratch memory does not grow with them; `between` is called
+  // before each piece. With a trace there is one piece only.
+  void prefill(int32_t sequence, Tensor x, const std::function<void()>& between = {},
+               Trace* trace = nullptr);
+
+  // One more token of each sequence.  x [S, D]: embeddings in, hidden states out.
+  void step(std::span<const int32_t> sequences, Tensor x);
+
+ private:
+  void forward(Tensor x, Trace* trace);
+
+  const Model& model_;
+  KvCache cache_;
+  Workspace space_;
+  std::vector<int32_t> sequence_;  // [R] of the rows of one pass
+  std::vector<int32_t> position_;  // [R]
+};
+
+}  // namespace janus
