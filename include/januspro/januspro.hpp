@@ -26,26 +26,26 @@
 namespace janus {
 
 struct EngineOptions {
-  std::filesystem::path checkpoint;  // directory, either published layout
-  std::string backend = "auto";      // "auto", "cpu", "ref"
-  int threads = 0;                   // 0: the physical cores this process may use
-  std::string isa;                   // highest instruction set to use; empty: the best there is
-  std::string weights = "auto";      // "f32", "bf16"; auto: as stored, f32 on "ref"
-  std::string cache = "auto";        // keys and values: "f32", "bf16"; auto: as the weights
+  std::filesystem::path checkpoint = {};  // directory, either published layout
+  std::string backend = "auto";           // "auto", "cpu", "ref"
+  int threads = 0;                        // 0: the physical cores this process may use
+  std::string isa = {};          // highest instruction set to use; empty: the best there is
+  std::string weights = "auto";  // "f32", "bf16"; auto: as stored, f32 on "ref"
+  std::string cache = "auto";    // keys and values: "f32", "bf16"; auto: as the weights
   bool round_rope = false;   // round rotary frequencies to bf16, as the official bf16 scripts do
   int pictures_at_once = 8;  // drawn side by side; more need more memory
-  std::function<bool(double fraction)> on_load;             // false stops with Code::cancelled
-  std::function<void(const std::string& line)> on_warning;  // about the checkpoint
+  std::function<bool(double fraction)> on_load = {};             // false stops with Code::cancelled
+  std::function<void(const std::string& line)> on_warning = {};  // about the checkpoint
 };
 
 // What was loaded, and its sizes.
 struct ModelInfo {
-  std::string name;     // of the checkpoint directory
-  std::string layout;   // "transformers" or "official"
-  std::string hash;     // of config and weights, the same for either layout
-  std::string backend;  // "ref", "cpu avx512"
-  std::string weights;  // "f32" or "bf16"
-  std::string cache;
+  std::string name = {};     // of the checkpoint directory
+  std::string layout = {};   // "transformers" or "official"
+  std::string hash = {};     // of config and weights, the same for either layout
+  std::string backend = {};  // "ref", "cpu avx512"
+  std::string weights = {};  // "f32" or "bf16"
+  std::string cache = {};
   int threads = 0;
   int64_t parameters = 0;
   int64_t weight_bytes = 0;       // as held in memory
@@ -78,8 +78,9 @@ class Engine {
 
   // Makes preview() ready: a linear map from code vectors to small patches, read from `folder`
   // under the model's hash, or fitted on a few decodes and written there. An empty path: fitted
-  // and not kept.
-  void prepare_preview(const std::filesystem::path& folder);
+  // and not kept. `wanted` is asked before each decode; false stops with Code::cancelled.
+  void prepare_preview(const std::filesystem::path& folder,
+                       const std::function<bool()>& wanted = {});
   // A cheap look at an unfinished picture: 2 × 2 pixels a code, grey where none is yet.
   Image preview(std::span<const int32_t> codes) const;
 

@@ -21,8 +21,9 @@ namespace janus {
 // settings and that seed alone: never on how many are drawn at once, in what order, or on how many
 // threads.
 struct DrawRequest {
-  std::string prompt;
-  std::string negative;  // what guidance moves away from; blank: an empty prompt of equal length
+  std::string prompt = {};
+  // What guidance moves away from; blank: an empty prompt of equal length.
+  std::string negative = {};
   int images = 1;
   uint64_t seed = 0;
   float guidance = 5;     // 1: none; 0: the prompt is ignored
@@ -32,58 +33,58 @@ struct DrawRequest {
 };
 
 struct Picture {
-  Image image;
-  std::vector<int32_t> codes;  // row by row from the top
-  uint64_t seed = 0;           // draws it again with images = 1
-  int request = 0;             // which of the requests given together
-  int index = 0;               // which picture of that request
+  Image image = {};
+  std::vector<int32_t> codes = {};  // row by row from the top
+  uint64_t seed = 0;                // draws it again with images = 1
+  int request = 0;                  // which of the requests given together
+  int index = 0;                    // which picture of that request
 };
 
 // A picture that is not finished: its codes so far.
 struct Sketch {
   int request = 0;
   int index = 0;
-  std::span<const int32_t> codes;
+  std::span<const int32_t> codes = {};
 };
 
 struct Progress {
   enum class Phase { prompt, codes, pixels };
   Phase phase = Phase::prompt;
-  int64_t done = 0;                  // codes of all pictures of the call
-  int64_t total = 0;                 // … when it ends
-  std::span<const Sketch> sketches;  // the pictures drawn now; valid during the call only
+  int64_t done = 0;                       // codes of all pictures of the call
+  int64_t total = 0;                      // … when it ends
+  std::span<const Sketch> sketches = {};  // the pictures drawn now; valid during the call only
 };
 
 // Either may be empty. They run on the thread that called draw().
 struct DrawEvents {
   // After every step of the model; false stops the work with Code::cancelled.
-  std::function<bool(const Progress&)> on_step;
+  std::function<bool(const Progress&)> on_step = {};
   // As soon as a picture is finished, so that it outlives a later failure.
-  std::function<void(const Picture&)> on_picture;
+  std::function<void(const Picture&)> on_picture = {};
 };
 
 // --- asking ------------------------------------------------------------------------------------
 
 struct ChatMessage {
   std::string role = "user";  // "user" and "assistant" in turn; the last is the user's
-  std::string text;           // `<image_placeholder>` marks an image's place; default: in front
-  std::vector<Image> images;
+  std::string text = {};      // `<image_placeholder>` marks an image's place; default: in front
+  std::vector<Image> images = {};
 };
 
 struct AskRequest {
-  std::vector<ChatMessage> messages;
-  std::optional<std::string> system;  // none given: the model's own; empty: no system prompt
+  std::vector<ChatMessage> messages = {};
+  std::optional<std::string> system = {};  // none given: the model's own; empty: no system prompt
   int max_tokens = 512;
   float temperature = 0;  // 0: always the likeliest token
   int top_k = 0;
   float top_p = 1;
   uint64_t seed = 0;
-  std::vector<std::string> stop;  // besides the end token; not part of the answer
+  std::vector<std::string> stop = {};  // besides the end token; not part of the answer
 };
 
 struct Answer {
   enum class Finish { end, stop, length };
-  std::string text;
+  std::string text = {};
   Finish finish = Finish::end;  // end token; a stop string; max_tokens or the context is full
   int64_t prompt_tokens = 0;
   int64_t answer_tokens = 0;  // the end token included

@@ -1,0 +1,169 @@
+// The door: options -> model, tokenizer and backend; requests -> generate/. Holds the one lock that
+// makes calls from several threads take turns. SPDX-License-Identifier: MIT
+#include <mutex>
+#include <optional>
+
+#include "base/dtype.h"
+#include "base/error.h"
+#include "generate/ask.h"
+#include "generate/draw.h"
+#include "generate/load.h"
+#include "generate/preview.h"
+#include "januspro/januspro.hpp"
+#include "kernels/open.h"
+#include "model/model.h"
+#include "model/weight_names.h"
+
+namespace janus {
+
+struct Engine::Parts {
+  Model model;
+  PromptBuilder prompts;
+  Dtype cache;
+  int pictures_at_once;
+  ModelInfo info;
+  std::optional<PreviewMap> preview;
+  std::mutex turn;  // one call at a time uses the model
+};
+
+namespace {
+
+// `otherwise` for "auto".
+template <class Otherwise>
+Dtype parse_type(const std::string& text, const char* what, const Otherwise& otherwise) {
+  if (text == "f32") return Dtype::f32;
+  if (text == "bf16") return Dtype::bf16;
+  check(text == "auto", Code::bad_input, what, " \"", text, "\" is not one of auto, f32, bf16");
+  return otherwise();
+}
+
+std::string hex(uint64_t value) {
+  constexpr std::string_view digits = "0123456789abcdef";
+  std::string text;
+  for (int shift = 60; shift >= 0; shift -= 4) text += digits[(value >> shift) & 15];
+  return text;
+}
+
+int64_t count_parameters(const Config& config) {
+  int64_t total = 0;
+  for (const TensorSpec& tensor : list_tensors(config, config.layout)) {
+    int64_t count = 1;
+    for (const int64_t size : tensor.shape) count *= size;
+    total += count;
+  }
+  return total;
+}
+
+ModelInfo describe(const EngineOptions& options, const Model& model, Dtype weights, Dtype cache) {
+  const Config& config = model.config();
+  const LlamaConfig& llama = config.llama;
+  ModelInfo info;
+  const auto path = std::filesystem::weakly_canonical(options.checkpoint);
+  info.name = path.filename().string();
+  info.layout = config.layout == Layout::official ? "official" : "transformers";
+  info.hash = hex(model.weights().fingerprint);
+  info.backend = model.backend().name();
+  info.weights = traits(weights).name;
+  info.cache = traits(cache).name;
+  info.threads = model.backend().threads();
+  info.parameters = count_parameters(config);
+  info.weight_bytes = model.weights().bytes;
+  info.cache_token_bytes = KvCache::bytes(model.backend(), llama, cache, 1) / kKvBlock;
+  info.context = llama.context;
+  info.width = llama.width;
+  info.layers = llama.layers;
+  info.heads = llama.heads;
+  info.kv_heads = llama.kv_heads;
+  info.vocabulary = llama.vocabulary;
+  info.vision_image = config.vision.image;
+  info.vision_tokens = config.vision.tokens();
+  info.image = config.image;
+  info.image_tokens = config.image_tokens();
+  info.codes = config.vq.codes;
+  return info;
+}
+
+}  // namespace
+
+Engine::Engine(std::unique_ptr<Parts> parts) : parts_(std::move(parts)) {}
+Engine::Engine(Engine&&) noexcept = default;
+Engine& Engine::operator=(Engine&&) noexcept = default;
+Engine::~Engine() = default;
+
+Engine Engine::load(const EngineOptions& options) {
+  check(options.threads >= 0, Code::bad_input, "threads is ", options.threads,
+        "; it must be 0 (all cores) or more");
+  check(options.pictures_at_once >= 1, Code::bad_input, "pictures at once is ",
+        options.pictures_at_once, "; it must be 1 or more");
+  std::shared_ptr<const Backend> backend =
+      open_backend(options.backend, options.threads, options.isa);
+  const bool is_ref = backend->name() == "ref";
+  const Dtype weights = parse_type(options.weights, "weights", [&] {
+    return is_ref ? Dtype::f32 : stored_type(options.checkpoint);
+  });
+  const Dtype cache = parse_type(options.cache, "cache", [&] { return weights; });
+
+  // Small files first: a wrong tokenizer is found before gigabytes are read.
+  PromptBuilder prompts = load_prompts(options.checkpoint, load_config(options.checkpoint));
+  LoadOptions load;
+  load.checkpoint = options.checkpoint;
+  load.backend = std::move(backend);
+  load.weights = weights;
+  load.round_rope = options.round_rope;
+  load.on_progress = [&](double fraction) {
+    check(!options.on_load || options.on_load(fraction), Code::cancelled, "loading was stopped");
+  };
+  load.log = options.on_warning;
+  Model model = Model::load(load);
+  ModelInfo info = describe(options, model, weights, cache);
+  return Engine(std::unique_ptr<Parts>(new Parts{std::move(model),
+                                                 std::move(prompts),
+                                                 cache,
+                                                 options.pictures_at_once,
+                                                 std::move(info),
+                                                 std::nullopt,
+                                                 {}}));
+}
+
+std::vector<Picture> Engine::draw(const DrawRequest& request, const DrawEvents& events) {
+  return draw(std::span(&request, 1), events);
+}
+
+std::vector<Picture> Engine::draw(std::span<const DrawRequest> requests, const DrawEvents& events) {
+  const std::lock_guard lock(parts_->turn);
+  const Drawing drawing{parts_->model, parts_->prompts, parts_->cache, parts_->pictures_at_once};
+  return janus::draw(drawing, requests, events);
+}
+
+Answer Engine::ask(const AskRequest& request, const OnText& on_text) {
+  const std::lock_guard lock(parts_->turn);
+  return janus::ask({parts_->model, parts_->prompts, parts_->cache}, request, on_text);
+}
+
+const ModelInfo& Engine::info() const { return parts_->info; }
+
+void Engine::prepare_preview(const std::filesystem::path& folder,
+                             const std::function<bool()>& wanted) {
+  const std::lock_guard lock(parts_->turn);
+  if (parts_->preview) return;
+  const std::filesystem::path file =
+      folder.empty() ? folder : folder / ("preview-" + parts_->info.hash + ".safetensors");
+  if (!file.empty()) parts_->preview = PreviewMap::load(file, parts_->model);
+  if (parts_->preview) return;
+  parts_->preview = PreviewMap::fit(parts_->model, [&] {
+    check(!wanted || wanted(), Code::cancelled, "fitting the preview was stopped");
+  });
+  if (!file.empty()) {
+    std::error_code ignored;  // save() says what is wrong with the folder
+    std::filesystem::create_directories(folder, ignored);
+    parts_->preview->save(file);
+  }
+}
+
+Image Engine::preview(std::span<const int32_t> codes) const {
+  check(parts_->preview.has_value(), Code::bad_input,
+        "preview() was called before prepare_preview()");
+  return parts_->preview->show(parts_->model, codes);
+}
+
+}  // namespace janus
