@@ -33,6 +33,8 @@ LAYERS = {
     "src/world/": ["base/**", "io/**", "world/**"],
     "src/train/": ["base/**", "io/**", "world/**", "model/config.h", "generate/prompt.h", "train/**"],
     "src/apps/": ["base/**", "io/**", "kernels/*.h", "model/**", "world/**", "januspro/**", "apps/**"],
+    "src/apps/trace.": ["base/**", "io/**", "kernels/*.h", "model/**", "generate/**", "januspro/**", "apps/**"],
+    "src/apps/bench.": ["base/**", "io/**", "kernels/*.h", "model/**", "generate/**", "januspro/**", "apps/**"],
     "src/apps/januspro_train": ["base/**", "io/**", "world/**", "train/**", "apps/**"],
 }
 

@@ -1,0 +1,302 @@
+// `januspro bench`: whole works on this machine, each beside the limit that binds it.
+// SPDX-License-Identifier: MIT
+#include <sys/resource.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cstdio>
+#include <memory>
+#include <nlohmann/json.hpp>
+
+#include "apps/bench_cost.h"
+#include "apps/bench_limits.h"
+#include "apps/command.h"
+#include "base/error.h"
+#include "generate/draw.h"
+#include "generate/load.h"
+#include "generate/state.h"
+#include "io/checkpoint_files.h"
+#include "kernels/open.h"
+
+namespace janus {
+
+namespace {
+
+const std::vector<std::string> kWorks = {"limits", "load",      "step",      "prompt",
+                                         "vision", "vq_decode", "vq_encode", "picture"};
+
+int64_t peak_rss() {
+  rusage usage{};
+  getrusage(RUSAGE_SELF, &usage);
+  return int64_t{usage.ru_maxrss} * 1024;
+}
+
+// The sizes of one line; nothing where a work has no such size.
+struct Sizes {
+  std::optional<int64_t> rows, context, tokens;
+};
+
+class BenchVerb {
+ public:
+  BenchVerb(CLI::App& app, const Interrupt& interrupt);
+  void run();
+
+ private:
+  bool wants(const char* work) const;
+  void open();
+  void load();
+  void measure(const char* work, const Sizes& sizes, const Cost& cost,
+               const std::function<void()>& once);
+  void print_limits();
+  void steps();
+  void prompt();
+  void towers();
+  void picture();
+  void line(const nlohmann::ordered_json& values);
+
+  const Interrupt& interrupt_;
+  ModelFlags flags_;
+  std::vector<std::string> works_ = kWorks;
+  std::vector<int64_t> rows_ = {1, 2, 8, 32, 64};
+  int64_t context_ = 330;
+  int64_t tokens_ = 576;
+  int runs_ = 5;
+  bool json_ = false;
+
+  std::shared_ptr<const Backend> backend_;
+  std::string level_;
+  Limits limits_;
+  Dtype type_ = Dtype::f32;
+  Dtype cache_ = Dtype::f32;
+  std::optional<Model> model_;
+};
+
+BenchVerb::BenchVerb(CLI::App& app, const Interrupt& interrupt) : interrupt_(interrupt) {
+  app.add_option("--work", works_, "What to measure")
+      ->delimiter(',')
+      ->check(CLI::IsMember(kWorks))
+      ->capture_default_str();
+  app.add_option("--rows", rows_, "Rows of a step, one line each")
+      ->delimiter(',')
+      ->check(CLI::Range(1, 4096))
+      ->capture_default_str();
+  app.add_option("--context", context_, "Tokens before a step")
+      ->check(CLI::Range(0, 1 << 20))
+      ->capture_default_str();
+  app.add_option("--tokens", tokens_, "Tokens of the prompt")
+      ->check(CLI::Range(1, 1 << 20))
+      ->capture_default_str();
+  app.add_option("--runs", runs_, "Runs of each work, after one to warm up")
+      ->check(CLI::Range(1, 1000))
+      ->capture_default_str();
+  app.add_flag("--json", json_, "One JSON object a line");
+  flags_.add_to(app);
+  app.footer("Example:\n  januspro bench --work limits,step --rows 1,2,8");
+}
+
+bool BenchVerb::wants(const char* work) const {
+  return std::find(works_.begin(), works_.end(), work) != works_.end();
+}
+
+void BenchVerb::open() {
+  backend_ = open_backend(flags_.backend_name(), flags_.threads, flags_.isa);
+  const std::string name = backend_->name();
+  const size_t space = name.find(' ');
+  level_ = space == std::string::npos ? name : name.substr(space + 1);
+  limits_ = measure_limits(backend_->threads(), level_, [&] { interrupt_.check(); });
+}
+
+// A table, or one object a line.
+void BenchVerb::line(const nlohmann::ordered_json& values) {
+  if (json_) return print(values.dump() + "\n");
+  const auto size = [&](const char* key) {
+    return values[key].is_null() ? std::string("-") : values[key].dump();
+  };
+  char text[200];
+  std::snprintf(text, sizeof text, "%-10s %5s %8s %7s %12.4f %12.4f %9.1f %9.1f  %-4s %5.1f%%\n",
+                values["work"].get<std::string>().c_str(), size("rows").c_str(),
+                size("context").c_str(), size("tokens").c_str(),
+                values["seconds_min"].get<double>() * 1e3,
+                values["seconds_median"].get<double>() * 1e3, values["bytes"].get<double>() / 1e6,
+                values["operations"].get<double>() / 1e9,
+                values["limit"].get<std::string>().c_str(), values["share"].get<double>() * 100);
+  print(text);
+}
+
+void BenchVerb::measure(const char* work, const Sizes& sizes, const Cost& cost,
+                        const std::function<void()>& once) {
+  once();
+  std::vector<double> seconds;
+  for (int run = 0; run < runs_; ++run) {
+    interrupt_.check();
+    const auto start = std::chrono::steady_clock::now();
+    once();
+    const auto end = std::chrono::steady_clock::now();
+    seconds.push_back(std::chrono::duration<double>(end - start).count());
+  }
+  std::sort(seconds.begin(), seconds.end());
+  const double median = seconds[seconds.size() / 2];
+  const double reading = static_cast<double>(cost.bytes) / limits_.read_bytes;
+  const double adding = static_cast<double>(cost.operations) / limits_.f32_operations;
+  const auto value = [](const std::optional<int64_t>& size) {
+    return size ? nlohmann::ordered_json(*size) : nlohmann::ordered_json(nullptr);
+  };
+  line({{"work", work},
+        {"rows", value(sizes.rows)},
+        {"context", value(sizes.context)},
+        {"tokens", value(sizes.tokens)},
+        {"type", traits(type_).name},
+        {"kv", traits(cache_).name},
+        {"level", level_},
+        {"threads", backend_->threads()},
+        {"runs", runs_},
+        {"seconds_min", seconds.front()},
+        {"seconds_median", median},
+        {"bytes", cost.bytes},
+        {"operations", cost.operations},
+        {"limit", reading > adding ? "read" : "f32"},
+        {"share", std::max(reading, adding) / median},
+        {"peak_rss", peak_rss()}});
+}
+
+void BenchVerb::print_limits() {
+  const auto show = [&](const char* name, double value, const char* unit) {
+    if (json_) {
+      const nlohmann::ordered_json values{{"work", "limits"},
+                                          {"name", name},
+                                          {"threads", backend_->threads()},
+                                          {"value", value},
+                                          {"unit", unit}};
+      return print(values.dump() + "\n");
+    }
+    char text[100];
+    std::snprintf(text, sizeof text, "limit %-5s %8.1f G%s, %d threads\n", name, value / 1e9, unit,
+                  backend_->threads());
+    print(text);
+  };
+  show("read", limits_.read_bytes, "B/s");
+  show("f32", limits_.f32_operations, "op/s");
+}
+
+void BenchVerb::load() {
+  LoadOptions options;
+  options.checkpoint = flags_.path();
+  options.backend = backend_;
+  const Dtype stored = stored_type(options.checkpoint);
+  type_ = flags_.type == "auto" ? stored : flags_.type == "bf16" ? Dtype::bf16 : Dtype::f32;
+  cache_ = flags_.cache == "auto" ? type_ : flags_.cache == "bf16" ? Dtype::bf16 : Dtype::f32;
+  options.weights = type_;
+  options.round_rope = flags_.round_rope;
+  options.on_progress = [&](double) { interrupt_.check(); };
+  int64_t bytes = 0;
+  for (const auto& [name, tensor] : open_checkpoint_dir(options.checkpoint)) {
+    bytes += static_cast<int64_t>(tensor.data.size());
+  }
+  const auto once = [&] {
+    model_.reset();
+    model_ = Model::load(options);
+  };
+  if (wants("load")) return measure("load", {}, {bytes, 0}, once);
+  once();
+}
+
+void BenchVerb::steps() {
+  for (const int64_t rows : rows_) {
+    const int64_t most = context_ + 1;
+    State state(*model_, cache_, static_cast<int>(rows), most, rows * KvCache::blocks_for(most));
+    std::vector<int32_t> sequences, codes(static_cast<size_t>(rows), 0);
+    for (int64_t r = 0; r < rows; ++r) {
+      sequences.push_back(state.cache().add());
+      state.cache().extend(sequences.back(), context_);  // what is there does not change the time
+    }
+    OwnedTensor x(Dtype::f32, {rows, model_->config().llama.width});
+    OwnedTensor logits(Dtype::f32, {rows, model_->config().vq.codes});
+    Cost cost = step_cost(*model_, cache_, rows, context_);
+    cost += code_cost(*model_, rows);
+    measure("step", {rows, context_, {}}, cost, [&] {
+      model_->embed_codes(codes, state.space(), x.view);
+      state.step(sequences, x.view);
+      model_->image_logits(x.view, state.space(), logits.view);
+      for (const int32_t sequence : sequences) state.cache().truncate(sequence, context_);
+    });
+  }
+}
+
+void BenchVerb::prompt() {
+  State state(*model_, cache_, 1, tokens_, KvCache::blocks_for(tokens_));
+  const int32_t sequence = state.cache().add();
+  const std::vector<int32_t> ids(static_cast<size_t>(tokens_), 0);
+  OwnedTensor x(Dtype::f32, {tokens_, model_->config().llama.width});
+  measure("prompt", {1, {}, tokens_}, prompt_cost(*model_, cache_, tokens_), [&] {
+    model_->embed_text(ids, x.view);
+    state.prefill(sequence, x.view, [&] { interrupt_.check(); });
+    state.cache().truncate(sequence, 0);
+  });
+}
+
+void BenchVerb::towers() {
+  const Config& config = model_->config();
+  Workspace space;
+  if (wants("vision")) {
+    const int64_t side = config.vision.image;
+    OwnedTensor pixels(Dtype::f32, {1, side, side, 3});
+    OwnedTensor out(Dtype::f32, {config.vision.tokens(), config.llama.width});
+    measure("vision", {1, {}, config.vision.tokens()}, vision_cost(*model_),
+            [&] { model_->read_images(pixels.view, space, out.view); });
+  }
+  OwnedTensor pixels(Dtype::f32, {1, config.image, config.image, 3});
+  std::vector<int32_t> codes(static_cast<size_t>(config.image_tokens()), 0);
+  if (wants("vq_decode")) {
+    measure("vq_decode", {1, {}, config.image_tokens()}, decode_cost(*model_),
+            [&] { model_->decode_image(codes, space, pixels.view); });
+  }
+  if (wants("vq_encode")) {
+    measure("vq_encode", {1, {}, config.image_tokens()}, encode_cost(*model_),
+            [&] { model_->encode_image(pixels.view, space, codes); });
+  }
+}
+
+void BenchVerb::picture() {
+  const PromptBuilder prompts = load_prompts(flags_.path(), model_->config());
+  const DrawRequest request{.prompt = "a red ball on a green field"};
+  const int64_t codes = model_->config().image_tokens();
+  const auto words = static_cast<int64_t>(prompts.draw(request.prompt).size());
+  Cost cost = prompt_cost(*model_, cache_, words) * 2;
+  cost += code_cost(*model_, 2) * codes;
+  for (int64_t i = 0; i + 1 < codes; ++i) cost += step_cost(*model_, cache_, 2, words + i);
+  cost += decode_cost(*model_);
+  DrawEvents events;
+  events.on_step = [&](const Progress&) { return !interrupt_.asked(); };
+  measure("picture", {2, words, codes}, cost, [&] {
+    draw({*model_, prompts, cache_, 1}, std::span(&request, 1), events);
+  });
+}
+
+void BenchVerb::run() {
+  open();
+  if (wants("limits")) print_limits();
+  if (works_ == std::vector<std::string>{"limits"}) return;
+  if (!json_) {
+    print(
+        "work        rows  context  tokens       min ms    median ms        MB      Gop  "
+        "limit share\n");
+  }
+  load();
+  const Config& config = model_->config();
+  check(std::max(context_ + 1, tokens_) <= config.llama.context, Code::bad_input, "--context ",
+        context_, " and --tokens ", tokens_, " must fit the model's context of ",
+        config.llama.context);
+  if (wants("step")) steps();
+  if (wants("prompt")) prompt();
+  towers();
+  if (wants("picture")) picture();
+}
+
+}  // namespace
+
+Run add_bench(CLI::App& app, const Interrupt& interrupt) {
+  const auto verb = std::make_shared<BenchVerb>(app, interrupt);
+  return [verb] { verb->run(); };
+}
+
+}  // namespace janus

@@ -1,0 +1,194 @@
+// See command.h. SPDX-License-Identifier: MIT
+#include "apps/command.h"
+
+#include <fcntl.h>
+#include <pthread.h>
+#include <signal.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdlib>
+#include <cstring>
+#include <memory>
+#include <random>
+#include <vector>
+
+#include "base/error.h"
+
+namespace janus {
+
+namespace {
+
+constexpr int kInterrupted = 130;
+
+sigset_t watched_signals() {
+  sigset_t set;
+  sigemptyset(&set);
+  sigaddset(&set, SIGINT);
+  sigaddset(&set, SIGTERM);
+  sigaddset(&set, SIGUSR2);  // ours: the watcher may go
+  return set;
+}
+
+void write_all(int fd, std::string_view bytes, const char* name) {
+  while (!bytes.empty()) {
+    const ssize_t written = ::write(fd, bytes.data(), bytes.size());
+    if (written < 0 && errno == EINTR) continue;
+    check(written >= 0, Code::device_failure, name, ": cannot write: ", std::strerror(errno));
+    bytes.remove_prefix(static_cast<size_t>(written));
+  }
+}
+
+}  // namespace
+
+Interrupt::Interrupt() {
+  ::signal(SIGPIPE, SIG_IGN);  // a closed pipe is an error of write()
+  const sigset_t set = watched_signals();
+  pthread_sigmask(SIG_BLOCK, &set, nullptr);
+  watcher_ = std::thread([this, set] {
+    for (int signal = 0; sigwait(&set, &signal) == 0 && signal != SIGUSR2;) {
+      if (asked_.exchange(true)) _exit(kInterrupted);
+    }
+  });
+}
+
+Interrupt::~Interrupt() {
+  pthread_kill(watcher_.native_handle(), SIGUSR2);
+  watcher_.join();
+}
+
+void Interrupt::check() const { janus::check(!asked(), Code::cancelled, "interrupted"); }
+
+void ModelFlags::add_to(CLI::App& app) {
+  app.add_option("-m,--model", model,
+                 "Checkpoint directory (default: $JANUSPRO_MODEL, else the one that ships)");
+  app.add_option("--device", device, "Where to compute")
+      ->check(CLI::IsMember({"auto", "cpu", "cuda"}))
+      ->capture_default_str();
+  app.add_option("--backend", backend, "Which implementation computes")
+      ->check(CLI::IsMember({"auto", "ref", "cpu", "cuda"}));
+  app.add_option("--threads", threads, "Threads (default: physical cores this process may use)")
+      ->check(CLI::Range(1, 4096));
+  app.add_option("--type", type, "How weights are held")
+      ->check(CLI::IsMember({"auto", "f32", "bf16"}))
+      ->capture_default_str();
+  app.add_option("--kv", cache, "How keys and values are held")
+      ->check(CLI::IsMember({"auto", "f32", "bf16"}))
+      ->capture_default_str();
+  app.add_option("--isa", isa, "Highest instruction set to use")
+      ->check(CLI::IsMember({"base", "avx2", "avx512"}));
+  app.add_flag("--round-rope", round_rope,
+               "Round rotary frequencies to bf16, as the official bf16 scripts do");
+}
+
+std::string ModelFlags::backend_name() const {
+  const std::string name = backend.empty() ? device : backend;
+  check(name != "cuda", Code::not_supported,
+        "this build has no CUDA backend; use --device cpu (or leave it out)");
+  return name;
+}
+
+EngineOptions ModelFlags::options(const Interrupt& interrupt, bool quiet) const {
+  EngineOptions options;
+  options.checkpoint = path();
+  options.backend = backend_name();
+  options.threads = threads;
+  options.isa = isa;
+  options.weights = type;
+  options.cache = cache;
+  options.round_rope = round_rope;
+  options.on_load = [&interrupt](double) { return !interrupt.asked(); };
+  if (!quiet) options.on_warning = [](const std::string& line) { say("warning: " + line); };
+  return options;
+}
+
+std::filesystem::path ModelFlags::find_model(const std::string& given) {
+  if (!given.empty()) return given;
+  if (const char* named = std::getenv("JANUSPRO_MODEL"); named && *named) return named;
+  std::error_code none;
+  const std::filesystem::path program = std::filesystem::read_symlink("/proc/self/exe", none);
+  const std::filesystem::path here = program.parent_path();
+  std::string places;
+  for (const std::filesystem::path& place :
+       {here / "models", here / ".." / "share" / "januspro",
+        std::filesystem::path(JANUSPRO_SOURCE_DIR) / "models"}) {
+    places += "\n  " + place.lexically_normal().string();
+    std::vector<std::filesystem::path> found;
+    for (std::filesystem::directory_iterator entry(place, none), end; !none && entry != end;
+         entry.increment(none)) {
+      if (std::filesystem::exists(entry->path() / "config.json", none)) found.push_back(*entry);
+    }
+    none.clear();
+    if (!found.empty()) return *std::min_element(found.begin(), found.end());
+  }
+  fail(Code::bad_input,
+       "no model: give -m DIRECTORY or set JANUSPRO_MODEL; looked for a directory "
+       "with a config.json in",
+       places);
+}
+
+void SamplingFlags::add_to(CLI::App& app) {
+  app.add_option("--temperature", temperature, "0: always the likeliest")
+      ->check(CLI::Range(0.0, 1e6))
+      ->capture_default_str();
+  app.add_option("--top-k", top_k, "Choose among the K likeliest; 0: all")
+      ->check(CLI::NonNegativeNumber)
+      ->capture_default_str();
+  app.add_option("--top-p", top_p, "Choose among the likeliest that hold this share")
+      ->check(CLI::Range(1e-6, 1.0))
+      ->capture_default_str();
+  app.add_flag("--greedy", greedy, "The same as --temperature 0");
+  app.add_option("--seed", seed, "Seed (default: random, and printed)");
+}
+
+uint64_t SamplingFlags::choose_seed(bool quiet) const {
+  if (seed) return *seed;
+  const uint64_t chosen = std::random_device()();
+  if (!quiet) say("seed " + std::to_string(chosen));
+  return chosen;
+}
+
+namespace {
+
+// A device or a pipe: renaming a file onto it would replace it.
+bool is_special(const std::filesystem::path& path) {
+  std::error_code none;
+  const auto kind = std::filesystem::status(path, none).type();
+  return kind == std::filesystem::file_type::character || kind == std::filesystem::file_type::fifo;
+}
+
+}  // namespace
+
+void save_result(const std::filesystem::path& path, std::span<const std::byte> bytes) {
+  if (!is_special(path)) return save_file(path, bytes);
+  const int fd = ::open(path.c_str(), O_WRONLY | O_CLOEXEC);
+  check(fd >= 0, Code::device_failure, path.string(), ": cannot write: ", std::strerror(errno));
+  const std::unique_ptr<const int, void (*)(const int*)> closing(&fd,
+                                                                 [](const int* f) { ::close(*f); });
+  write_all(fd, {reinterpret_cast<const char*>(bytes.data()), bytes.size()}, path.c_str());
+}
+
+void check_output(const std::filesystem::path& path) {
+  if (is_special(path)) return;
+  std::error_code none;
+  check(!std::filesystem::is_directory(path, none), Code::bad_input, path.string(),
+        ": is a directory; -o wants the name of a file");
+  std::filesystem::path folder = path.parent_path();
+  if (folder.empty()) folder = ".";
+  check(std::filesystem::is_directory(folder, none), Code::bad_input, folder.string(),
+        ": no such directory; make it first, or choose another with -o");
+  check(::access(folder.c_str(), W_OK) == 0, Code::device_failure, folder.string(),
+        ": cannot be written to: ", std::strerror(errno));
+}
+
+void print(std::string_view bytes) { write_all(STDOUT_FILENO, bytes, "stdout"); }
+
+void say(const std::string& line) {
+  try {
+    write_all(STDERR_FILENO, line + "\n", "stderr");
+  } catch (const Error&) {
+    // There is nowhere left to say it.
+  }
+}
+
+}  // namespace janus

@@ -1,0 +1,95 @@
+// What every verb shares: flags that choose the model, wrong command lines, results on stdout,
+// and the interrupt. A verb is one file with one add_…() that names its flags and returns what runs
+// when it is chosen. SPDX-License-Identifier: MIT
+#pragma once
+
+#include <CLI/CLI.hpp>
+#include <atomic>
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <optional>
+#include <span>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+#include <thread>
+
+#include "januspro/januspro.hpp"
+
+namespace janus {
+
+// A command line that parses but makes no sense: exit code 2.
+struct UsageError : std::runtime_error {
+  using std::runtime_error::runtime_error;
+};
+
+// Ctrl-C and SIGTERM as a flag that long work looks at. Made before any other thread, so that all
+// inherit the blocked signals. The second signal ends the program at once.
+class Interrupt {
+ public:
+  Interrupt();
+  ~Interrupt();
+  Interrupt(const Interrupt&) = delete;
+  Interrupt& operator=(const Interrupt&) = delete;
+
+  bool asked() const { return asked_.load(); }
+  void check() const;  // throws Code::cancelled when asked
+
+ private:
+  std::atomic<bool> asked_{false};
+  std::thread watcher_;
+};
+
+// Flags that choose and load a model, the same for every verb.
+struct ModelFlags {
+  std::string model;  // empty: the default one
+  std::string device = "auto";
+  std::string backend;  // empty: what the device says
+  int threads = 0;
+  std::string type = "auto";
+  std::string cache = "auto";
+  std::string isa;
+  bool round_rope = false;
+
+  void add_to(CLI::App& app);
+  std::string backend_name() const;  // throws Code::not_supported for cuda
+  std::filesystem::path path() const { return find_model(model); }
+  EngineOptions options(const Interrupt& interrupt, bool quiet) const;
+
+  // `given`, else $JANUSPRO_MODEL, else the model that ships with the program: beside the
+  // executable, in share/januspro, in the source tree. Throws Code::bad_input with the places.
+  static std::filesystem::path find_model(const std::string& given);
+};
+
+// Sampling flags, the same for drawing and answering.
+struct SamplingFlags {
+  double temperature = 1;
+  int top_k = 0;
+  double top_p = 1;
+  bool greedy = false;
+  std::optional<uint64_t> seed;
+
+  void add_to(CLI::App& app);
+  // The given seed, or a random one, which is then said on stderr unless `quiet`.
+  uint64_t choose_seed(bool quiet) const;
+};
+
+// Writes to stdout at once. Throws Code::device_failure naming the reason (closed pipe, full disk).
+void print(std::string_view bytes);
+// A result: written beside `path` and renamed; a device or pipe is written to directly.
+void save_result(const std::filesystem::path& path, std::span<const std::byte> bytes);
+// Throws when a result could not go to `path`: found out before minutes are spent on it.
+void check_output(const std::filesystem::path& path);
+// A line on stderr, after taking any progress bar away.
+void say(const std::string& line);
+
+using Run = std::function<void()>;
+Run add_draw(CLI::App& app, const Interrupt& interrupt);
+Run add_ask(CLI::App& app, const Interrupt& interrupt);
+Run add_info(CLI::App& app, const Interrupt& interrupt);
+Run add_trace(CLI::App& app, const Interrupt& interrupt);
+Run add_random_model(CLI::App& app, const Interrupt& interrupt);
+Run add_bench(CLI::App& app, const Interrupt& interrupt);
+
+}  // namespace janus

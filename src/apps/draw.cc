@@ -1,0 +1,286 @@
+// `januspro draw`: prompts -> PNG files, each with its recipe. SPDX-License-Identifier: MIT
+#include <chrono>
+#include <cstring>
+#include <fstream>
+#include <memory>
+#include <nlohmann/json.hpp>
+
+#include "apps/command.h"
+#include "apps/progress.h"
+#include "apps/recipe.h"
+#include "base/error.h"
+
+namespace janus {
+
+namespace {
+
+struct DrawFlags {
+  ModelFlags model;
+  SamplingFlags sampling;
+  std::vector<std::string> prompts;
+  std::string prompts_file;
+  std::string negative;
+  std::string from;
+  std::string output;
+  int images = 1;
+  double guidance = 5;
+  int batch = 8;
+  bool json = false;
+  bool quiet = false;
+  bool no_preview = false;
+};
+
+// One prompt a line; blank lines are passed over.
+std::vector<std::string> read_prompts(const std::string& path) {
+  std::ifstream file(path);
+  check(file.is_open(), Code::bad_input, path, ": cannot be read: ", std::strerror(errno));
+  std::vector<std::string> prompts;
+  for (std::string line; std::getline(file, line);) {
+    if (!line.empty() && line.back() == '\r') line.pop_back();
+    if (line.find_first_not_of(" \t") != std::string::npos) prompts.push_back(line);
+  }
+  check(!file.bad(), Code::bad_input, path, ": cannot be read: ", std::strerror(errno));
+  check(!prompts.empty(), Code::bad_input, path, ": holds no prompt (one a line is expected)");
+  return prompts;
+}
+
+// Where picture `number` of `count` goes.
+std::filesystem::path output_path(const std::filesystem::path& output, size_t number,
+                                  size_t count) {
+  if (count == 1) return output;
+  std::filesystem::path name = output.stem();
+  name += "-" + std::to_string(number) + output.extension().string();
+  return output.parent_path() / name;
+}
+
+class DrawVerb {
+ public:
+  DrawVerb(CLI::App& app, const Interrupt& interrupt);
+  void run();
+
+ private:
+  void check_use() const;
+  void plan_from_file();
+  void plan_prompts();
+  void check_same_model(const ModelInfo& info) const;
+  void prepare_preview(Engine& engine);
+  bool on_step(Engine& engine, const Progress& progress);
+  void keep(const Picture& picture, const ModelInfo& info);
+
+  CLI::App& app_;
+  const Interrupt& interrupt_;
+  DrawFlags flags_;
+  std::vector<Recipe> recipes_;  // one a request
+  std::optional<Recipe> repeated_;
+  size_t count_ = 0;  // pictures in all
+  size_t kept_ = 0;
+  bool preview_ = false;
+  std::unique_ptr<ProgressBar> bar_;
+  std::chrono::steady_clock::time_point started_;
+};
+
+DrawVerb::DrawVerb(CLI::App& app, const Interrupt& interrupt) : app_(app), interrupt_(interrupt) {
+  app.add_option("PROMPT", flags_.prompts, "One prompt each; they are drawn together");
+  app.add_option("--prompts", flags_.prompts_file, "A file with one prompt a line");
+  app.add_option("--negative", flags_.negative, "What guidance moves away from");
+  app.add_option("-n,--images", flags_.images, "Pictures of each prompt; picture k has seed + k")
+      ->check(CLI::Range(1, 100000))
+      ->capture_default_str();
+  app.add_option("--guidance", flags_.guidance, "How closely the prompt is followed; 1: unguided")
+      ->check(CLI::Range(-1000.0, 1000.0))
+      ->capture_default_str();
+  flags_.sampling.add_to(app);
+  app.add_option("--batch", flags_.batch, "Pictures drawn side by side; more take more memory")
+      ->check(CLI::Range(1, 1024))
+      ->capture_default_str();
+  app.add_option("--from", flags_.from, "Repeat the picture in this PNG; other flags change it");
+  app.add_option("-o,--output", flags_.output,
+                 "PNG to write; -1, -2, … before the extension for several; `-` is stdout");
+  app.add_flag("--json", flags_.json, "One JSON object a picture on stdout");
+  app.add_flag("--quiet", flags_.quiet, "No progress, no notes on stderr");
+  app.add_flag("--no-preview", flags_.no_preview, "No pictures in the terminal while they grow");
+  flags_.model.add_to(app);
+  app.footer(
+      "Example:\n  januspro draw 'a red ball on a green field' -n 4 --seed 7 -o ball.png\n"
+      "writes ball-1.png … ball-4.png and prints their names.");
+}
+
+void DrawVerb::check_use() const {
+  const bool named = !flags_.prompts.empty() || !flags_.prompts_file.empty();
+  if (flags_.from.empty() && !named) throw UsageError("draw: a prompt is missing");
+  if (!flags_.from.empty() && named) {
+    throw UsageError("draw: --from repeats one picture; leave the prompts out");
+  }
+  const std::string extension = std::filesystem::path(flags_.output).extension().string();
+  if (!extension.empty() && flags_.output != "-" && extension != ".png" && extension != ".PNG") {
+    throw UsageError("draw: -o " + flags_.output + ": only PNG is written; name it .png");
+  }
+  if (flags_.output == "-" && flags_.json) {
+    throw UsageError("draw: -o - and --json both want stdout; give -o a file");
+  }
+}
+
+void DrawVerb::plan_from_file() {
+  Recipe recipe = read_recipe(flags_.from);
+  repeated_ = recipe;
+  if (app_.count("--negative") > 0) recipe.negative = flags_.negative;
+  if (app_.count("--guidance") > 0) recipe.guidance = flags_.guidance;
+  if (app_.count("--temperature") > 0) recipe.temperature = flags_.sampling.temperature;
+  if (flags_.sampling.greedy) recipe.temperature = 0;
+  if (app_.count("--top-k") > 0) recipe.top_k = flags_.sampling.top_k;
+  if (app_.count("--top-p") > 0) recipe.top_p = flags_.sampling.top_p;
+  if (flags_.sampling.seed) recipe.seed = *flags_.sampling.seed;
+  recipes_.push_back(recipe);
+  // The same arithmetic, unless asked otherwise: backend, level and types decide the last bits.
+  ModelFlags& model = flags_.model;
+  const size_t space = recipe.backend.find(' ');
+  if (app_.count("--backend") + app_.count("--device") == 0) {
+    model.backend = recipe.backend.substr(0, space);
+  }
+  if (app_.count("--isa") == 0 && space != std::string::npos) {
+    model.isa = recipe.backend.substr(space + 1);
+  }
+  if (app_.count("--type") == 0) model.type = recipe.weights;
+  if (app_.count("--kv") == 0) model.cache = recipe.cache;
+  model.round_rope = model.round_rope || recipe.round_rope;
+}
+
+void DrawVerb::plan_prompts() {
+  std::vector<std::string> prompts = flags_.prompts;
+  if (!flags_.prompts_file.empty()) {
+    const std::vector<std::string> more = read_prompts(flags_.prompts_file);
+    prompts.insert(prompts.end(), more.begin(), more.end());
+  }
+  const bool one = prompts.size() == 1 && flags_.images == 1;
+  if (flags_.output == "-" && !one) {
+    throw UsageError("draw: -o - writes one picture; give -o a file for several");
+  }
+  Recipe recipe;
+  recipe.negative = flags_.negative;
+  recipe.seed = flags_.sampling.choose_seed(flags_.quiet);
+  recipe.guidance = flags_.guidance;
+  recipe.temperature = flags_.sampling.greedy ? 0 : flags_.sampling.temperature;
+  recipe.top_k = flags_.sampling.top_k;
+  recipe.top_p = flags_.sampling.top_p;
+  for (const std::string& prompt : prompts) {
+    recipe.prompt = prompt;
+    recipes_.push_back(recipe);
+  }
+}
+
+void DrawVerb::check_same_model(const ModelInfo& info) const {
+  if (!repeated_) return;
+  if (repeated_->model_hash != info.hash) {
+    const std::string text = flags_.from + ": was drawn by " + repeated_->model + " (" +
+                             repeated_->model_hash + "), this is " + info.name + " (" + info.hash +
+                             ")";
+    check(!flags_.model.model.empty(), Code::bad_input, text, "; name its checkpoint with -m");
+    if (!flags_.quiet) say("warning: " + text + "; the picture will be another");
+  } else if (repeated_->backend != info.backend && !flags_.quiet) {
+    say("warning: " + flags_.from + ": was drawn on " + repeated_->backend + ", this is " +
+        info.backend + "; the last bits may differ");
+  }
+}
+
+void DrawVerb::prepare_preview(Engine& engine) {
+  if (!bar_->visible() || flags_.no_preview || std::getenv("NO_COLOR")) return;
+  std::filesystem::path folder;
+  if (const char* cache = std::getenv("XDG_CACHE_HOME"); cache && *cache) {
+    folder = std::filesystem::path(cache) / "januspro";
+  } else if (const char* home = std::getenv("HOME"); home && *home) {
+    folder = std::filesystem::path(home) / ".cache" / "januspro";
+  }
+  bar_->show("preparing the preview (once a model)", 0, 1, "fits");
+  try {
+    engine.prepare_preview(folder, [&] { return !interrupt_.asked(); });
+    preview_ = true;
+  } catch (const Error& error) {
+    if (error.code() == Code::cancelled) throw;
+    bar_->clear();
+    say(std::string("warning: no preview: ") + error.what());
+  }
+}
+
+bool DrawVerb::on_step(Engine& engine, const Progress& progress) {
+  if (interrupt_.asked()) return false;
+  const bool last = progress.phase == Progress::Phase::pixels;
+  if (!bar_->visible() || !(bar_->due() || last)) return true;
+  std::vector<Image> pictures;
+  if (preview_) {
+    for (const Sketch& sketch : progress.sketches) {
+      pictures.push_back(engine.preview(sketch.codes));
+    }
+  }
+  bar_->show(last ? "decoding" : "drawing", progress.done, progress.total, "codes", pictures);
+  return true;
+}
+
+void DrawVerb::keep(const Picture& picture, const ModelInfo& info) {
+  Recipe recipe = recipes_[static_cast<size_t>(picture.request)];
+  recipe.seed = picture.seed;
+  recipe.model = info.name;
+  recipe.model_hash = info.hash;
+  recipe.backend = info.backend;
+  recipe.weights = info.weights;
+  recipe.cache = info.cache;
+  recipe.round_rope = flags_.model.round_rope;
+  recipe.version = version();
+  const auto replace = nlohmann::ordered_json::error_handler_t::replace;
+  const std::vector<std::byte> png =
+      encode_picture(picture.image, {{kRecipeKey, recipe.to_json().dump(-1, ' ', false, replace)}});
+  bar_->clear();
+  ++kept_;
+  if (flags_.output == "-") {
+    print({reinterpret_cast<const char*>(png.data()), png.size()});
+    return;
+  }
+  const std::filesystem::path path = output_path(flags_.output, kept_, count_);
+  save_result(path, png);
+  if (!flags_.json) return print(path.string() + "\n");
+  nlohmann::ordered_json line{{"path", path.string()}};
+  line.update(recipe.to_json());
+  const auto now = std::chrono::steady_clock::now();
+  line["seconds"] = std::chrono::duration<double>(now - started_).count();
+  print(line.dump(-1, ' ', false, replace) + "\n");
+}
+
+void DrawVerb::run() {
+  check_use();
+  flags_.from.empty() ? plan_prompts() : plan_from_file();
+  count_ = recipes_.size() * static_cast<size_t>(flags_.images);
+  if (flags_.output.empty()) {
+    flags_.output = "januspro-" + std::to_string(recipes_.front().seed) + ".png";
+  }
+  if (flags_.output != "-") check_output(flags_.output);
+
+  bar_ = std::make_unique<ProgressBar>(flags_.quiet);
+  EngineOptions options = flags_.model.options(interrupt_, flags_.quiet);
+  options.pictures_at_once = flags_.batch;
+  options.on_load = [&](double fraction) {
+    if (bar_->due()) bar_->show("loading", static_cast<int64_t>(fraction * 100), 100, "%");
+    return !interrupt_.asked();
+  };
+  Engine engine = Engine::load(options);
+  check_same_model(engine.info());
+  prepare_preview(engine);
+
+  std::vector<DrawRequest> requests;
+  for (const Recipe& recipe : recipes_) {
+    requests.push_back(recipe.request());
+    requests.back().images = flags_.images;
+  }
+  started_ = std::chrono::steady_clock::now();
+  DrawEvents events;
+  events.on_step = [&](const Progress& progress) { return on_step(engine, progress); };
+  events.on_picture = [&](const Picture& picture) { keep(picture, engine.info()); };
+  engine.draw(requests, events);
+}
+
+}  // namespace
+
+Run add_draw(CLI::App& app, const Interrupt& interrupt) {
+  const auto verb = std::make_shared<DrawVerb>(app, interrupt);
+  return [verb] { verb->run(); };
+}
+
+}  // namespace janus

@@ -1,0 +1,161 @@
+// `januspro info`: what is in a checkpoint and what it takes in memory, without loading its
+// weights. SPDX-License-Identifier: MIT
+#include <cstdio>
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <set>
+
+#include "apps/command.h"
+#include "base/error.h"
+#include "io/checkpoint_files.h"
+#include "kernels/open.h"
+#include "model/config.h"
+#include "model/kv_cache.h"
+#include "model/weight_names.h"
+
+namespace janus {
+
+namespace {
+
+int64_t elements(const TensorSpec& tensor) {
+  int64_t count = 1;
+  for (const int64_t size : tensor.shape) count *= size;
+  return count;
+}
+
+std::string size_text(int64_t bytes) {
+  char text[40];
+  const auto value = static_cast<double>(bytes);
+  if (bytes >= 1'000'000'000) {
+    std::snprintf(text, sizeof text, "%.2f GB", value / 1e9);
+  } else {
+    std::snprintf(text, sizeof text, "%.1f MB", value / 1e6);
+  }
+  return text;
+}
+
+// Keys and values of pictures drawn side by side: two rows each, behind a prompt of usual length.
+constexpr int64_t kUsualPrompt = 32;
+
+class InfoVerb {
+ public:
+  InfoVerb(CLI::App& app);
+  void run();
+
+ private:
+  nlohmann::ordered_json describe(const std::filesystem::path& path) const;
+  nlohmann::ordered_json memory(const Config& config, int64_t parameters) const;
+
+  ModelFlags flags_;
+  std::string named_;
+  bool json_ = false;
+};
+
+InfoVerb::InfoVerb(CLI::App& app) {
+  app.add_option("MODEL", named_, "Checkpoint directory, as -m");
+  app.add_flag("--json", json_, "One JSON object");
+  flags_.add_to(app);
+  app.footer("Example:\n  januspro info Janus-Pro-1B");
+}
+
+nlohmann::ordered_json InfoVerb::memory(const Config& config, int64_t parameters) const {
+  const auto backend = open_backend(flags_.backend_name(), flags_.threads, flags_.isa);
+  nlohmann::ordered_json plan{{"backend", backend->name()}, {"threads", backend->threads()}};
+  const int64_t positions = kUsualPrompt + config.image_tokens() - 1;
+  for (const Dtype type : {Dtype::f32, Dtype::bf16}) {
+    const auto room = [&](int64_t blocks) {
+      return KvCache::bytes(*backend, config.llama, type, blocks);
+    };
+    nlohmann::ordered_json part{{"weights", parameters * traits(type).bytes},
+                                {"token", room(1) / kKvBlock}};
+    for (const int64_t pictures : {1, 4, 8, 16}) {
+      part["pictures_" + std::to_string(pictures)] =
+          room(2 * pictures * KvCache::blocks_for(positions));
+    }
+    plan[std::string(traits(type).name)] = part;
+  }
+  return plan;
+}
+
+nlohmann::ordered_json InfoVerb::describe(const std::filesystem::path& path) const {
+  const Config config = load_config(path);
+  const StoredTensors stored = open_checkpoint_dir(path);
+  std::set<std::string> types;
+  int64_t bytes = 0, parameters = 0;
+  for (const auto& [name, tensor] : stored) {
+    types.emplace(traits(tensor.dtype).name);
+    bytes += static_cast<int64_t>(tensor.data.size());
+  }
+  for (const TensorSpec& tensor : list_tensors(config, config.layout)) {
+    parameters += elements(tensor);
+  }
+  const LlamaConfig& llama = config.llama;
+  const VisionConfig& vision = config.vision;
+  const VqConfig& vq = config.vq;
+  return {{"path", path.string()},
+          {"layout", config.layout == Layout::official ? "official" : "transformers"},
+          {"tensors", stored.size()},
+          {"parameters", parameters},
+          {"bytes", bytes},
+          {"types", types},
+          {"language",
+           {{"width", llama.width},
+            {"layers", llama.layers},
+            {"heads", llama.heads},
+            {"kv_heads", llama.kv_heads},
+            {"head_width", llama.head_width},
+            {"mlp_width", llama.mlp_width},
+            {"vocabulary", llama.vocabulary},
+            {"context", llama.context}}},
+          {"vision",
+           {{"image", vision.image},
+            {"patch", vision.patch},
+            {"tokens", vision.tokens()},
+            {"width", vision.width},
+            {"layers", vision.layers},
+            {"heads", vision.heads}}},
+          {"codec",
+           {{"image", config.image},
+            {"tokens", config.image_tokens()},
+            {"codes", vq.codes},
+            {"code_width", vq.code_width},
+            {"base_channels", vq.base},
+            {"latent", vq.latent}}},
+          {"memory", memory(config, parameters)}};
+}
+
+// key  value, one a line; groups as key.key.
+void print_table(const nlohmann::ordered_json& values, const std::string& prefix) {
+  for (const auto& [key, value] : values.items()) {
+    if (value.is_object()) {
+      print_table(value, prefix + key + ".");
+      continue;
+    }
+    std::string text = value.is_string() ? value.get<std::string>() : value.dump();
+    const bool is_size = value.is_number() && (key == "bytes" || key == "weights" ||
+                                               key == "token" || key.starts_with("pictures"));
+    if (is_size) text += "  (" + size_text(value.get<int64_t>()) + ")";
+    std::string name = prefix + key;
+    name.resize(std::max<size_t>(name.size() + 2, 28), ' ');
+    print(name + text + "\n");
+  }
+}
+
+void InfoVerb::run() {
+  if (!named_.empty() && !flags_.model.empty()) {
+    throw UsageError("info: give the model once, by its name or with -m");
+  }
+  if (!named_.empty()) flags_.model = named_;
+  const nlohmann::ordered_json values = describe(flags_.path());
+  if (json_) return print(values.dump() + "\n");
+  print_table(values, "");
+}
+
+}  // namespace
+
+Run add_info(CLI::App& app, const Interrupt&) {
+  const auto verb = std::make_shared<InfoVerb>(app);
+  return [verb] { verb->run(); };
+}
+
+}  // namespace janus

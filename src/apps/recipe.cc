@@ -1,0 +1,66 @@
+// See recipe.h. SPDX-License-Identifier: MIT
+#include "apps/recipe.h"
+
+#include "base/error.h"
+
+namespace janus {
+
+DrawRequest Recipe::request() const {
+  DrawRequest request;
+  request.prompt = prompt;
+  request.negative = negative;
+  request.seed = seed;
+  request.guidance = static_cast<float>(guidance);
+  request.temperature = static_cast<float>(temperature);
+  request.top_k = top_k;
+  request.top_p = static_cast<float>(top_p);
+  return request;
+}
+
+nlohmann::ordered_json Recipe::to_json() const {
+  return {{"prompt", prompt},
+          {"negative", negative},
+          {"seed", seed},
+          {"guidance", guidance},
+          {"temperature", temperature},
+          {"top_k", top_k},
+          {"top_p", top_p},
+          {"model", model},
+          {"model_hash", model_hash},
+          {"backend", backend},
+          {"weights", weights},
+          {"cache", cache},
+          {"round_rope", round_rope},
+          {"version", version}};
+}
+
+Recipe read_recipe(const std::filesystem::path& png) {
+  const std::map<std::string, std::string> text = picture_text(png);
+  const auto found = text.find(kRecipeKey);
+  check(found != text.end(), Code::bad_input, png.string(), ": holds no recipe (no `", kRecipeKey,
+        "` text chunk); was it saved again by another program?");
+  Recipe recipe;
+  try {
+    const auto json = nlohmann::json::parse(found->second);
+    json.at("prompt").get_to(recipe.prompt);
+    json.at("negative").get_to(recipe.negative);
+    json.at("seed").get_to(recipe.seed);
+    json.at("guidance").get_to(recipe.guidance);
+    json.at("temperature").get_to(recipe.temperature);
+    json.at("top_k").get_to(recipe.top_k);
+    json.at("top_p").get_to(recipe.top_p);
+    json.at("model").get_to(recipe.model);
+    json.at("model_hash").get_to(recipe.model_hash);
+    json.at("backend").get_to(recipe.backend);
+    json.at("weights").get_to(recipe.weights);
+    json.at("cache").get_to(recipe.cache);
+    json.at("round_rope").get_to(recipe.round_rope);
+    json.at("version").get_to(recipe.version);
+  } catch (const nlohmann::json::exception& error) {
+    fail(Code::bad_input, png.string(), ": its `", kRecipeKey,
+         "` text is not a recipe of this program: ", error.what());
+  }
+  return recipe;
+}
+
+}  // namespace janus

@@ -1,0 +1,39 @@
+// The recipe of a picture: what `draw --from` needs to draw it again, bit for bit on the same
+// backend. Kept as JSON in the `parameters` text chunk of a PNG. SPDX-License-Identifier: MIT
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <nlohmann/json.hpp>
+#include <string>
+
+#include "januspro/januspro.hpp"
+
+namespace janus {
+
+struct Recipe {
+  std::string prompt;
+  std::string negative;
+  uint64_t seed = 0;
+  double guidance = 5;
+  double temperature = 1;
+  int top_k = 0;
+  double top_p = 1;
+  std::string model;       // name of the checkpoint directory
+  std::string model_hash;  // of its config and weights
+  std::string backend;     // as ModelInfo says it: "cpu avx512"
+  std::string weights;     // "f32", "bf16"
+  std::string cache;
+  bool round_rope = false;
+  std::string version;  // of the program
+
+  DrawRequest request() const;
+  nlohmann::ordered_json to_json() const;
+};
+
+inline constexpr const char* kRecipeKey = "parameters";
+
+// Throws Code::bad_input naming the file and what is missing or of the wrong type.
+Recipe read_recipe(const std::filesystem::path& png);
+
+}  // namespace janus
