@@ -19,14 +19,33 @@ namespace janus {
 namespace {
 
 constexpr png_uint_32 kMaxSide = 1'000'000;
-constexpr png_alloc_size_t kMaxChunk = 8'000'000;  // of one text or profile, inflated
+constexpr png_alloc_size_t kMaxChunk = 1'000'000;  // of one text, inflated
 constexpr png_uint_32 kMaxTexts = 1000;
 constexpr int64_t kMaxInflation = 1032;  // what deflate can make of one byte at most
+
+// libpng takes memory for a chunk by the length it states, so lengths are held against the file
+// first.
+void check_chunks(std::span<const std::byte> bytes, const std::string& name) {
+  constexpr size_t kAround = 12;  // length, name and sum
+  size_t at = 8;                  // behind the signature
+  while (bytes.size() > at) {
+    size_t length = 0;
+    const size_t left = bytes.size() - at;
+    for (size_t i = 0; i < 4 && left >= kAround; ++i) {
+      length = length << 8 | std::to_integer<size_t>(bytes[at + i]);
+    }
+    check(left >= kAround && length <= left - kAround, Code::bad_input, name,
+          " is a damaged PNG: it ends too early; save or download the picture again");
+    if (std::memcmp(&bytes[at + 4], "IEND", 4) == 0) return;  // what follows is not the picture's
+    at += kAround + length;
+  }
+}
 
 // One libpng reader over bytes in memory.
 class Reader {
  public:
   Reader(std::span<const std::byte> bytes, const std::string& name) : bytes_(bytes), name_(name) {
+    check_chunks(bytes, name);
     png_ = png_create_read_struct(PNG_LIBPNG_VER_STRING, this, &on_error, &on_warning);
     info_ = png_ == nullptr ? nullptr : png_create_info_struct(png_);
     if (info_ == nullptr) {
@@ -220,6 +239,8 @@ class Writer {
 Image decode_png(std::span<const std::byte> bytes, const std::string& name,
                  const ImageLimits& limits) {
   Reader reader(bytes, name);
+  // Skips every chunk that does not change pixels: texts and profiles may be made to waste memory.
+  png_set_keep_unknown_chunks(reader.png(), PNG_HANDLE_CHUNK_NEVER, nullptr, -1);
   const Header header = read_header(reader);
   check_size(header, bytes.size(), name, limits);
   set_transforms(reader, header);

@@ -13,7 +13,6 @@ namespace janus {
 namespace {
 
 constexpr int kChannels = 3;
-constexpr int kMinSide = 14;        // of the reference's preprocessor_config.json
 constexpr int kPrecisionBits = 22;  // 32 - 8 for the pixel - 2 for sums beyond 1
 constexpr double kSupport = 2.0;    // of the filter, at scale 1
 
@@ -159,13 +158,13 @@ Image resize_bicubic(const Image& image, int width, int height) {
   return resize_window(image, {width, 0, width}, {height, 0, height});
 }
 
-Image fit_and_pad(const Image& image, int side, std::array<uint8_t, 3> fill) {
+Image fit_and_pad(const Image& image, int side, std::array<uint8_t, 3> fill, int least) {
   check_pixels(image);
   check(side > 0, Code::bad_input, "a picture cannot be fitted into ", side, " pixels");
   const double longest = std::max(image.width, image.height);
   // The reference's order: divide first, then multiply, then truncate.
   const auto fitted = [&](int size) {
-    return std::max(static_cast<int>(size / longest * side), std::min(kMinSide, side));
+    return std::max(static_cast<int>(size / longest * side), std::min(least, side));
   };
   const Image inner = resize_bicubic(image, fitted(image.width), fitted(image.height));
   if (inner.width == side && inner.height == side) return inner;

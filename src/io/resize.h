@@ -15,10 +15,11 @@ namespace janus {
 // Throws Code::bad_input for a picture without pixels.
 Image resize_bicubic(const Image& image, int width, int height);
 
-// For reading: the long side to `side`, the short one in proportion, truncated, at least 14; then
-// centred on a square of `fill`, an odd pixel going to the right or bottom.  -> [side, side, 3]
-// (deepseek-ai/Janus, janus/models/image_processing_vlm.py, VLMImageProcessor.resize).
-Image fit_and_pad(const Image& image, int side, std::array<uint8_t, 3> fill = {127, 127, 127});
+// For reading: the long side to `side`, the short one in proportion, truncated, at least `least`;
+// then centred on a square of `fill`, an odd pixel going to the right or bottom.  -> [side, side,
+// 3] (deepseek-ai/Janus, janus/models/image_processing_vlm.py, VLMImageProcessor.resize).
+Image fit_and_pad(const Image& image, int side, std::array<uint8_t, 3> fill = {127, 127, 127},
+                  int least = 14);
 
 // For encoding and training: the short side to `side`, the long one in proportion, rounded half to
 // even, and its middle cut out, an odd pixel staying on the right or bottom.  -> [side, side, 3]

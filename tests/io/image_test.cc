@@ -222,6 +222,8 @@ TEST(Image, BombsAreRefusedBeforeMemoryIsTaken) {
   };
   expect_has(refusal(sized(65500)), "more than the 100000000");
   expect_has(refusal(sized(10000)), "premature end");
+  // A chunk that claims 2 GB.
+  expect_has(refusal(png({.before = big(0x7fffffff) + "tEXtTitle"})), "ends too early");
   EXPECT_LT(peak_memory() - made, 64 * 1024);
 }
 
