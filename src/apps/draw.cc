@@ -8,6 +8,7 @@
 #include "apps/command.h"
 #include "apps/progress.h"
 #include "apps/recipe.h"
+#include "apps/sheet.h"
 #include "base/error.h"
 
 namespace janus {
@@ -22,6 +23,7 @@ struct DrawFlags {
   std::string negative;
   std::string from;
   std::string output;
+  std::string sheet;
   int images = 1;
   double guidance = 5;
   int batch = 8;
@@ -66,6 +68,7 @@ class DrawVerb {
   void prepare_preview(Engine& engine);
   bool on_step(Engine& engine, const Progress& progress);
   void keep(const Picture& picture, const ModelInfo& info);
+  void keep_sheet(const std::vector<Picture>& pictures);
 
   CLI::App& app_;
   const Interrupt& interrupt_;
@@ -96,6 +99,7 @@ DrawVerb::DrawVerb(CLI::App& app, const Interrupt& interrupt) : app_(app), inter
   app.add_option("--from", flags_.from, "Repeat the picture in this PNG; other flags change it");
   app.add_option("-o,--output", flags_.output,
                  "PNG to write; -1, -2, … before the extension for several; `-` is stdout");
+  app.add_option("--sheet", flags_.sheet, "Another PNG, of all the pictures side by side");
   app.add_flag("--json", flags_.json, "One JSON object a picture on stdout");
   app.add_flag("--quiet", flags_.quiet, "No progress, no notes on stderr");
   app.add_flag("--no-preview", flags_.no_preview, "No pictures in the terminal while they grow");
@@ -111,9 +115,14 @@ void DrawVerb::check_use() const {
   if (!flags_.from.empty() && named) {
     throw UsageError("draw: --from repeats one picture; leave the prompts out");
   }
-  const std::string extension = std::filesystem::path(flags_.output).extension().string();
-  if (!extension.empty() && flags_.output != "-" && extension != ".png" && extension != ".PNG") {
-    throw UsageError("draw: -o " + flags_.output + ": only PNG is written; name it .png");
+  for (const auto& [flag, path] : {std::pair{"-o ", flags_.output}, {"--sheet ", flags_.sheet}}) {
+    const std::string extension = std::filesystem::path(path).extension().string();
+    if (!extension.empty() && path != "-" && extension != ".png" && extension != ".PNG") {
+      throw UsageError("draw: " + (flag + path) + ": only PNG is written; name it .png");
+    }
+  }
+  if (flags_.sheet == "-" || (flags_.output == "-" && !flags_.sheet.empty())) {
+    throw UsageError("draw: --sheet writes a file and says its name on stdout; name both files");
   }
   if (flags_.output == "-" && flags_.json) {
     throw UsageError("draw: -o - and --json both want stdout; give -o a file");
@@ -244,6 +253,14 @@ void DrawVerb::keep(const Picture& picture, const ModelInfo& info) {
   print(line.dump(-1, ' ', false, replace) + "\n");
 }
 
+void DrawVerb::keep_sheet(const std::vector<Picture>& pictures) {
+  std::vector<Image> images;
+  for (const Picture& picture : pictures) images.push_back(picture.image);
+  save_result(flags_.sheet, encode_picture(contact_sheet(images)));
+  if (!flags_.json) return print(flags_.sheet + "\n");
+  print(nlohmann::json{{"sheet", flags_.sheet}}.dump() + "\n");
+}
+
 void DrawVerb::run() {
   check_use();
   flags_.from.empty() ? plan_prompts() : plan_from_file();
@@ -252,6 +269,7 @@ void DrawVerb::run() {
     flags_.output = "januspro-" + std::to_string(recipes_.front().seed) + ".png";
   }
   if (flags_.output != "-") check_output(flags_.output);
+  if (!flags_.sheet.empty()) check_output(flags_.sheet);
 
   bar_ = std::make_unique<ProgressBar>(flags_.quiet);
   EngineOptions options = flags_.model.options(interrupt_, flags_.quiet);
@@ -273,7 +291,8 @@ void DrawVerb::run() {
   DrawEvents events;
   events.on_step = [&](const Progress& progress) { return on_step(engine, progress); };
   events.on_picture = [&](const Picture& picture) { keep(picture, engine.info()); };
-  engine.draw(requests, events);
+  const std::vector<Picture> pictures = engine.draw(requests, events);
+  if (!flags_.sheet.empty()) keep_sheet(pictures);
 }
 
 }  // namespace
