@@ -20,16 +20,13 @@ inline Vec load_stored(const void* base, int64_t index) {
 template <Format F>
 inline Vec load_stored_part(const void* base, int64_t index, int lanes) {
   if (lanes == Vec::kWidth) return load_stored<F>(base, index);
-  alignas(64) float part[Vec::kWidth] = {};
-  for (int i = 0; i < lanes; ++i) {
-    if constexpr (F == Format::f32) {
-      part[i] = static_cast<const float*>(base)[index + i];
-    } else {
-      const uint32_t bits = uint32_t{static_cast<const uint16_t*>(base)[index + i]} << 16;
-      __builtin_memcpy(&part[i], &bits, sizeof(bits));
-    }
+  if constexpr (F == Format::f32) {
+    return Vec::load_part(static_cast<const float*>(base) + index, lanes);
+  } else {
+    uint16_t part[Vec::kWidth] = {};
+    for (int i = 0; i < lanes; ++i) part[i] = static_cast<const uint16_t*>(base)[index + i];
+    return Vec::load_bf16(part);
   }
-  return Vec::load(part);
 }
 
 // scores[q][p] = Σ_d q[d]·keys[d][p], d rising.
@@ -57,12 +54,12 @@ void block_scores(const AttendArgs& a, float (*scores)[kBlock]) {
   }
 }
 
-// Scores become weights exp(score - top); `top` and `sum` move on. Returns how much the sum so far
-// shrinks. Positions the query does not see weigh nothing, whatever memory they hold.
-inline float block_weights(float* scores, int count, float scale_factor, float* top, float* sum) {
+// Scores are scaled and `top` moves on to the largest so far. Positions the query does not see
+// become -inf, whatever memory they hold. Returns the old top.
+inline float raise_top(float* scores, int count, float scale_factor, float* top) {
   constexpr float kNone = -__builtin_inff();
   const Vec factor = Vec::set(scale_factor);
-  Vec high = Vec::set(kNone);
+  Vec high = Vec::set(*top);
   for (int p = 0; p < kBlock; p += Vec::kWidth) {
     Vec s = Vec::set(kNone);
     if (p < count) {
@@ -73,9 +70,14 @@ inline float block_weights(float* scores, int count, float scale_factor, float* 
     high = max(high, s);
   }
   const float old_top = *top;
-  const float block_top = high.highest();
-  const float new_top = block_top > old_top ? block_top : old_top;
-  const Vec shift = Vec::set(new_top);
+  *top = high.highest();
+  return old_top;
+}
+
+// Scores become weights exp(score - top) and `sum` moves on. Returns how much what was gathered
+// under the old top shrinks.
+inline float weigh(float* scores, float old_top, float top, float* sum) {
+  const Vec shift = Vec::set(top);
   Vec total = Vec::set(0.0f);
   for (int p = 0; p < kBlock; p += Vec::kWidth) {
     const Vec w = exp(Vec::load(scores + p) - shift);
@@ -84,7 +86,6 @@ inline float block_weights(float* scores, int count, float scale_factor, float* 
   }
   const float shrink = exp(Vec::set(old_top) - shift).first();
   *sum = *sum * shrink + total.total();
-  *top = new_top;
   return shrink;
 }
 
@@ -130,13 +131,14 @@ void add_values_masked(const AttendArgs& a, const float (*weights)[kBlock], cons
 template <int Q, Format F>
 void attend_queries(const AttendArgs& a) {
   alignas(64) float scores[Q][kBlock];
-  float shrink[Q];
+  float shrink[Q], old_top[Q];
   block_scores<Q, F>(a, scores);
   int common = kBlock;
   for (int q = 0; q < Q; ++q) {
-    shrink[q] = block_weights(scores[q], a.count[q], a.scale, a.top[q], a.sum[q]);
+    old_top[q] = raise_top(scores[q], a.count[q], a.scale, a.top[q]);
     if (a.count[q] < common) common = a.count[q];
   }
+  for (int q = 0; q < Q; ++q) shrink[q] = weigh(scores[q], old_top[q], *a.top[q], a.sum[q]);
   constexpr int64_t kSpan = kAcross * Vec::kWidth;
   int64_t d = 0;
   for (; d + kSpan <= a.width; d += kSpan) {

@@ -199,40 +199,59 @@ void matmul_few(const MatmulArgs& m, const MatmulPart& part, float* scratch) {
 // --- many rows: tiles of rows stay near while panels pass
 // -----------------------------------------
 
+constexpr int64_t kWideFloats = kTilePanels * kSumBlock * kPanel;
+
 int64_t many_scratch(const MatmulArgs&, const MatmulPart& part) {
   const int64_t panels = part.panel_end - part.panel_begin;
-  return whole_lines(rows_of(part) * kSumBlock) + panels * rows_of(part) * kPanel;
+  return kWideFloats + whole_lines(rows_of(part) * kSumBlock) + panels * rows_of(part) * kPanel;
+}
+
+// n terms of a bf16 panel in f32.
+void widen_panel(const char* panel, int64_t n, float* out) {
+  for (int64_t i = 0; i < n * kPanel; i += Vec::kWidth) {
+    load_stored<Format::bf16>(panel, i).store(out + i);
+  }
 }
 
 template <int P>
 void pass_panels(const MatmulArgs& m, const MatmulPart& part, int64_t panel, int64_t k, int64_t n,
-                 const float* packed, float* c) {
+                 const float* packed, float* c, float* wide) {
   const int64_t rows = rows_of(part);
+  // Widening once gains some 3 % from this many tiles on; below, each tile widens as it loads.
+  constexpr int64_t kWorthwhile = 8 * kTileRows;
+  const bool widen = m.format == Format::bf16 && rows > kWorthwhile;
   const char* at[P];
-  for (int p = 0; p < P; ++p) at[p] = panel_at(m, panel + p, k);
+  for (int p = 0; p < P; ++p) {
+    at[p] = panel_at(m, panel + p, k);
+    if (widen) {
+      widen_panel(at[p], n, wide + p * n * kPanel);
+      at[p] = reinterpret_cast<const char*>(wide + p * n * kPanel);
+    }
+  }
   for (int64_t r = 0; r < rows; r += kTileRows) {
     const int64_t some = rows - r < kTileRows ? rows - r : kTileRows;
-    tile_of_rows<kTileRows, P, false>(static_cast<int>(some), m.format, packed + r * n, at, n,
-                                      k == 0, c + r * kPanel, rows * kPanel);
+    tile_of_rows<kTileRows, P, false>(static_cast<int>(some), widen ? Format::f32 : m.format,
+                                      packed + r * n, at, n, k == 0, c + r * kPanel, rows * kPanel);
   }
 }
 
 void matmul_many(const MatmulArgs& m, const MatmulPart& part, float* scratch) {
   const int64_t rows = rows_of(part);
-  float* sums = scratch + whole_lines(rows * kSumBlock);  // [panel][row][16]
+  float* packed = scratch + kWideFloats;
+  float* sums = packed + whole_lines(rows * kSumBlock);  // [panel][row][16]
   for (int64_t k = 0; k < m.inputs; k += kSumBlock) {
     const int64_t n = m.inputs - k < kSumBlock ? m.inputs - k : kSumBlock;
     for (int64_t r = 0; r < rows; r += kTileRows) {
       const int64_t some = rows - r < kTileRows ? rows - r : kTileRows;
-      pack_windows(m.x, part.row_begin + r, static_cast<int>(some), k, n, scratch + r * n);
+      pack_windows(m.x, part.row_begin + r, static_cast<int>(some), k, n, packed + r * n);
     }
     int64_t panel = part.panel_begin;
     const auto sums_of = [&](int64_t p) { return sums + (p - part.panel_begin) * rows * kPanel; };
     for (; panel + kTilePanels <= part.panel_end; panel += kTilePanels) {
-      pass_panels<kTilePanels>(m, part, panel, k, n, scratch, sums_of(panel));
+      pass_panels<kTilePanels>(m, part, panel, k, n, packed, sums_of(panel), scratch);
     }
     for (; panel < part.panel_end; ++panel) {
-      pass_panels<1>(m, part, panel, k, n, scratch, sums_of(panel));
+      pass_panels<1>(m, part, panel, k, n, packed, sums_of(panel), scratch);
     }
   }
   for (int64_t panel = part.panel_begin; panel < part.panel_end; ++panel) {
