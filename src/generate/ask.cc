@@ -8,11 +8,10 @@
 #include <cmath>
 
 #include "base/error.h"
-#include "generate/pixels.h"
 #include "generate/sampler.h"
 #include "generate/state.h"
 #include "generate/stop.h"
-#include "io/resize.h"
+#include "io/preprocess.h"
 #include "io/tokenizer.h"
 
 namespace janus {
@@ -140,8 +139,9 @@ OwnedTensor reading_pixels(const Config& config, std::span<const Image> images) 
   const auto count = static_cast<int64_t>(images.size());
   OwnedTensor pixels(Dtype::f32, {count, side, side, 3});
   for (int64_t i = 0; i < count; ++i) {
-    const Image prepared = fit_and_pad(images[static_cast<size_t>(i)], config.vision.image);
-    to_pixels(prepared, pixels.view.slice(i * side * side, side * side));
+    const Tensor one = pixels.view.slice(i * side * side, side * side);
+    prepare_for_reading(images[static_cast<size_t>(i)], config.vision.image, config.preprocessing,
+                        std::span(one.f32(), static_cast<size_t>(one.count())));
   }
   return pixels;
 }

@@ -305,7 +305,9 @@ Config load_config(const std::filesystem::path& dir) {
   std::error_code ignored;
   check(std::filesystem::exists(path, ignored), Code::bad_checkpoint, path.string(),
         ": no such file; a checkpoint is a directory with config.json and its weights");
-  return parse_config(read_text(path, kConfigBytes), path.string());
+  Config config = parse_config(read_text(path, kConfigBytes), path.string());
+  config.preprocessing = load_preprocessing(dir);
+  return config;
 }
 
 }  // namespace janus

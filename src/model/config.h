@@ -9,6 +9,8 @@
 #include <string_view>
 #include <vector>
 
+#include "io/preprocess.h"
+
 namespace janus {
 
 // How a checkpoint's tensors are named: "official" (deepseek-ai/Janus, model_type multi_modality)
@@ -65,13 +67,14 @@ struct Config {
   int gen_aligner_depth = 2;                            // … of the drawing adaptor
   int gen_head_width = 0;                               // hidden width of the image head
   int image = 384;                                      // side of drawn pictures
+  Preprocessing preprocessing;                          // of pictures that are read
   int grid() const { return image / vq.downsample(); }  // G
   int image_tokens() const { return grid() * grid(); }  // codes of one picture
 };
 
-// Reads <dir>/config.json. Throws Code::bad_checkpoint naming key, value and cure for what is
-// missing, of the wrong type, out of range or contradictory; Code::not_supported for another model
-// family (named).
+// Reads <dir>/config.json, and preprocessor_config.json where there is one. Throws
+// Code::bad_checkpoint naming key, value and cure for what is missing, of the wrong type, out of
+// range or contradictory; Code::not_supported for another model family (named).
 Config load_config(const std::filesystem::path& dir);
 Config parse_config(std::string_view json, const std::string& name);
 

@@ -39,6 +39,18 @@ std::vector<int32_t> stored_ids(const StoredTensor& tensor) {
   return ids;
 }
 
+TEST(Ask, PicturesAreReadByTheCheckpointsOwnRule) {
+  Config config = tiny().model.config();
+  config.preprocessing.mean = {0.25f, 0.5f, 0.5f};
+  const auto side = static_cast<size_t>(config.vision.image);
+  const Image image{.width = config.vision.image,
+                    .height = config.vision.image,
+                    .rgb = std::vector<uint8_t>(side * side * 3, 51)};
+  const OwnedTensor pixels = reading_pixels(config, std::span(&image, 1));
+  EXPECT_EQ(pixels.view.f32()[0], (0.2f - 0.25f) / 0.5f);
+  EXPECT_EQ(pixels.view.f32()[1], (0.2f - 0.5f) / 0.5f);
+}
+
 TEST(Ask, GreedyAnswerIsTheReferences) {
   const StoredTensors reference = read_safetensors(golden("ask.safetensors"));
   const std::vector<int32_t> greedy = stored_ids(reference.at("greedy_ids"));

@@ -155,6 +155,14 @@ TEST(Safetensors, DamageIsNamed) {
   }
 }
 
+TEST(Safetensors, EndlessHeadersAreNotRead) {
+  const TempDir dir;
+  const uint64_t size = 100'000'001;
+  const auto path = dir.write("endless", little(size));
+  std::filesystem::resize_file(path, 8 + size);
+  expect_has(error_of(Code::bad_checkpoint, [&] { read_safetensors(path); }), "claims a header");
+}
+
 TEST(Safetensors, UnknownTypeIsNamedWithItsTensor) {
   const TempDir dir;
   const auto path = dir.write(

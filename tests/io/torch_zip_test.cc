@@ -37,13 +37,15 @@ TEST(TorchZip, ReadsOffsetsStridesAndSharedStorages) {
                     {.name = "transposed", .sizes = {3, 2}, .strides = {1, 3}},
                     {.name = "tail", .offset = 4, .sizes = {2}, .strides = {1}},
                     {.name = "column", .offset = 1, .sizes = {2}, .strides = {3}},
+                    {.name = "left", .sizes = {2, 2}, .strides = {3, 1}},
                     {.name = "scalar", .offset = 5, .sizes = {}, .strides = {}}});
   const auto tensors = read_torch_zip(dir.write("w.bin", torch_file(pickle)));
-  ASSERT_EQ(tensors.size(), 5u);
+  ASSERT_EQ(tensors.size(), 6u);
   EXPECT_EQ(all_of(tensors.at("plain")), (std::vector<float>{0, 1, 2, 3, 4, 5}));
   EXPECT_EQ(all_of(tensors.at("transposed")), (std::vector<float>{0, 3, 1, 4, 2, 5}));
   EXPECT_EQ(all_of(tensors.at("tail")), (std::vector<float>{4, 5}));
   EXPECT_EQ(all_of(tensors.at("column")), (std::vector<float>{1, 4}));
+  EXPECT_EQ(all_of(tensors.at("left")), (std::vector<float>{0, 1, 3, 4}));
   EXPECT_EQ(all_of(tensors.at("scalar")), (std::vector<float>{5}));
   EXPECT_FALSE(tensors.at("transposed").dense());
   std::vector<float> middle(3);

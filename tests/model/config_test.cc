@@ -5,6 +5,8 @@
 
 #include <gtest/gtest.h>
 
+#include <filesystem>
+#include <fstream>
 #include <nlohmann/json.hpp>
 
 #include "base/error.h"
@@ -261,6 +263,17 @@ TEST(Config, RefusesWhatIsNotJson) {
     EXPECT_THROW(parse_config(text, "config.json"), Error) << text;
   }
   EXPECT_THROW(load_config("/nonexistent"), Error);
+}
+
+TEST(Config, PreprocessingIsReadFromTheFolder) {
+  const auto folder = std::filesystem::path(::testing::TempDir()) / "januspro-config-test";
+  std::filesystem::create_directories(folder);
+  std::filesystem::copy_file(golden("tiny-hf/config.json"), folder / "config.json",
+                             std::filesystem::copy_options::overwrite_existing);
+  EXPECT_EQ(load_config(folder).preprocessing, Preprocessing{});
+  std::ofstream(folder / "preprocessor_config.json") << R"({"min_size": 3})";
+  EXPECT_EQ(load_config(folder).preprocessing.min_side, 3);
+  std::filesystem::remove_all(folder);
 }
 
 }  // namespace
