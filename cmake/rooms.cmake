@@ -1,6 +1,7 @@
 # janus_room(NAME [DEPENDS rooms and libraries…]): the static library janus_NAME of src/NAME/*.cc.
 # janus_tests(NAME [DEPENDS …]): one program, NAME_test, of tests/NAME/*_test.cc. A test is called
 #   NAME.Suite.Case in ctest and has one label, by how its suite's name begins:
+#     Long…     long     half a minute and more: in release, but not under sanitizers
 #     Full…     full     too long for every change; script/test --full runs it
 #     Weights…  weights  needs published weights: run where JANUSPRO_WEIGHTS names a directory
 #     else      fast
@@ -34,13 +35,14 @@ function(janus_tests name)
   target_include_directories(${name}_test PRIVATE ${CMAKE_CURRENT_SOURCE_DIR})
   target_compile_definitions(${name}_test PRIVATE JANUSPRO_SOURCE_DIR="${PROJECT_SOURCE_DIR}")
   target_link_libraries(${name}_test PRIVATE ${ARG_DEPENDS} GTest::gtest GTest::gtest_main)
+  set(long "Long*.*:*/Long*.*")
   set(full "Full*.*:*/Full*.*")
   set(weights "Weights*.*:*/Weights*.*")
-  foreach(label fast full weights)
+  foreach(label fast long full weights)
     set(filter "${${label}}")
     set(timeout 600)
     if(label STREQUAL fast)
-      set(filter "*-${full}:${weights}")
+      set(filter "*-${long}:${full}:${weights}")
     else()
       set(timeout 3600)
     endif()

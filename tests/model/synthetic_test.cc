@@ -285,7 +285,7 @@ void expect_published(const std::string& backend) {
   expect_encoder(model);
 }
 
-TEST(Synthetic, PublishedSizesOnCpu) {
+TEST(LongSynthetic, PublishedSizesOnCpu) {
   if (kSanitized) GTEST_SKIP() << "too long under sanitizers";
   expect_published("cpu");
 }
