@@ -23,6 +23,7 @@ constexpr int kMaxIds = 1 << 22;
 constexpr int kMaxContext = 1 << 20;
 constexpr int64_t kMaxRopeValues = int64_t{1} << 25;  // context · head width: a table of 128 MiB
 constexpr int kMaxImage = 1 << 12;
+constexpr int kMaxGrid = 1 << 8;  // patches or codes a side; attention is over their square
 constexpr int kMaxChannels = 1 << 16;
 constexpr int kMaxLevels = 8;
 constexpr int kMaxBlocks = 16;
@@ -106,6 +107,8 @@ LlamaConfig parse_llama(const Section& section) {
 void check_vision(const VisionConfig& c, const Section& section) {
   check(c.patch <= c.image, Code::bad_checkpoint, section.file(), ": ", section.name("patch_size"),
         " ", c.patch, " is larger than the image of ", c.image);
+  check(c.grid() <= kMaxGrid, Code::bad_checkpoint, section.file(), ": ", section.path(), " has ",
+        c.grid(), " patches a side, above ", kMaxGrid);
   check(c.width % c.heads == 0, Code::bad_checkpoint, section.file(), ": the vision width ",
         c.width, " of ", section.path(), " is not a multiple of its ", c.heads, " heads");
 }

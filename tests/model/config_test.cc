@@ -214,6 +214,7 @@ TEST(Config, RefusesSizesThatCannotBe) {
       {"text_config", "rms_norm_eps", "small", bad, {"rms_norm_eps", "number"}},
       {"text_config", "rope_theta", 0, bad, {"rope_theta"}},
       {"vision_config", "patch_size", 400, bad, {"patch_size", "400", "384"}},
+      {"vision_config", "patch_size", 1, bad, {"vision_config", "384 patches", "256"}},
       {"vision_config", "num_attention_heads", 15, bad, {"1024", "15"}},
       {"vision_config", "image_size", json::array({384, 384}), bad, {"image_size"}},
       {"vision_config", "projection_dim", 1024, bad, {"projection_dim", "1024", "2048"}},

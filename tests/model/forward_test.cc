@@ -189,12 +189,12 @@ TEST_P(Forward, PicturesDoNotChangeTheirNeighbours) {
   const Model model = open_model(golden("tiny-hf"), GetParam().open());
   Workspace space;
   std::vector<int32_t> codes;
-  for (int i = 0; i < 3 * 64; ++i) codes.push_back((91 * i + 7) % 256);
-  Values all({3, 64, 64, 3}), one({1, 64, 64, 3});
+  for (int i = 0; i < 2 * 64; ++i) codes.push_back((91 * i + 7) % 256);
+  Values all({2, 64, 64, 3}), one({1, 64, 64, 3});
   model.decode_image(codes, space, all.view);
-  std::vector<int32_t> again(3 * 64);
+  std::vector<int32_t> again(2 * 64);
   model.encode_image(all.view, space, again);
-  for (int64_t i = 0; i < 3; ++i) {
+  for (int64_t i = 0; i < 2; ++i) {
     model.decode_image(std::span(codes).subspan(static_cast<size_t>(64 * i), 64), space, one.view);
     EXPECT_TRUE(std::equal(one.data.begin(), one.data.end(), all.view.row(i * 64 * 64))) << i;
     std::vector<int32_t> own(64);

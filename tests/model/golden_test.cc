@@ -121,7 +121,15 @@ TEST_P(Golden, Encode) {
   compare(trace_encode(model_, reference), reference);
 }
 
-INSTANTIATE_TEST_SUITE_P(All, Golden, ::testing::ValuesIn(all_cases()));
+std::string case_name(const ::testing::TestParamInfo<Case>& info) {
+  const Case& c = info.param;
+  std::string name = std::string(c.checkpoint) + "_" + c.backend.name + c.backend.isa + "_" +
+                     std::string(traits(c.dtype).name);
+  std::replace(name.begin(), name.end(), '-', '_');
+  return name;
+}
+
+INSTANTIATE_TEST_SUITE_P(All, Golden, ::testing::ValuesIn(all_cases()), case_name);
 
 TEST(Checkpoints, BothLayoutsHoldTheSameWeights) {
   const std::shared_ptr<const Backend> backend = open_backend("ref");
