@@ -86,7 +86,7 @@ class Reader {
   static void on_warning(png_structp, png_const_charp) {}  // what still decodes is accepted
   static void on_read(png_structp png, png_bytep to, png_size_t length) {
     auto& reader = *static_cast<Reader*>(png_get_io_ptr(png));
-    if (length > reader.bytes_.size() - reader.at_) png_error(png, "it ends too early");
+    if (length > reader.bytes_.size() - reader.at_) png_error(png, "data is missing");
     std::memcpy(to, reader.bytes_.data() + reader.at_, length);
     reader.at_ += length;
   }

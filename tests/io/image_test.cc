@@ -191,6 +191,16 @@ TEST(Image, DamagedJpegsAreRefused) {
   expect_has(refusal("\xff\xd8\xff\xd9"), "damaged JPEG");
 }
 
+TEST(Image, EndlessScansAreRefused) {
+  const std::string good = read_text(kPictures / "china-progressive.jpg");
+  const size_t begin = good.find("\xff\xda");
+  size_t end = begin + 2;
+  while (good[end] != '\xff' || good[end + 1] == '\0') ++end;  // the next marker
+  std::string endless = good.substr(0, end);
+  for (int i = 0; i < 200; ++i) endless += good.substr(begin, end - begin);
+  expect_has(refusal(endless + good.substr(end)), "more scans");
+}
+
 // Highest memory this process has used, in kB.
 long peak_memory() {
   rusage usage{};

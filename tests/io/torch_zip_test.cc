@@ -93,6 +93,8 @@ TEST(TorchZip, RefusesEveryUnknownGlobal) {
       {"torch", "load"},
       {"torch._utils", "_rebuild_tensor_v2.__globals__"},
       {"collections", "defaultdict"},
+      {"evil", "OrderedDict"},
+      {"evil.torch._utils", "_rebuild_tensor_v2"},
       {"torch", "EvilStorage"},
       {"torch.storage", "_load_from_bytes"},
   };
@@ -193,6 +195,9 @@ TEST(TorchZip, RefusesDamagedContainers) {
   expect_has(refusal(make_zip({{"a/data.pkl", "x"}, {"a/byteorder", "big"}}), Code::not_supported),
              "big-endian");
   expect_has(refusal(make_zip({{"a/data.pkl", pickle_state({{}})}})), "record 0");
+  expect_has(
+      refusal(make_zip({{"a/data.pkl", pickle_state({{}})}, {"a/data/0", std::string(25, 'x')}})),
+      "has 25 bytes");
   // Two directory entries that share the bytes of the first record.
   std::string overlap = make_zip({{"a/data.pkl", "xxxx"}, {"a/data/0", "yyyy"}});
   const size_t directory = overlap.find("PK\x01\x02");
