@@ -39,6 +39,8 @@ struct Group {
 struct Block {
   const void* keys;
   const void* values;
+  const void* next_keys;  // or null
+  const void* next_values;
   int64_t value_stride;
   cpu::Format format;
   int64_t width;
@@ -50,6 +52,8 @@ void walk_block(const cpu::KernelTable& table, Group& group, const Block& block,
   AttendArgs args{};
   args.keys = block.keys;
   args.values = block.values;
+  args.next_keys = block.next_keys;
+  args.next_values = block.next_values;
   args.value_stride = block.value_stride;
   args.format = block.format;
   args.width = block.width;
@@ -99,17 +103,28 @@ class HeadWalk {
 
  private:
   void walk(Group& group, int32_t sequence, float scale) const {
-    const int64_t size = int64_t{cache_.width} * kBlock * traits(cache_.dtype).bytes;
+    const cpu::Format format = cache_.dtype == Dtype::f32 ? cpu::Format::f32 : cpu::Format::bf16;
     const int64_t longest = *std::max_element(group.visible, group.visible + group.count);
     for (int64_t first = 0; first < longest; first += kBlock) {
-      const int64_t place = sequence * rows_.blocks_per_sequence + first / kBlock;
-      const int64_t at = rows_.blocks[static_cast<size_t>(place)] * block_bytes_ + head_ * size;
-      const Block block{cache_.keys + at, cache_.values + at, cache_.width,
-                        cache_.dtype == Dtype::f32 ? cpu::Format::f32 : cpu::Format::bf16,
+      const int64_t at = place(sequence, first);
+      const int64_t next = first + kBlock < longest ? place(sequence, first + kBlock) : -1;
+      const Block block{cache_.keys + at,
+                        cache_.values + at,
+                        next < 0 ? nullptr : cache_.keys + next,
+                        next < 0 ? nullptr : cache_.values + next,
+                        cache_.width,
+                        format,
                         cache_.width};
       walk_block(table_, group, block, first, scale);
     }
     finish_group(table_, group, cache_.width);
+  }
+
+  // Bytes before this head's keys (and values) in the block that holds a position.
+  int64_t place(int32_t sequence, int64_t position) const {
+    const int64_t entry = sequence * rows_.blocks_per_sequence + position / kBlock;
+    const int64_t head_bytes = int64_t{cache_.width} * kBlock * traits(cache_.dtype).bytes;
+    return rows_.blocks[static_cast<size_t>(entry)] * block_bytes_ + head_ * head_bytes;
   }
 
   const cpu::KernelTable& table_;
@@ -204,8 +219,8 @@ void CpuBackend::do_attend_full(Tensor q, Tensor k, Tensor v, int64_t tokens, in
           for (int64_t p = 0; p < tokens; p += kBlock) {
             const auto count = static_cast<int>(std::min<int64_t>(kBlock, tokens - p));
             table_.transpose(k.row(image + p) + column, k.row_stride, count, width, keys, kBlock);
-            const Block block{keys, v.row(image + p) + column, v.row_stride, cpu::Format::f32,
-                              width};
+            const Block block{keys,         v.row(image + p) + column, nullptr, nullptr,
+                              v.row_stride, cpu::Format::f32,          width};
             for (Group& group : groups) {
               if (group.count > 0) walk_block(table_, group, block, p, scale);
             }

@@ -29,6 +29,18 @@ inline Vec load_stored_part(const void* base, int64_t index, int lanes) {
   }
 }
 
+// One row of the next block's keys and as much of its values, into the second-level cache.
+template <Format F>
+inline void prefetch_next(const AttendArgs& a, int64_t row) {
+  constexpr int64_t kRowBytes = kBlock * (F == Format::f32 ? 4 : 2);
+  const char* keys = static_cast<const char*>(a.next_keys) + row * kRowBytes;
+  const char* values = static_cast<const char*>(a.next_values) + row * kRowBytes;
+  for (int64_t line = 0; line < kRowBytes; line += 64) {
+    __builtin_prefetch(keys + line, 0, 2);
+    __builtin_prefetch(values + line, 0, 2);
+  }
+}
+
 // scores[q][p] = Σ_d q[d]·keys[d][p], d rising.
 template <int Q, Format F>
 void block_scores(const AttendArgs& a, float (*scores)[kBlock]) {
@@ -43,6 +55,7 @@ void block_scores(const AttendArgs& a, float (*scores)[kBlock]) {
       for (int j = 0; j < kAcross; ++j) {
         key[j] = load_stored<F>(a.keys, d * kBlock + begin + j * Vec::kWidth);
       }
+      if (begin == 0 && a.next_keys) prefetch_next<F>(a, d);
       for (int q = 0; q < Q; ++q) {
         const Vec x = Vec::set(a.q[q][d]);
         for (int j = 0; j < kAcross; ++j) sum[q][j] = fma(x, key[j], sum[q][j]);

@@ -63,8 +63,10 @@ struct AttendArgs {
   const void* keys;              // [H][kBlock]
   const void* values;            // rows [H]
   int64_t value_stride;          // elements from one position's value to the next
-  Format format;                 // of keys and values
-  int64_t width;                 // H
+  const void* next_keys;         // of the block to come, brought near meanwhile; or null
+  const void* next_values;
+  Format format;  // of keys and values
+  int64_t width;  // H
   float scale;
 };
 
