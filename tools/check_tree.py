@@ -48,7 +48,7 @@ LIBRARIES = [
     (r"immintrin\.h", ["src/kernels/cpu/isa_*", "src/kernels/cpu/*.inl", "src/kernels/cpu/tile.h"]),
     (r"cpuid\.h|immintrin\.h", ["src/base/cpu.*"]),
     # The operating system: memory and processors, files, the terminal.
-    (r"(unistd|fcntl|sched|signal|termios|poll|pthread)\.h|(sys|linux)/.*", ["src/base/**", "src/io/**", "src/train/**", "src/apps/**"]),
+    (r"(unistd|fcntl|fnmatch|sched|signal|termios|poll|pthread)\.h|(sys|linux)/.*", ["src/base/**", "src/io/**", "src/train/**", "src/apps/**"]),
 ]
 
 # --- what the library never does --------------------------------------------------------------
