@@ -90,7 +90,8 @@ struct Answer {
   int64_t answer_tokens = 0;  // the end token included
 };
 
-// Whole UTF-8 characters as they come; false stops the work with Code::cancelled.
+// Whole UTF-8 characters as they come, and nothing at all while the prompt is read; false stops the
+// work with Code::cancelled.
 using OnText = std::function<bool(std::string_view piece)>;
 
 }  // namespace janus

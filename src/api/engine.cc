@@ -95,6 +95,8 @@ Engine Engine::load(const EngineOptions& options) {
         "; it must be 0 (all cores) or more");
   check(options.pictures_at_once >= 1, Code::bad_input, "pictures at once is ",
         options.pictures_at_once, "; it must be 1 or more");
+  // Small files first: what is wrong with them is found before gigabytes are read.
+  PromptBuilder prompts = load_prompts(options.checkpoint, load_config(options.checkpoint));
   std::shared_ptr<const Backend> backend =
       open_backend(options.backend, options.threads, options.isa);
   const bool is_ref = backend->name() == "ref";
@@ -103,8 +105,6 @@ Engine Engine::load(const EngineOptions& options) {
   });
   const Dtype cache = parse_type(options.cache, "cache", [&] { return weights; });
 
-  // Small files first: a wrong tokenizer is found before gigabytes are read.
-  PromptBuilder prompts = load_prompts(options.checkpoint, load_config(options.checkpoint));
   LoadOptions load;
   load.checkpoint = options.checkpoint;
   load.backend = std::move(backend);

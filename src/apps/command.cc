@@ -60,8 +60,17 @@ Interrupt::~Interrupt() {
 void Interrupt::check() const { janus::check(!asked(), Code::cancelled, "interrupted"); }
 
 void ModelFlags::add_to(CLI::App& app) {
+  add_model(app);
+  add_backend(app);
+  add_types(app);
+}
+
+void ModelFlags::add_model(CLI::App& app) {
   app.add_option("-m,--model", model,
                  "Checkpoint directory (default: $JANUSPRO_MODEL, else the one that ships)");
+}
+
+void ModelFlags::add_backend(CLI::App& app) {
   app.add_option("--device", device, "Where to compute")
       ->check(CLI::IsMember({"auto", "cpu", "cuda"}))
       ->capture_default_str();
@@ -69,14 +78,17 @@ void ModelFlags::add_to(CLI::App& app) {
       ->check(CLI::IsMember({"auto", "ref", "cpu", "cuda"}));
   app.add_option("--threads", threads, "Threads (default: physical cores this process may use)")
       ->check(CLI::Range(1, 4096));
+  app.add_option("--isa", isa, "Highest instruction set to use")
+      ->check(CLI::IsMember({"base", "avx2", "avx512"}));
+}
+
+void ModelFlags::add_types(CLI::App& app) {
   app.add_option("--type", type, "How weights are held")
       ->check(CLI::IsMember({"auto", "f32", "bf16"}))
       ->capture_default_str();
   app.add_option("--kv", cache, "How keys and values are held")
       ->check(CLI::IsMember({"auto", "f32", "bf16"}))
       ->capture_default_str();
-  app.add_option("--isa", isa, "Highest instruction set to use")
-      ->check(CLI::IsMember({"base", "avx2", "avx512"}));
   app.add_flag("--round-rope", round_rope,
                "Round rotary frequencies to bf16, as the official bf16 scripts do");
 }
@@ -138,7 +150,15 @@ void SamplingFlags::add_to(CLI::App& app) {
       ->check(CLI::Range(1e-6, 1.0))
       ->capture_default_str();
   app.add_flag("--greedy", greedy, "The same as --temperature 0");
-  app.add_option("--seed", seed, "Seed (default: random, and printed)");
+  app.add_option("--seed", seed, "Seed (default: random, and printed)")->check(whole_number());
+}
+
+CLI::Validator whole_number() {
+  const auto check_digits = [](std::string& text) {
+    const bool digits = text.find_first_not_of("0123456789") == std::string::npos;
+    return digits ? std::string() : "\"" + text + "\" is not a whole number";
+  };
+  return CLI::Validator(check_digits, "");
 }
 
 uint64_t SamplingFlags::choose_seed(bool quiet) const {

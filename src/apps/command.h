@@ -52,7 +52,10 @@ struct ModelFlags {
   std::string isa;
   bool round_rope = false;
 
-  void add_to(CLI::App& app);
+  void add_to(CLI::App& app);  // all of them, in three groups
+  void add_model(CLI::App& app);
+  void add_backend(CLI::App& app);
+  void add_types(CLI::App& app);
   std::string backend_name() const;  // throws Code::not_supported for cuda
   std::filesystem::path path() const { return find_model(model); }
   EngineOptions options(const Interrupt& interrupt, bool quiet) const;
@@ -74,6 +77,9 @@ struct SamplingFlags {
   // The given seed, or a random one, which is then said on stderr unless `quiet`.
   uint64_t choose_seed(bool quiet) const;
 };
+
+// Digits alone: CLI11 would read "-3" as a huge seed.
+CLI::Validator whole_number();
 
 // Writes to stdout at once. Throws Code::device_failure naming the reason (closed pipe, full disk).
 void print(std::string_view bytes);

@@ -54,7 +54,8 @@ class InfoVerb {
 InfoVerb::InfoVerb(CLI::App& app) {
   app.add_option("MODEL", named_, "Checkpoint directory, as -m");
   app.add_flag("--json", json_, "One JSON object");
-  flags_.add_to(app);
+  flags_.add_model(app);
+  flags_.add_backend(app);
   app.footer("Example:\n  januspro info Janus-Pro-1B");
 }
 

@@ -142,7 +142,7 @@ RandomModelVerb::RandomModelVerb(CLI::App& app, const Interrupt& interrupt)
   app.add_option("--preset", preset_, "Sizes")
       ->required()
       ->check(CLI::IsMember({"tiny", "1b", "7b"}));
-  app.add_option("--seed", seed_, "Which values")->capture_default_str();
+  app.add_option("--seed", seed_, "Which values")->check(whole_number())->capture_default_str();
   app.add_option("--layers", layers_, "Language layers, instead of the preset's")
       ->check(CLI::Range(1, 1000));
   app.add_option("--type", type_, "How values are stored")

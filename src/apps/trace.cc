@@ -168,7 +168,7 @@ struct EncodeTrace {
 };
 
 struct TokensTrace {
-  std::string model;
+  ModelFlags model;
   std::string text;
   std::string text_file;
   std::string decode;
@@ -178,7 +178,7 @@ struct TokensTrace {
     text_option = app.add_option("TEXT", text, "The text");
     app.add_option("--text-file", text_file, "A file whose whole content is the text");
     app.add_option("--decode", decode, "JSON list of ids to turn into text");
-    app.add_option("-m,--model", model, "Checkpoint directory");
+    model.add_model(app);
     app.footer("Example:\n  januspro trace tokens 'Hello world'");
   }
   void run() const {
@@ -186,7 +186,7 @@ struct TokensTrace {
     if (given + !text_file.empty() + !decode.empty() != 1) {
       throw UsageError("trace tokens: one of a text, --text-file and --decode is expected");
     }
-    const Tokenizer tokenizer = Tokenizer::load(ModelFlags::find_model(model) / "tokenizer.json");
+    const Tokenizer tokenizer = Tokenizer::load(model.path() / "tokenizer.json");
     if (!decode.empty()) return print(tokenizer.decode(read_ids(decode), false) + "\n");
     print(ids_text(tokenizer.encode(given ? text : read_text(text_file))));
   }

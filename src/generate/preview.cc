@@ -14,14 +14,16 @@ namespace janus {
 
 namespace {
 
-constexpr int kPictures = 3;  // decodes to fit on
-constexpr int kPatch = 4;     // codes along one side of a patch of equal codes: as calm as pictures
+constexpr int kPatch = 3;  // codes along one side of a patch of equal codes: as calm as pictures
+constexpr int kPatches = 150;  // to fit on: many more than the ten or so numbers of a row
 constexpr int64_t kOutputs = PreviewMap::kSide * PreviewMap::kSide * 3;
 constexpr uint64_t kCodeStream = 0x70726576;  // names the random codes
 
+int patches_of(const Config& config) { return (config.grid() + kPatch - 1) / kPatch; }
+
 std::vector<int32_t> patchy_codes(const Config& config, uint64_t picture) {
   const int grid = config.grid();
-  const int patches = (grid + kPatch - 1) / kPatch;
+  const int patches = patches_of(config);
   Philox random(kCodeStream, picture);
   std::vector<int32_t> patch_codes(static_cast<size_t>(patches * patches));
   for (int32_t& code : patch_codes) code = random.below(config.vq.codes);
@@ -126,9 +128,11 @@ PreviewMap PreviewMap::fit(const Model& model, const std::function<void()>& betw
   Sums sums(map.inputs_);
   Workspace space;
   OwnedTensor pixels(Dtype::f32, {1, side, side, 3});
-  for (uint64_t picture = 0; picture < kPictures; ++picture) {
+  const int patches = patches_of(config) * patches_of(config);
+  const int pictures = std::clamp((kPatches + patches - 1) / patches, 3, 16);
+  for (int picture = 0; picture < pictures; ++picture) {
     if (between) between();
-    const std::vector<int32_t> codes = patchy_codes(config, picture);
+    const std::vector<int32_t> codes = patchy_codes(config, static_cast<uint64_t>(picture));
     model.decode_image(codes, space, pixels.view);
     const Image image = to_image(pixels.view.as({side, side, 3}));
     for (int i = 0; i < grid * grid; ++i) {

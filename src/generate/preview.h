@@ -21,7 +21,8 @@ class PreviewMap {
  public:
   static constexpr int kSide = 2;  // pixels of a patch along each side
 
-  // Decodes kPictures pictures of random codes in patches. `between` is called before each.
+  // Decodes some pictures of random codes in patches: 3 of published size, up to 16 of few codes.
+  // `between` is called before each.
   static PreviewMap fit(const Model& model, const std::function<void()>& between = {});
 
   // Nothing when there is no such file or it is of another model or format.
