@@ -1,0 +1,176 @@
+// The public door: what it promises about requests, threads, loading and the preview.
+// SPDX-License-Identifier: MIT
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cmath>
+#include <filesystem>
+#include <fstream>
+#include <regex>
+#include <sstream>
+#include <thread>
+
+#include "januspro/januspro.hpp"
+
+namespace janus {
+namespace {
+
+std::filesystem::path golden(const std::string& name) {
+  return std::filesystem::path(JANUSPRO_SOURCE_DIR) / "tests" / "golden" / name;
+}
+
+EngineOptions tiny_options() {
+  EngineOptions options;
+  options.checkpoint = golden("tiny-hf");
+  options.threads = 2;
+  return options;
+}
+
+// Names of the fields of a struct in a header, by its text: one "type name = value;" a line.
+std::vector<std::string> fields_of(const std::string& header, const std::string& name) {
+  std::ifstream file(std::filesystem::path(JANUSPRO_SOURCE_DIR) / "include/januspro" / header);
+  std::vector<std::string> fields;
+  bool inside = false;
+  const std::regex field(R"(^  [^/ ].*[ >](\w+) = [^;]*;.*$)");
+  for (std::string line; std::getline(file, line);) {
+    if (line == "struct " + name + " {") inside = true;
+    if (line == "};") inside = false;
+    std::smatch match;
+    if (inside && std::regex_match(line, match, field)) fields.push_back(match[1]);
+  }
+  return fields;
+}
+
+using Names = std::vector<std::string>;
+
+// A field more or less is a decision that shows here; a request has a dozen at most.
+TEST(Api, FieldsAreThoseOfTheFrozenList) {
+  EXPECT_EQ(
+      fields_of("requests.hpp", "DrawRequest"),
+      (Names{"prompt", "negative", "images", "seed", "guidance", "temperature", "top_k", "top_p"}));
+  EXPECT_EQ(
+      fields_of("requests.hpp", "AskRequest"),
+      (Names{"messages", "system", "max_tokens", "temperature", "top_k", "top_p", "seed", "stop"}));
+  EXPECT_EQ(fields_of("requests.hpp", "ChatMessage"), (Names{"role", "text", "images"}));
+  EXPECT_EQ(fields_of("januspro.hpp", "EngineOptions"),
+            (Names{"checkpoint", "backend", "threads", "isa", "weights", "cache", "round_rope",
+                   "pictures_at_once", "on_load", "on_warning"}));
+}
+
+TEST(Api, TheExampleOfTheHeaderWorks) {
+  Engine engine = Engine::load({.checkpoint = golden("tiny-hf")});
+  const auto pictures = engine.draw({.prompt = "a lighthouse in fog", .images = 4, .seed = 7});
+  ASSERT_EQ(pictures.size(), 4u);
+  const auto answer =
+      engine.ask({.messages = {{"user", "What is this?", {pictures[0].image}}}, .max_tokens = 4});
+  EXPECT_GT(answer.prompt_tokens, 64);
+}
+
+TEST(Api, InfoSaysWhatWasLoaded) {
+  const Engine engine = Engine::load(tiny_options());
+  const ModelInfo& info = engine.info();
+  EXPECT_EQ(info.name, "tiny-hf");
+  EXPECT_EQ(info.layout, "transformers");
+  EXPECT_EQ(info.backend.rfind("cpu ", 0), 0u);
+  EXPECT_EQ(info.weights, "f32");
+  EXPECT_EQ(info.parameters, 905547);
+  EXPECT_EQ(info.image_tokens, 64);
+  EXPECT_EQ(info.cache_token_bytes, 2 * 2 * 64 * 4);
+  EngineOptions official = tiny_options();
+  official.checkpoint = golden("tiny-official");
+  const Engine other = Engine::load(official);
+  EXPECT_EQ(other.info().layout, "official");
+  EXPECT_EQ(other.info().weights, "bf16");
+  EXPECT_EQ(other.info().hash, info.hash);
+}
+
+TEST(ApiThreads, CallsFromSeveralThreadsTakeTurns) {
+  Engine engine = Engine::load(tiny_options());
+  const auto expected = engine.draw({.prompt = "blue", .seed = 3});
+  const Answer answer = engine.ask({.messages = {{"user", "hi", {}}}, .max_tokens = 5});
+  std::vector<std::thread> threads;
+  std::vector<int> right(4);
+  for (size_t t = 0; t < right.size(); ++t) {
+    threads.emplace_back([&, t] {
+      right[t] =
+          t % 2 == 0
+              ? engine.draw({.prompt = "blue", .seed = 3})[0].codes == expected[0].codes
+              : engine.ask({.messages = {{"user", "hi", {}}}, .max_tokens = 5}).text == answer.text;
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  EXPECT_EQ(right, (std::vector<int>{1, 1, 1, 1}));
+}
+
+Code code_of(const EngineOptions& options) {
+  try {
+    Engine::load(options);
+  } catch (const Error& error) {
+    return error.code();
+  }
+  return Code::bug;
+}
+
+TEST(Api, LoadingFailsWithTheRightCode) {
+  EngineOptions options = tiny_options();
+  options.backend = "abacus";
+  EXPECT_EQ(code_of(options), Code::bad_input);
+  options = tiny_options();
+  options.weights = "f64";
+  EXPECT_EQ(code_of(options), Code::bad_input);
+  options = tiny_options();
+  options.on_load = [](double) { return false; };
+  EXPECT_EQ(code_of(options), Code::cancelled);
+  options = tiny_options();
+  options.pictures_at_once = 0;
+  EXPECT_EQ(code_of(options), Code::bad_input);
+}
+
+std::filesystem::path own_folder(const char* name) {
+  const auto folder = std::filesystem::temp_directory_path() /
+                      (std::string("januspro-api-") + name + std::to_string(::getpid()));
+  std::filesystem::remove_all(folder);
+  return folder;
+}
+
+TEST(Api, PreviewIsFittedOnceAndKept) {
+  const auto folder = own_folder("kept");
+  Engine first = Engine::load(tiny_options());
+  EXPECT_THROW(static_cast<void>(first.preview({})), Error);
+  int asked = 0;
+  first.prepare_preview(folder, [&] { return ++asked > 0; });
+  EXPECT_GT(asked, 0);
+  const std::vector<int32_t> codes = first.draw({.prompt = "blue"})[0].codes;
+  const Image shown = first.preview(codes);
+  EXPECT_EQ(shown.width, 16);
+  EXPECT_EQ(shown.height, 16);
+
+  Engine second = Engine::load(tiny_options());
+  second.prepare_preview(folder, [] { return false; });  // read, not fitted: nobody is asked
+  EXPECT_EQ(second.preview(codes), shown);
+  for (const auto& entry : std::filesystem::directory_iterator(folder)) {
+    std::filesystem::resize_file(entry.path(), 20);
+  }
+  Engine third = Engine::load(tiny_options());
+  third.prepare_preview(folder);
+  EXPECT_EQ(third.preview(codes), shown);
+  std::filesystem::remove_all(folder);
+}
+
+TEST(Api, FilesAreWholeOrNotThere) {
+  const auto folder = own_folder("files");
+  std::filesystem::create_directories(folder);
+  Image image;
+  image.width = image.height = 2;
+  image.rgb.assign(12, 9);
+  const auto bytes = encode_picture(image, {{"parameters", "\xC3\xA4 {}"}});
+  save_file(folder / "a.png", bytes);
+  EXPECT_EQ(load_picture(folder / "a.png"), image);
+  EXPECT_EQ(picture_text(folder / "a.png").at("parameters"), "\xC3\xA4 {}");
+  EXPECT_THROW(save_file(folder / "none" / "a.png", bytes), Error);
+  std::filesystem::remove_all(folder);
+}
+
+}  // namespace
+}  // namespace janus
