@@ -4,11 +4,11 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <string>
 #include <vector>
 
 #include "base/error.h"
-#include "generate/observe.h"
 #include "generate/tiny.h"
 #include "io/image.h"
 #include "io/safetensors.h"
@@ -127,19 +127,25 @@ TEST(Ask, StopStringsEndTheAnswerAndAreNotPartOfIt) {
   EXPECT_EQ(answer.text, whole.substr(0, whole.find(stop)));
 }
 
-TEST(Ask, LogitsOfSeparatelyReadPicturesAreThoseReadTogether) {
+TEST(Ask, PicturesReadOneByOneStandWhereThoseReadTogetherDo) {
   const std::vector<Image> images{photo(), load_image(golden("images/astronaut-64.png"))};
   const std::vector<Message> messages{{Role::user, kQuestion, 2}};
   const std::vector<int32_t> ids = tiny().prompts.read(messages);
+  const OwnedTensor pixels = reading_pixels(tiny().model.config(), images);
+  const int32_t image_id = tiny().prompts.ids().image;
+  Workspace space;
   Trace trace;
-  observe_ask(tiny().model, tiny().prompts.ids(), ids, images, 6, Dtype::f32, trace);
-  const auto& bytes = trace.entries().at("greedy_ids").bytes;
-  std::vector<int64_t> wide(bytes.size() / 8);
-  std::copy(bytes.begin(), bytes.end(), reinterpret_cast<std::byte*>(wide.data()));
-  const std::vector<int32_t> greedy(wide.begin(), wide.end());
-  AskRequest request = question(kQuestion, images);
-  request.max_tokens = 6;
-  EXPECT_EQ(run(request).text, tiny().prompts.tokenizer().decode(greedy, false));
+  const OwnedTensor apart = embed_prompt(tiny().model, ids, image_id, pixels.view, space);
+  const OwnedTensor together =
+      embed_prompt(tiny().model, ids, image_id, pixels.view, space, &trace);
+  const auto values = [](const OwnedTensor& x) {
+    return std::vector<float>(x.view.f32(), x.view.f32() + x.view.count());
+  };
+  EXPECT_EQ(values(apart), values(together));
+  const auto first = std::find(ids.begin(), ids.end(), image_id) - ids.begin();
+  const auto row = [&](int64_t t) { return *apart.view.row(t); };
+  EXPECT_NE(row(first), row(first + 64 + 2 + 1));  // another picture: after its marks and a newline
+  EXPECT_EQ(ids[static_cast<size_t>(first + 64 + 2 + 1)], image_id);
 }
 
 std::string refusal(const AskRequest& request) {
