@@ -12,7 +12,7 @@
 namespace janus {
 namespace {
 
-constexpr int kChains = 12;  // more than latency × ports of any core so far
+constexpr int kChains = 12;  // more than latency × ports of any core so far; all different
 constexpr int64_t kSteps = 200000;
 
 double processor_seconds() {
@@ -23,7 +23,7 @@ double processor_seconds() {
 
 __attribute__((target("avx512f"))) float multiply_avx512(int64_t steps) {
   __m512 sum[kChains];
-  for (__m512& s : sum) s = _mm512_set1_ps(1.0f);
+  for (int i = 0; i < kChains; ++i) sum[i] = _mm512_set1_ps(static_cast<float>(i));
   const __m512 factor = _mm512_set1_ps(0.999999f), step = _mm512_set1_ps(1e-6f);
   for (int64_t i = 0; i < steps; ++i) {
     for (__m512& s : sum) s = _mm512_fmadd_ps(s, factor, step);
@@ -34,7 +34,7 @@ __attribute__((target("avx512f"))) float multiply_avx512(int64_t steps) {
 
 __attribute__((target("avx2,fma"))) float multiply_avx2(int64_t steps) {
   __m256 sum[kChains];
-  for (__m256& s : sum) s = _mm256_set1_ps(1.0f);
+  for (int i = 0; i < kChains; ++i) sum[i] = _mm256_set1_ps(static_cast<float>(i));
   const __m256 factor = _mm256_set1_ps(0.999999f), step = _mm256_set1_ps(1e-6f);
   for (int64_t i = 0; i < steps; ++i) {
     for (__m256& s : sum) s = _mm256_fmadd_ps(s, factor, step);
@@ -45,7 +45,7 @@ __attribute__((target("avx2,fma"))) float multiply_avx2(int64_t steps) {
 
 float multiply_base(int64_t steps) {
   __m128 sum[kChains];
-  for (__m128& s : sum) s = _mm_set1_ps(1.0f);
+  for (int i = 0; i < kChains; ++i) sum[i] = _mm_set1_ps(static_cast<float>(i));
   const __m128 factor = _mm_set1_ps(0.999999f), step = _mm_set1_ps(1e-6f);
   for (int64_t i = 0; i < steps; ++i) {
     for (__m128& s : sum) s = _mm_add_ps(_mm_mul_ps(s, factor), step);
@@ -71,8 +71,11 @@ double measure_flops(Isa level) {
                         : level == Isa::avx2 ? multiply_avx2
                                              : multiply_base;
   const int lanes = level == Isa::avx512 ? 16 : level == Isa::avx2 ? 8 : 4;
-  return best_rate(2.0 * lanes * kChains * static_cast<double>(kSteps),
-                   [=] { return multiply(kSteps); });
+  return best_rate(2.0 * lanes * kChains * static_cast<double>(kSteps), [=] {
+    int64_t steps = kSteps;
+    benchmark::DoNotOptimize(steps);  // else one run serves for all
+    return multiply(steps);
+  });
 }
 
 // Four streams side by side.

@@ -90,7 +90,7 @@ class HeadWalk {
       const int64_t row = i / share;
       const int64_t column = (head_ * share + i % share) * width;
       const int32_t own = rows_.sequence[static_cast<size_t>(row)];
-      if (group.count == table_.attend_queries || (group.count > 0 && own != sequence)) {
+      if (group.count == kMostQueries || (group.count > 0 && own != sequence)) {
         walk(group, sequence, scale);
         group.count = 0;
       }
@@ -108,13 +108,13 @@ class HeadWalk {
     for (int64_t first = 0; first < longest; first += kBlock) {
       const int64_t at = place(sequence, first);
       const int64_t next = first + kBlock < longest ? place(sequence, first + kBlock) : -1;
-      const Block block{cache_.keys + at,
-                        cache_.values + at,
-                        next < 0 ? nullptr : cache_.keys + next,
-                        next < 0 ? nullptr : cache_.values + next,
-                        cache_.width,
-                        format,
-                        cache_.width};
+      const Block block{.keys = cache_.keys + at,
+                        .values = cache_.values + at,
+                        .next_keys = next < 0 ? nullptr : cache_.keys + next,
+                        .next_values = next < 0 ? nullptr : cache_.values + next,
+                        .value_stride = cache_.width,
+                        .format = format,
+                        .width = cache_.width};
       walk_block(table_, group, block, first, scale);
     }
     finish_group(table_, group, cache_.width);
@@ -186,7 +186,7 @@ void CpuBackend::do_attend(Tensor q, const Rows& rows, const KvLayer& cache, int
                            Tensor out) const {
   const int64_t share = heads / cache.heads;
   const int64_t block_bytes = do_kv_block_bytes(cache.dtype, cache.heads, cache.width);
-  const int64_t rows_each = std::max<int64_t>(1, table_.attend_queries / share);
+  const int64_t rows_each = std::max<int64_t>(1, kMostQueries / share);
   const int64_t row_parts = (rows.count() + rows_each - 1) / rows_each;
   workers_->run(row_parts * cache.heads, 1, 0, [&](int64_t begin, int64_t end, float*) {
     for (int64_t i = begin; i < end; ++i) {
@@ -201,7 +201,7 @@ void CpuBackend::do_attend_full(Tensor q, Tensor k, Tensor v, int64_t tokens, in
                                 float scale, Tensor out) const {
   const int64_t width = q.cols() / heads;
   constexpr int64_t kGroups = 16;  // that share one block of keys once it is transposed
-  const int64_t chunk = kGroups * table_.attend_queries;
+  const int64_t chunk = kGroups * kMostQueries;
   const int64_t chunks = (tokens + chunk - 1) / chunk;
   const int64_t images = q.rows() / tokens;
   workers_->run(
@@ -213,14 +213,19 @@ void CpuBackend::do_attend_full(Tensor q, Tensor k, Tensor v, int64_t tokens, in
           const int64_t last = std::min(tokens, first + chunk);
           Group groups[kGroups];
           for (int64_t t = first; t < last; ++t) {
-            groups[(t - first) / table_.attend_queries].add(
-                q.row(image + t) + column, out.row(image + t) + column, width, tokens);
+            groups[(t - first) / kMostQueries].add(q.row(image + t) + column,
+                                                   out.row(image + t) + column, width, tokens);
           }
           for (int64_t p = 0; p < tokens; p += kBlock) {
             const auto count = static_cast<int>(std::min<int64_t>(kBlock, tokens - p));
             table_.transpose(k.row(image + p) + column, k.row_stride, count, width, keys, kBlock);
-            const Block block{keys,         v.row(image + p) + column, nullptr, nullptr,
-                              v.row_stride, cpu::Format::f32,          width};
+            const Block block{.keys = keys,
+                              .values = v.row(image + p) + column,
+                              .next_keys = nullptr,
+                              .next_values = nullptr,
+                              .value_stride = v.row_stride,
+                              .format = cpu::Format::f32,
+                              .width = width};
             for (Group& group : groups) {
               if (group.count > 0) walk_block(table_, group, block, p, scale);
             }

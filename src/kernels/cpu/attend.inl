@@ -4,9 +4,8 @@
 // call cannot change its bits.
 // SPDX-License-Identifier: MIT
 
-constexpr int kAcross = 4;  // vectors of one query's tile
-constexpr int kQueries = kAccumulators / kAcross;
-static_assert(kQueries <= kMostQueries);
+// Vectors side by side of each of Q queries: as many as fit in registers with their factors.
+constexpr int across(int queries) { return (queries + 1) * 4 < kRegisters ? 4 : 2; }
 
 template <Format F>
 inline Vec load_stored(const void* base, int64_t index) {
@@ -44,6 +43,7 @@ inline void prefetch_next(const AttendArgs& a, int64_t row) {
 // scores[q][p] = Σ_d q[d]·keys[d][p], d rising.
 template <int Q, Format F>
 void block_scores(const AttendArgs& a, float (*scores)[kBlock]) {
+  constexpr int kAcross = across(Q);
   constexpr int kSpan = kAcross * Vec::kWidth;
   for (int begin = 0; begin < kBlock; begin += kSpan) {
     Vec sum[Q][kAcross];
@@ -103,7 +103,7 @@ inline float weigh(float* scores, float old_top, float top, float* sum) {
 }
 
 // out[q] = out[q]·shrink[q] + Σ_p weights[q][p]·values[p], p rising, for Q queries from `first` on
-// and positions [0, count) of kAcross vectors (or fewer) of the head.
+// and positions [0, count) of J vectors of the head.
 template <int Q, int J, Format F>
 void add_values(const AttendArgs& a, int first, const float (*weights)[kBlock], const float* shrink,
                 int64_t d, int lanes, int begin, int end) {
@@ -152,6 +152,7 @@ void attend_queries(const AttendArgs& a) {
     if (a.count[q] < common) common = a.count[q];
   }
   for (int q = 0; q < Q; ++q) shrink[q] = weigh(scores[q], old_top[q], *a.top[q], a.sum[q]);
+  constexpr int kAcross = across(Q);
   constexpr int64_t kSpan = kAcross * Vec::kWidth;
   int64_t d = 0;
   for (; d + kSpan <= a.width; d += kSpan) {
@@ -177,4 +178,4 @@ void attend_up_to(const AttendArgs& a) {
   }
 }
 
-void attend_block(const AttendArgs& a) { attend_up_to<kQueries>(a); }
+void attend_block(const AttendArgs& a) { attend_up_to<kMostQueries>(a); }

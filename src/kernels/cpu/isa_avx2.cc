@@ -82,7 +82,7 @@ inline void transpose_square(Vec (&m)[Vec::kWidth]) {
   }
 }
 
-constexpr int kAccumulators = 12;  // of 16 registers
+constexpr int kRegisters = 16;
 constexpr int kTilePanels = 1;
 
 #include "kernels/cpu/kernels.inl"

@@ -88,7 +88,7 @@ inline void transpose_square(Vec (&m)[Vec::kWidth]) {
   }
 }
 
-constexpr int kAccumulators = 24;  // of 32 registers
+constexpr int kRegisters = 32;
 constexpr int kTilePanels = 2;
 
 #include "kernels/cpu/kernels.inl"

@@ -68,7 +68,7 @@ inline void transpose_square(Vec (&m)[Vec::kWidth]) {
   _MM_TRANSPOSE4_PS(m[0].v, m[1].v, m[2].v, m[3].v);
 }
 
-constexpr int kAccumulators = 12;  // of 16 registers
+constexpr int kRegisters = 16;
 constexpr int kTilePanels = 1;
 
 #include "kernels/cpu/kernels.inl"

@@ -1,5 +1,5 @@
-// All kernels of one level, over the Vec that the ISA file has defined (with kAccumulators, the
-// registers a tile may fill, and kTilePanels, the panels of its widest tile), and their table.
+// All kernels of one level, over the Vec that the ISA file has defined (with kRegisters, the
+// vectors the processor holds, and kTilePanels, the panels of its widest tile), and their table.
 // Included inside the unnamed namespace of an ISA file, so that nothing but the table has a name
 // outside.
 // SPDX-License-Identifier: MIT
@@ -17,7 +17,6 @@
 constexpr KernelTable make_table(const char* name) {
   return {
       .name = name,
-      .attend_queries = kQueries,
       .matmul_few = matmul_few,
       .few_scratch = few_scratch,
       .matmul_many = matmul_many,

@@ -4,6 +4,7 @@
 // SPDX-License-Identifier: MIT
 
 constexpr int kPanelVecs = kPanel / Vec::kWidth;
+constexpr int kAccumulators = kRegisters * 3 / 4;  // the others hold factors
 // Rows that fit in registers beside P panels.
 constexpr int tile_rows(int panels) { return kAccumulators / (panels * kPanelVecs); }
 constexpr int kTileRows = tile_rows(kTilePanels);

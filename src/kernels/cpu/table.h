@@ -12,10 +12,10 @@
 
 namespace janus::cpu {
 
-inline constexpr int kPanel = 16;      // outputs of one column panel of a packed weight
-inline constexpr int kSumBlock = 256;  // terms of one partial sum of a matrix product
-inline constexpr int kBlock = 64;      // positions of one block of keys; == kKvBlock
-inline constexpr int kMostQueries = 6;
+inline constexpr int kPanel = 16;       // outputs of one column panel of a packed weight
+inline constexpr int kSumBlock = 256;   // terms of one partial sum of a matrix product
+inline constexpr int kBlock = 64;       // positions of one block of keys; == kKvBlock
+inline constexpr int kMostQueries = 6;  // that share one pass over a block
 
 enum class Format : uint8_t { f32, bf16 };
 enum class Finish : uint8_t { store, add, gelu };
@@ -54,7 +54,7 @@ struct MatmulPart {
 // One block of keys and values under a few rows of queries; the online softmax carries `top`, `sum`
 // and `out` (the weighted sum of values so far) from block to block.
 struct AttendArgs {
-  int queries;                   // <= attend_queries of the table
+  int queries;                   // 1 … kMostQueries
   const float* q[kMostQueries];  // [H] each
   float* out[kMostQueries];      // [H] each
   float* top[kMostQueries];      // largest score so far, -inf before the first block
@@ -72,7 +72,6 @@ struct AttendArgs {
 
 struct KernelTable {
   const char* name;
-  int attend_queries;  // rows that attend_block likes best
 
   // Weights streamed once, for few rows; and tiles of activations held while weights pass, for
   // many. Both give the same bits. scratch: few_scratch / many_scratch floats, 64-byte aligned.
