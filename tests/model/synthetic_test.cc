@@ -256,11 +256,11 @@ void expect_llama(const std::string& backend) {
   }
 }
 
-TEST(Synthetic, LlamaOnRef) { expect_llama("ref"); }
+TEST(LongSynthetic, LlamaOnRef) { expect_llama("ref"); }
 TEST(Synthetic, LlamaOnCpu) { expect_llama("cpu"); }
 
 // The frequencies of the official bf16 scripts move the last hidden row by 0.036.
-TEST(Synthetic, RoundedRotaryFrequencies) {
+TEST(LongSynthetic, RoundedRotaryFrequencies) {
   const Values plain = llama_hidden(make(small_llama(), "ref"));
   const Values rounded = llama_hidden(make(small_llama(), "ref", true));
   const auto change = [&](int64_t t) {
