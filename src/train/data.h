@@ -1,0 +1,121 @@
+// Rows of training data as plain numbers, made ahead of the step that needs them. The batch of a
+// step is a pure function of the recipe and the step's number, so a loader's whole position is that
+// number. No libtorch types here. Next: codec_task.h and language_task.h turn batches into losses.
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <condition_variable>
+#include <cstdint>
+#include <deque>
+#include <exception>
+#include <functional>
+#include <mutex>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "generate/prompt.h"
+#include "io/image.h"
+#include "train/recipe.h"
+#include "world/scene.h"
+
+namespace janus::train {
+
+// Pictures for the codec, with what part of each pixel an object covers.
+struct PictureBatch {
+  int64_t count = 0;            // B
+  int64_t side = 0;             // S
+  std::vector<float> pixels;    // [B, 3, S, S], -1..1
+  std::vector<float> coverage;  // [B, S, S], 0..1
+};
+
+// The pictures of pass `pass` (passes count on over all steps). While step < crop_until * steps
+// they are crops around an object.
+PictureBatch codec_batch(const Recipe& recipe, int64_t step, int64_t pass);
+
+// One picture to draw: what the model is told, and the picture whose codes it learns.
+struct DrawRow {
+  std::vector<int32_t>
+      prompt;  // up to and including begin-of-image; pads where the prompt is dropped
+  std::vector<float> pixels;      // [3, S, S]
+  int64_t shape = 0, colour = 0;  // of the object
+};
+
+// One question: a picture to read, the dialogue, and where in it the reply begins.
+struct AskRow {
+  std::vector<int32_t> dialogue;  // prompt with image ids in place, then the reply with its end
+  size_t reply = 0;               // index of the reply's first token
+  std::vector<float> pixels;      // [3, S, S]
+  std::vector<int64_t> shapes;    // [P] what covers each patch's centre: class, or kShapeCount
+  std::vector<int64_t> colours;   // [P] ... colour, or kColourCount
+};
+
+struct LanguageBatch {
+  std::vector<DrawRow> draw;
+  std::vector<AskRow> ask;
+};
+
+// The rows of pass `pass`: recipe.batch.micro of them, shared among tasks by weight.
+LanguageBatch language_batch(const Recipe& recipe, const PromptBuilder& prompts, int64_t pass);
+
+// u8 / 127.5 - 1 as [3, side, side]; the window starts at (x, y). The image must hold it.
+void append_pixels(const Image& image, int x, int y, int side, std::vector<float>& out);
+
+// Makes items first, first + 1, ... on a thread of its own, at most `depth` ahead.
+template <class Item>
+class Ahead {
+ public:
+  Ahead(std::function<Item(int64_t)> make, int64_t first, size_t depth = 4)
+      : make_(std::move(make)), depth_(depth), thread_([this, first] { produce(first); }) {}
+  ~Ahead() {
+    {
+      const std::lock_guard lock(mutex_);
+      stop_ = true;
+    }
+    wake_.notify_all();
+    thread_.join();
+  }
+  Ahead(const Ahead&) = delete;
+  Ahead& operator=(const Ahead&) = delete;
+
+  // The next item; an exception of the maker comes out here.
+  Item next() {
+    std::unique_lock lock(mutex_);
+    wake_.wait(lock, [this] { return !ready_.empty() || failure_; });
+    if (ready_.empty()) std::rethrow_exception(failure_);
+    Item item = std::move(ready_.front());
+    ready_.pop_front();
+    lock.unlock();
+    wake_.notify_all();
+    return item;
+  }
+
+ private:
+  void produce(int64_t index) {
+    try {
+      for (;; ++index) {
+        Item item = make_(index);
+        std::unique_lock lock(mutex_);
+        wake_.wait(lock, [this] { return stop_ || ready_.size() < depth_; });
+        if (stop_) return;
+        ready_.push_back(std::move(item));
+        wake_.notify_all();
+      }
+    } catch (...) {
+      const std::lock_guard lock(mutex_);
+      failure_ = std::current_exception();
+      wake_.notify_all();
+    }
+  }
+
+  std::function<Item(int64_t)> make_;
+  size_t depth_;
+  std::mutex mutex_;
+  std::condition_variable wake_;
+  std::deque<Item> ready_;
+  std::exception_ptr failure_;
+  bool stop_ = false;
+  std::thread thread_;  // last: it uses all of the above
+};
+
+}  // namespace janus::train

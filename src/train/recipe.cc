@@ -1,0 +1,359 @@
+// See recipe.h. A Section hands out the keys of one table and refuses what nobody asked for.
+// SPDX-License-Identifier: MIT
+#include "train/recipe.h"
+
+#include <toml++/toml.h>
+#include <set>
+#include <sstream>
+
+#include "base/error.h"
+
+namespace janus::train {
+namespace {
+
+class Section {
+ public:
+  // `table`: null for a section that is absent.
+  Section(const toml::table* table, std::string path, const std::string& file)
+      : table_(table), path_(std::move(path)), file_(file) {}
+
+  template <class T>
+  void read(const char* key, T& out) {
+    const toml::node* node = get(key);
+    if (!node) return;
+    const auto value = node->value<T>();
+    check(value.has_value(), Code::bad_input, file_, ": ", path_, key, " has the wrong type, a ",
+          type_name(T{}), " is expected");
+    out = *value;
+  }
+  void read(const char* key, int& out) {
+    int64_t wide = out;
+    read(key, wide);
+    check(wide >= 0 && wide <= 1'000'000'000, Code::bad_input, file_, ": ", path_, key, " = ", wide,
+          " is outside 0..1000000000");
+    out = static_cast<int>(wide);
+  }
+  void read(const char* key, uint64_t& out) {
+    auto wide = static_cast<int64_t>(out);
+    read(key, wide);
+    check(wide >= 0, Code::bad_input, file_, ": ", path_, key, " is negative");
+    out = static_cast<uint64_t>(wide);
+  }
+  template <class T>
+  void read(const char* key, std::vector<T>& out) {
+    const toml::node* node = get(key);
+    if (!node) return;
+    const toml::array* list = node->as_array();
+    check(list != nullptr, Code::bad_input, file_, ": ", path_, key, " is no list");
+    out.clear();
+    for (const toml::node& item : *list) {
+      const auto value = item.value<T>();
+      check(value.has_value(), Code::bad_input, file_, ": ", path_, key,
+            " holds an item of the wrong type");
+      out.push_back(*value);
+    }
+  }
+  // A table below this one; an empty table where the key is absent.
+  Section section(const char* key) {
+    const toml::node* node = get(key);
+    check(!node || node->is_table(), Code::bad_input, file_, ": ", path_, key, " is no table");
+    return Section(node ? node->as_table() : nullptr, path_ + key + ".", file_);
+  }
+  std::vector<Section> sections(const char* key) {
+    std::vector<Section> all;
+    const toml::node* node = get(key);
+    if (!node) return all;
+    const toml::array* list = node->as_array();
+    check(list != nullptr, Code::bad_input, file_, ": ", path_, key, " is no list of tables");
+    for (const toml::node& item : *list) {
+      check(item.is_table(), Code::bad_input, file_, ": ", path_, key, " is no list of tables");
+      all.emplace_back(item.as_table(), path_ + key + ".", file_);
+    }
+    return all;
+  }
+  // Call when every known key has been read.
+  void finish() const {
+    if (!table_) return;
+    for (const auto& [key, node] : *table_) {
+      check(seen_.count(std::string(key.str())) > 0, Code::bad_input, file_, ": unknown key ",
+            path_, key.str(), " (line ", node.source().begin.line,
+            "); docs/training.md lists the keys");
+    }
+  }
+
+ private:
+  const toml::node* get(const char* key) {
+    seen_.insert(key);
+    return table_ ? table_->get(key) : nullptr;
+  }
+  static const char* type_name(int64_t) { return "whole number"; }
+  static const char* type_name(double) { return "number"; }
+  static const char* type_name(const std::string&) { return "string"; }
+
+  const toml::table* table_;
+  std::string path_;
+  const std::string& file_;
+  std::set<std::string> seen_;
+};
+
+void read_model(Section section, Recipe& recipe) {
+  Config& config = recipe.model.config;
+  section.read("init", recipe.model.init);
+  section.read("codec", recipe.model.codec);
+  section.read("tokenizer", recipe.model.tokenizer);
+  section.read("image", config.image);
+  Section vq = section.section("vq");
+  vq.read("codes", config.vq.codes);
+  vq.read("code_width", config.vq.code_width);
+  vq.read("latent", config.vq.latent);
+  vq.read("base", config.vq.base);
+  std::vector<int64_t> multipliers(config.vq.multipliers.begin(), config.vq.multipliers.end());
+  vq.read("multipliers", multipliers);
+  config.vq.multipliers.assign(multipliers.begin(), multipliers.end());
+  config.vq.decoder_multipliers = config.vq.multipliers;
+  vq.read("blocks", config.vq.blocks);
+  vq.read("groups", config.vq.groups);
+  vq.finish();
+  Section language = section.section("language");
+  language.read("width", config.llama.width);
+  language.read("layers", config.llama.layers);
+  language.read("heads", config.llama.heads);
+  language.read("mlp_width", config.llama.mlp_width);
+  language.read("vocabulary", config.llama.vocabulary);
+  language.read("context", config.llama.context);
+  language.finish();
+  Section vision = section.section("vision");
+  vision.read("width", config.vision.width);
+  vision.read("layers", config.vision.layers);
+  vision.read("heads", config.vision.heads);
+  vision.read("mlp_width", config.vision.mlp_width);
+  vision.read("patch", config.vision.patch);
+  vision.finish();
+  section.finish();
+}
+
+// What random weights can be made for; sizes of a checkpoint are checked where it is read.
+void complete_config(Config& config, const std::string& name) {
+  LlamaConfig& llama = config.llama;
+  const auto positive = [&](const char* key, int value) {
+    check(value > 0, Code::bad_input, name, ": model.", key, " must be positive");
+  };
+  positive("image", config.image);
+  positive("vq.codes", config.vq.codes);
+  positive("vq.code_width", config.vq.code_width);
+  positive("vq.latent", config.vq.latent);
+  positive("vq.base", config.vq.base);
+  positive("vq.blocks", config.vq.blocks);
+  positive("vq.groups", config.vq.groups);
+  positive("language.width", llama.width);
+  positive("language.layers", llama.layers);
+  positive("language.heads", llama.heads);
+  positive("language.vocabulary", llama.vocabulary);
+  positive("vision.width", config.vision.width);
+  positive("vision.heads", config.vision.heads);
+  positive("vision.patch", config.vision.patch);
+  const size_t levels = config.vq.multipliers.size();
+  check(levels >= 1 && levels <= 8, Code::bad_input, name, ": model.vq.multipliers has ", levels,
+        " items, 1 to 8 are possible");
+  check(config.image % config.vq.downsample() == 0, Code::bad_input, name,
+        ": model.image = ", config.image, " is no multiple of ", config.vq.downsample(),
+        ", what the codec halves it to");
+  for (const int m : config.vq.multipliers) {
+    check(m > 0 && (config.vq.base * m) % config.vq.groups == 0, Code::bad_input, name,
+          ": model.vq.groups = ", config.vq.groups, " does not divide ", config.vq.base * m);
+  }
+  check(llama.width % llama.heads == 0 && (llama.width / llama.heads) % 2 == 0, Code::bad_input,
+        name, ": model.language.width = ", llama.width, " makes no even head width with ",
+        llama.heads, " heads");
+  check(config.vision.width % config.vision.heads == 0, Code::bad_input, name,
+        ": model.vision.width = ", config.vision.width, " is no multiple of its ",
+        config.vision.heads, " heads");
+  check(config.image % config.vision.patch == 0, Code::bad_input, name,
+        ": model.image = ", config.image,
+        " is no multiple of model.vision.patch = ", config.vision.patch);
+  llama.kv_heads = llama.heads;
+  llama.head_width = llama.width / llama.heads;
+  config.vision.image = config.image;
+  config.gen_head_width = llama.width;
+}
+
+void read_data(Section& root, Recipe& recipe, const std::string& name) {
+  for (Section& item : root.sections("data")) {
+    Source source;
+    std::string task = "reconstruct";
+    item.read("path", source.path);
+    item.read("format", source.format);
+    item.read("task", task);
+    item.read("weight", source.weight);
+    item.read("samples", source.samples);
+    item.finish();
+    check(source.format == "world" && source.path == "toyland", Code::bad_input, name,
+          ": data.format = \"", source.format, "\", data.path = \"", source.path,
+          "\": only the world \"toyland\" can be trained on");
+    check(source.weight > 0, Code::bad_input, name, ": data.weight must be positive");
+    check(source.samples >= 0, Code::bad_input, name, ": data.samples is negative");
+    if (task == "reconstruct")
+      source.task = Teaches::reconstruct;
+    else if (task == "generate")
+      source.task = Teaches::generate;
+    else if (task == "understand")
+      source.task = Teaches::understand;
+    else
+      fail(Code::bad_input, name, ": data.task = \"", task,
+           "\", one of reconstruct, generate, understand is expected");
+    recipe.data.push_back(source);
+  }
+  check(!recipe.data.empty(), Code::bad_input, name, ": no [[data]] is given");
+  for (const Source& source : recipe.data) {
+    check((source.task == Teaches::reconstruct) == recipe.trains_codec(), Code::bad_input, name,
+          ": data.task \"reconstruct\" trains the codec and cannot be mixed with other tasks");
+  }
+}
+
+void read_training(Section& root, Recipe& r) {
+  Section stage = root.section("stage");
+  stage.read("train", r.stage.train);
+  stage.read("freeze", r.stage.freeze);
+  stage.finish();
+  Section optim = root.section("optim");
+  optim.read("lr", r.optim.lr);
+  optim.read("beta1", r.optim.beta1);
+  optim.read("beta2", r.optim.beta2);
+  optim.read("eps", r.optim.eps);
+  optim.read("weight_decay", r.optim.weight_decay);
+  optim.read("clip", r.optim.clip);
+  optim.read("ema", r.optim.ema);
+  optim.finish();
+  Section schedule = root.section("schedule");
+  schedule.read("kind", r.schedule.kind);
+  schedule.read("warmup", r.schedule.warmup);
+  schedule.read("steps", r.schedule.steps);
+  schedule.read("floor", r.schedule.floor);
+  schedule.finish();
+  Section batch = root.section("batch");
+  batch.read("micro", r.batch.micro);
+  batch.read("accumulate", r.batch.accumulate);
+  batch.read("max_len", r.batch.max_len);
+  batch.finish();
+}
+
+void read_rest(Section& root, Recipe& r) {
+  Section codec = root.section("codec");
+  codec.read("crop", r.codec.crop);
+  codec.read("crop_until", r.codec.crop_until);
+  codec.read("beta", r.codec.beta);
+  codec.read("revive_until", r.codec.revive_until);
+  codec.finish();
+  Section loss = root.section("loss");
+  loss.read("generate", r.loss.generate);
+  loss.read("understand", r.loss.understand);
+  loss.read("subject", r.loss.subject);
+  loss.read("probe", r.loss.probe);
+  loss.read("probe_until", r.loss.probe_until);
+  loss.finish();
+  Section checkpoint = root.section("checkpoint");
+  checkpoint.read("every", r.checkpoint.every);
+  checkpoint.read("keep", r.checkpoint.keep);
+  checkpoint.finish();
+  Section eval = root.section("eval");
+  eval.read("every", r.eval.every);
+  eval.read("samples", r.eval.samples);
+  eval.read("guidance", r.eval.guidance);
+  eval.finish();
+  Section log = root.section("log");
+  log.read("every", r.log.every);
+  log.finish();
+}
+
+void check_ranges(const Recipe& r, const std::string& name) {
+  const auto need = [&](bool ok, const char* what) {
+    check(ok, Code::bad_input, name, ": ", what);
+  };
+  need(r.precision == "f32" || r.precision == "bf16", "precision is neither \"f32\" nor \"bf16\"");
+  need(r.condition_drop >= 0 && r.condition_drop <= 1, "condition_drop is outside 0..1");
+  need(r.schedule.steps > 0, "schedule.steps must be given and positive");
+  need(r.schedule.kind == "constant" || r.schedule.kind == "linear" || r.schedule.kind == "cosine",
+       "schedule.kind is none of constant, linear, cosine");
+  need(r.schedule.floor >= 0 && r.schedule.floor <= 1, "schedule.floor is outside 0..1");
+  need(r.optim.lr > 0, "optim.lr must be positive");
+  need(r.optim.clip > 0, "optim.clip must be positive");
+  need(r.optim.ema >= 0 && r.optim.ema < 1, "optim.ema is outside 0..1");
+  need(r.batch.micro > 0 && r.batch.micro <= 4096, "batch.micro is outside 1..4096");
+  need(r.batch.accumulate > 0, "batch.accumulate must be positive");
+  need(r.checkpoint.every > 0, "checkpoint.every must be positive");
+  need(r.checkpoint.keep > 0, "checkpoint.keep must be positive");
+  need(r.log.every > 0, "log.every must be positive");
+  need(r.codec.crop >= 0 && r.codec.crop <= r.model.config.image &&
+           r.codec.crop % r.model.config.vq.downsample() == 0,
+       "codec.crop must be a multiple of the codec's downsampling and at most model.image");
+}
+
+toml::table parse_table(const std::string& text, const std::string& name) {
+  try {
+    return toml::parse(text, name);
+  } catch (const toml::parse_error& error) {
+    fail(Code::bad_input, name, ", line ", error.source().begin.line, ": ", error.description());
+  }
+}
+
+void merge(toml::table& into, toml::table&& from) {
+  for (auto&& [key, node] : from) {
+    toml::node* present = into.get(key);
+    if (present && present->is_table() && node.is_table()) {
+      merge(*present->as_table(), std::move(*node.as_table()));
+    } else {
+      into.insert_or_assign(key, std::move(node));
+    }
+  }
+}
+
+toml::table merged_table(const std::string& text, const std::string& name,
+                         std::span<const std::string> overrides) {
+  toml::table table = parse_table(text, name);
+  for (const std::string& one : overrides) {
+    const size_t equals = one.find('=');
+    check(equals != std::string::npos && equals > 0, Code::bad_input, "--set ", one,
+          ": section.key=value is expected");
+    const std::string key = one.substr(0, equals);
+    const std::string value = one.substr(equals + 1);
+    toml::table extra;
+    try {
+      extra = toml::parse(one);
+    } catch (const toml::parse_error&) {
+      std::ostringstream quoted;
+      quoted << toml::value<std::string>(value);
+      extra = parse_table(key + " = " + quoted.str(), "--set " + one);
+    }
+    merge(table, std::move(extra));
+  }
+  return table;
+}
+
+}  // namespace
+
+Recipe parse_recipe(const std::string& text, const std::string& name,
+                    std::span<const std::string> overrides) {
+  const toml::table table = merged_table(text, name, overrides);
+  Recipe recipe;
+  Section root(&table, "", name);
+  root.read("seed", recipe.seed);
+  root.read("precision", recipe.precision);
+  root.read("condition_drop", recipe.condition_drop);
+  read_model(root.section("model"), recipe);
+  complete_config(recipe.model.config, name);
+  read_data(root, recipe, name);
+  read_training(root, recipe);
+  read_rest(root, recipe);
+  root.finish();
+  check_ranges(recipe, name);
+  return recipe;
+}
+
+std::string merge_recipe(const std::string& text, const std::string& name,
+                         std::span<const std::string> overrides) {
+  std::ostringstream out;
+  out << merged_table(text, name, overrides) << '\n';
+  return out.str();
+}
+
+}  // namespace janus::train

@@ -1,0 +1,101 @@
+// A recipe: everything that decides a training run, read from a TOML file. Every key is known and
+// checked here; an unknown one is refused with its place. The keys are documented in
+// docs/training.md. No libtorch in this header.
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "model/config.h"
+
+namespace janus::train {
+
+// What a row teaches. `reconstruct` trains the codec alone; the other two train the language model
+// with its towers, the codec frozen.
+enum class Teaches { reconstruct, generate, understand };
+
+struct Source {
+  std::string path;  // "toyland": the built-in world
+  std::string format = "world";
+  Teaches task = Teaches::reconstruct;
+  double weight = 1;
+  int64_t samples = 0;  // only so many different ones, over and over; 0: never the same twice
+};
+
+struct Recipe {
+  uint64_t seed = 1;
+  std::string precision = "f32";  // or "bf16": matrix products and convolutions
+  double condition_drop = 0.1;    // share of drawing prompts replaced by pads
+
+  struct {
+    std::string init;       // checkpoint directory to start from; empty: random weights
+    std::string codec;      // checkpoint directory whose codec alone is taken
+    std::string tokenizer;  // tokenizer.json; empty: the one of init, else one trained on the data
+    Config config;          // sizes, for random weights
+  } model;
+  struct {
+    std::vector<std::string> train;   // name patterns; empty: everything the task can train
+    std::vector<std::string> freeze;  // taken away from those
+  } stage;
+  std::vector<Source> data;
+  struct {
+    double lr = 1e-3;
+    double beta1 = 0.9, beta2 = 0.95, eps = 1e-8;
+    double weight_decay = 0;
+    double clip = 1;  // global norm of the gradient
+    double ema = 0;   // decay of the averaged weights; 0: none kept
+  } optim;
+  struct {
+    std::string kind = "constant";  // constant, linear, cosine
+    int64_t warmup = 0;
+    int64_t steps = 0;
+    double floor = 0;  // share of lr at the last step
+  } schedule;
+  struct {
+    int64_t micro = 16;      // samples per forward pass
+    int64_t accumulate = 1;  // passes per optimizer step
+    int64_t max_len = 320;   // positions; longer samples are refused
+  } batch;
+  struct {
+    int crop = 0;               // pictures are cut to crop x crop around an object; 0: whole
+    double crop_until = 0;      // for this share of the steps, whole pictures after
+    double beta = 0.25;         // weight of the commitment
+    double revive_until = 0.7;  // dead codes are replaced for this share of the steps
+  } codec;
+  struct {  // weights of the parts of the language model's loss, each a mean over its targets
+    double generate = 1;
+    double understand = 1;
+    double subject = 0;        // outputs that draw tell class and colour of what is drawn
+    double probe = 0;          // patches of the vision tower tell class and colour
+    double probe_until = 0.5;  // for this share of the steps
+  } loss;
+  struct {
+    int64_t every = 500;  // steps
+    int64_t keep = 2;     // newest checkpoints kept
+  } checkpoint;
+  struct {
+    int64_t every = 0;  // steps; 0: never
+    int64_t samples = 200;
+    double guidance = 4;
+  } eval;
+  struct {
+    int64_t every = 20;  // steps per progress line
+  } log;
+
+  bool trains_codec() const { return data.front().task == Teaches::reconstruct; }
+};
+
+// `overrides`: "section.key=value" as TOML; a value that is not TOML is taken as a string.
+// Throws Code::bad_input naming file, key and cure.
+Recipe parse_recipe(const std::string& toml, const std::string& name,
+                    std::span<const std::string> overrides = {});
+
+// The recipe with the overrides merged in, as TOML text: what a run keeps beside its checkpoints.
+std::string merge_recipe(const std::string& toml, const std::string& name,
+                         std::span<const std::string> overrides);
+
+}  // namespace janus::train
