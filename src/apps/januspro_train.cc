@@ -1,0 +1,151 @@
+// The training program: start, resume, export, and the loss of a model on given rows. Results go to
+// stdout, progress to stderr. The work itself is in train/.
+// SPDX-License-Identifier: MIT
+#include <atomic>
+#include <csignal>
+#include <iostream>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include <CLI/CLI.hpp>
+#include <nlohmann/json.hpp>
+
+#include "base/error.h"
+#include "io/file.h"
+#include "train/rows.h"
+#include "train/run.h"
+
+namespace {
+
+namespace fs = std::filesystem;
+using janus::train::Ended;
+
+void print_line(const std::string& line) { std::cerr << line << std::endl; }
+
+// Waits for SIGTERM and SIGINT on a thread of its own; they must be blocked in every other.
+class StopSignal {
+ public:
+  StopSignal() {
+    sigemptyset(&signals_);
+    for (const int number : {SIGTERM, SIGINT, SIGUSR1}) sigaddset(&signals_, number);
+    pthread_sigmask(SIG_BLOCK, &signals_, nullptr);
+    waiter_ = std::thread([this] {
+      int number = 0;
+      sigwait(&signals_, &number);
+      raised_ = number;
+    });
+  }
+  ~StopSignal() {
+    pthread_kill(waiter_.native_handle(), SIGUSR1);
+    waiter_.join();
+  }
+  StopSignal(const StopSignal&) = delete;
+  StopSignal& operator=(const StopSignal&) = delete;
+  int raised() const { return raised_; }
+
+ private:
+  sigset_t signals_{};
+  std::atomic<int> raised_ = 0;
+  std::thread waiter_;
+};
+
+int go(const fs::path& run, int threads, const StopSignal& signal) {
+  const Ended ended =
+      janus::train::train(run, threads, print_line, [&signal] { return signal.raised() != 0; });
+  if (ended == Ended::stopped) {
+    print_line("stopped; `januspro-train resume " + run.string() + "` continues");
+    return signal.raised() == SIGINT ? 130 : 0;
+  }
+  std::cout << run.string() << std::endl;
+  return 0;
+}
+
+struct Arguments {
+  std::string recipe, run, out, model, data;
+  std::vector<std::string> overrides;
+  int threads = 0;
+  std::string type = "f32";
+  bool dry_run = false;
+  bool json = false;
+};
+
+int print_losses(const Arguments& a) {
+  janus::train::row_losses(a.model, a.data, [&a](const janus::train::RowLoss& loss) {
+    if (a.json) {
+      std::cout << nlohmann::ordered_json({{"row", loss.row},
+                                           {"task", loss.task},
+                                           {"targets", loss.targets},
+                                           {"loss_sum", loss.sum}})
+                       .dump()
+                << std::endl;
+    } else {
+      std::cout << loss.row << "  " << loss.task << "  " << loss.targets << " targets  "
+                << loss.sum / static_cast<double>(loss.targets) << " a target" << std::endl;
+    }
+  });
+  return 0;
+}
+
+int dispatch(const CLI::App& app, const Arguments& a, const StopSignal& signal) {
+  if (app.got_subcommand("run")) {
+    const std::string text = janus::read_text(a.recipe);
+    const auto recipe = janus::train::parse_recipe(text, a.recipe, a.overrides);
+    if (a.dry_run) {
+      std::cout << janus::train::plan(recipe);
+      return 0;
+    }
+    janus::check(!a.run.empty(), janus::Code::bad_input, "-o RUN is missing: where to train");
+    janus::train::begin_run(a.run, janus::train::merge_recipe(text, a.recipe, a.overrides));
+    return go(a.run, a.threads, signal);
+  }
+  if (app.got_subcommand("loss")) return print_losses(a);
+  if (app.got_subcommand("resume")) return go(a.run, a.threads, signal);
+  janus::train::export_run(a.run, a.out, a.type == "bf16", print_line);
+  std::cout << a.out << std::endl;
+  return 0;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  CLI::App app("januspro-train: trains checkpoints that januspro loads");
+  app.require_subcommand(1);
+  Arguments a;
+  app.add_option("--threads", a.threads, "compute threads (default: all cores of this process)");
+  CLI::App* run = app.add_subcommand("run", "train by a recipe");
+  run->fallthrough();
+  run->add_option("recipe", a.recipe, "the recipe, a TOML file")->required();
+  run->add_option("-o,--out", a.run, "directory of the run");
+  run->add_option("--set", a.overrides, "section.key=value, instead of what the recipe says");
+  run->add_flag("--dry-run", a.dry_run, "print the plan and exit");
+  run->footer("Example: januspro-train run recipes/codec.toml -o runs/codec");
+  CLI::App* resume = app.add_subcommand("resume", "continue after the newest checkpoint");
+  resume->fallthrough();
+  resume->add_option("run", a.run, "directory of the run")->required();
+  resume->footer("Example: januspro-train resume runs/codec");
+  CLI::App* out = app.add_subcommand("export", "write the weights as a checkpoint directory");
+  out->fallthrough();
+  out->add_option("run", a.run, "directory of the run")->required();
+  out->add_option("dir", a.out, "directory to write")->required();
+  out->add_option("--type", a.type, "f32 or bf16")->check(CLI::IsMember({"f32", "bf16"}));
+  out->footer("Example: januspro-train export runs/toyland models/toyland");
+  CLI::App* loss = app.add_subcommand("loss", "the loss of a model on given rows, no training");
+  loss->fallthrough();
+  loss->add_option("-m,--model", a.model, "checkpoint directory")->required();
+  loss->add_option("data", a.data, "rows, one JSON object a line")->required();
+  loss->add_flag("--json", a.json, "one JSON object a row");
+  loss->footer("Example: januspro-train loss -m models/toyland rows.jsonl --json");
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error) == 0 ? 0 : 2;
+  }
+  try {
+    const StopSignal signal;  // before any other thread starts
+    return dispatch(app, a, signal);
+  } catch (const std::exception& error) {
+    std::cerr << "januspro-train: " << error.what() << std::endl;
+    return 1;
+  }
+}

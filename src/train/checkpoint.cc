@@ -1,0 +1,140 @@
+// See checkpoint.h.
+// SPDX-License-Identifier: MIT
+#include "train/checkpoint.h"
+
+#include <algorithm>
+#include <cstdio>
+#include <nlohmann/json.hpp>
+#include <system_error>
+#include <vector>
+
+#include "base/error.h"
+#include "io/file.h"
+#include "io/safetensors.h"
+
+namespace janus::train {
+namespace {
+
+namespace fs = std::filesystem;
+using Json = nlohmann::ordered_json;
+
+Dtype stored_type(const torch::Tensor& tensor, const std::string& name) {
+  switch (tensor.scalar_type()) {
+    case torch::kFloat:
+      return Dtype::f32;
+    case torch::kBFloat16:
+      return Dtype::bf16;
+    case torch::kLong:
+      return Dtype::i64;
+    case torch::kByte:
+      return Dtype::u8;
+    default:
+      fail(Code::bug, "save_tensors: ", name, " has a type that is not stored");
+  }
+}
+
+std::string step_name(int64_t step) {
+  char text[32];
+  std::snprintf(text, sizeof text, "step-%08lld", static_cast<long long>(step));
+  return text;
+}
+
+// Whole checkpoints of a run, oldest first.
+std::vector<fs::path> checkpoints(const fs::path& run) {
+  std::vector<fs::path> all;
+  std::error_code error;
+  for (const auto& entry : fs::directory_iterator(run, error)) {
+    const std::string name = entry.path().filename().string();
+    if (name.size() == step_name(0).size() && name.starts_with("step-"))
+      all.push_back(entry.path());
+  }
+  std::sort(all.begin(), all.end());
+  return all;
+}
+
+}  // namespace
+
+NamedTensors named_parameters(const torch::nn::Module& module) {
+  NamedTensors all;
+  for (const auto& item : module.named_parameters()) all[item.key()] = item.value();
+  return all;
+}
+
+void save_tensors(const fs::path& path, const NamedTensors& tensors, bool bf16) {
+  std::vector<SafetensorsEntry> entries;
+  for (const auto& [name, tensor] : tensors) {
+    torch::Tensor kept = tensor.detach().contiguous();
+    if (bf16 && kept.is_floating_point()) kept = kept.to(torch::kBFloat16);
+    SafetensorsEntry entry;
+    entry.name = name;
+    entry.dtype = stored_type(kept, name);
+    entry.shape = kept.sizes().vec();
+    entry.produce = [kept](const auto& sink) {
+      sink({static_cast<const std::byte*>(kept.data_ptr()), kept.nbytes()});
+    };
+    entries.push_back(std::move(entry));
+  }
+  write_safetensors(path, entries, {{"format", "pt"}});
+}
+
+void load_tensors(const fs::path& path, const NamedTensors& into, const std::string& prefix) {
+  torch::NoGradGuard off;
+  const StoredTensors stored = read_safetensors(path);
+  for (const auto& [name, tensor] : into) {
+    if (!name.starts_with(prefix)) continue;
+    const auto found = stored.find(name);
+    check(found != stored.end(), Code::bad_checkpoint, path.string(), ": ", name, " ",
+          shape_text(tensor.sizes()), " is missing; was it written by another kind of run?");
+    const StoredTensor& source = found->second;
+    check(source.shape == tensor.sizes().vec(), Code::bad_checkpoint, path.string(), ": ", name,
+          " is ", shape_text(source.shape), ", the recipe makes it ", shape_text(tensor.sizes()));
+    check(source.dense() && source.dtype != Dtype::i64, Code::bad_checkpoint, path.string(), ": ",
+          name, " is stored in a form that no run writes");
+    torch::Tensor values = torch::empty(tensor.sizes(), torch::kFloat);
+    source.read_f32(0, {values.data_ptr<float>(), static_cast<size_t>(values.numel())});
+    tensor.detach().copy_(values);
+  }
+}
+
+void save_checkpoint(const fs::path& run, const Checkpoint& state, const NamedTensors& weights,
+                     const NamedTensors& optimizer, int64_t keep) {
+  const fs::path target = run / step_name(state.step);
+  const fs::path partial = run / ("partial-" + step_name(state.step));
+  std::error_code error;
+  fs::remove_all(partial, error);
+  fs::create_directories(partial, error);
+  check(!error, Code::device_failure, partial.string(), ": ", error.message());
+  save_tensors(partial / "weights.safetensors", weights);
+  save_tensors(partial / "optimizer.safetensors", optimizer);
+  const Json json = {{"step", state.step}, {"seed", state.seed}};
+  AtomicFile file(partial / "state.json");
+  file.write(json.dump(2) + "\n");
+  file.commit();
+  fs::remove_all(target, error);
+  fs::rename(partial, target, error);
+  check(!error, Code::device_failure, target.string(), ": ", error.message());
+  const std::vector<fs::path> all = checkpoints(run);
+  for (size_t i = 0; i + static_cast<size_t>(keep) < all.size(); ++i) fs::remove_all(all[i], error);
+}
+
+std::optional<fs::path> newest_checkpoint(const fs::path& run) {
+  const std::vector<fs::path> all = checkpoints(run);
+  return all.empty() ? std::nullopt : std::optional(all.back());
+}
+
+Checkpoint load_checkpoint(const fs::path& dir, const NamedTensors& weights,
+                           const NamedTensors& optimizer) {
+  Checkpoint state;
+  try {
+    const Json json = Json::parse(read_text(dir / "state.json"));
+    state.step = json.at("step").get<int64_t>();
+    state.seed = json.at("seed").get<uint64_t>();
+  } catch (const Json::exception& error) {
+    fail(Code::bad_checkpoint, (dir / "state.json").string(), ": ", error.what());
+  }
+  load_tensors(dir / "weights.safetensors", weights);
+  load_tensors(dir / "optimizer.safetensors", optimizer);
+  return state;
+}
+
+}  // namespace janus::train

@@ -1,0 +1,51 @@
+// Tensors to safetensors and back, and the checkpoints of a run:
+//
+//   RUN/recipe.toml             the recipe as run
+//   RUN/tokenizer.json          of a language model
+//   RUN/step-00001200/          weights.safetensors, optimizer.safetensors, state.json
+//
+// A checkpoint is written under another name and renamed, so that every step-* directory is whole;
+// the newest is the one with the largest number.
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+#include <string>
+
+#include "train/optimizer.h"
+#include "train/torch.h"
+
+namespace janus::train {
+
+// Parameters of a module, by their full names.
+NamedTensors named_parameters(const torch::nn::Module& module);
+
+// f32 and i64 tensors as they are; with `bf16` floats are rounded to it.
+void save_tensors(const std::filesystem::path& path, const NamedTensors& tensors,
+                  bool bf16 = false);
+
+// Overwrites every tensor of `into` in place with the stored one of its name. `prefix`: only names
+// that begin so are wanted (others stay). Throws Code::bad_checkpoint naming a missing or
+// mis-shaped tensor with both shapes.
+void load_tensors(const std::filesystem::path& path, const NamedTensors& into,
+                  const std::string& prefix = {});
+
+struct Checkpoint {
+  int64_t step = 0;  // steps done
+  uint64_t seed = 0;
+};
+
+// Writes RUN/step-N and removes all but the newest `keep`.
+void save_checkpoint(const std::filesystem::path& run, const Checkpoint& state,
+                     const NamedTensors& weights, const NamedTensors& optimizer, int64_t keep);
+
+// The directory of the newest checkpoint, if there is one.
+std::optional<std::filesystem::path> newest_checkpoint(const std::filesystem::path& run);
+
+// Restores the tensors in place.
+Checkpoint load_checkpoint(const std::filesystem::path& dir, const NamedTensors& weights,
+                           const NamedTensors& optimizer);
+
+}  // namespace janus::train

@@ -1,0 +1,252 @@
+// Training of the VQ codec on pictures of the world. Loss: object-weighted reconstruction (a
+// pyramid of L1 on values and differences, and squares) plus the two codebook terms on unit
+// vectors; codes that fall out of use are replaced by encoder outputs. The detector reads the
+// reconstructions back: that is the score which counts, blurred outlines hardly show in a mean.
+// SPDX-License-Identifier: MIT
+#include <algorithm>
+#include <cmath>
+
+#include "base/error.h"
+#include "io/file.h"
+#include "io/image.h"
+#include "train/checkpoint.h"
+#include "train/codec.h"
+#include "train/data.h"
+#include "train/pictures.h"
+#include "train/task.h"
+#include "world/detect.h"
+#include "world/render.h"
+#include "world/tasks.h"
+
+namespace janus::train {
+namespace {
+
+constexpr int kPyramid = 4;           // levels of the reconstruction loss
+constexpr double kObjectWeight = 4;   // added where an object is, before normalising
+constexpr double kDilate = 3;         // canvas units around an object that count as object
+constexpr double kUsageDecay = 0.99;  // of the average that tells dead codes
+constexpr double kDeadShare = 1e-4;   // of all picks; a code below it is dead
+constexpr int64_t kReviveEvery = 50;  // steps
+constexpr double kReviveNoise = 0.02;
+constexpr int64_t kEvaluateBatch = 20;
+constexpr size_t kGridPictures = 12;
+constexpr int kMaxShards = 256;
+
+// Weight of each pixel, mean 1.   coverage [B, S, S] -> [B, 1, S, S]
+torch::Tensor pixel_weights(const torch::Tensor& coverage, int image) {
+  const auto reach = static_cast<int64_t>(std::lround(kDilate * image / kCanvas));
+  const torch::Tensor near = torch::max_pool2d(coverage.unsqueeze(1), 2 * reach + 1, 1, reach);
+  const torch::Tensor weights = 1 + kObjectWeight * near;
+  return weights / weights.mean();
+}
+
+// Four scales of |d| + |dx d| + |dy d|, and 2 d²: averages and differences are linear, so the
+// difference of the pictures is taken once.   made, wanted [B, 3, S, S], weights [B, 1, S, S]
+torch::Tensor reconstruction_loss(const torch::Tensor& made, const torch::Tensor& wanted,
+                                  torch::Tensor weights) {
+  torch::Tensor d = made - wanted;
+  torch::Tensor loss = 2 * (weights * d.square()).mean();
+  for (int level = 0; level < kPyramid; ++level) {
+    if (level > 0) {
+      d = torch::avg_pool2d(d, 2);
+      weights = torch::avg_pool2d(weights, 2);
+    }
+    const int64_t side = d.size(3);
+    const auto across = d.narrow(3, 1, side - 1) - d.narrow(3, 0, side - 1);
+    const auto down = d.narrow(2, 1, side - 1) - d.narrow(2, 0, side - 1);
+    loss = loss + (weights * d.abs()).mean() +
+           (weights.narrow(3, 1, side - 1) * across.abs()).mean() +
+           (weights.narrow(2, 1, side - 1) * down.abs()).mean();
+  }
+  return loss;
+}
+
+class CodecTask final : public Task {
+ public:
+  explicit CodecTask(const Recipe& recipe) : recipe_(recipe), codec_(recipe.model.config.vq) {
+    auto model = std::make_shared<torch::nn::Module>("model");
+    model->register_module("vqmodel", codec_);
+    root_.register_module("model", model);
+    usage_ = torch::full({recipe.model.config.vq.codes}, 1.0 / recipe.model.config.vq.codes);
+  }
+
+  torch::nn::Module& network() override { return root_; }
+
+  void start(int64_t first_step) override {
+    const int64_t passes = recipe_.batch.accumulate;
+    loader_ = std::make_unique<Ahead<PictureBatch>>(
+        [this, passes](int64_t pass) { return codec_batch(recipe_, pass / passes, pass); },
+        first_step * passes);
+  }
+
+  void next(int64_t) override { batch_ = loader_->next(); }
+  torch::Tensor loss(int64_t step, int shard, int shards, Figures& figures) override;
+  void after(int64_t step, Optimizer& optimizer, Figures& figures) override;
+  NamedTensors state() const override { return {{"codec.usage", usage_}}; }
+  Figures evaluate(int64_t step, const std::filesystem::path& dir, Shards& shards) override;
+
+ private:
+  struct Score {
+    int64_t exact = 0, classes = 0, colours = 0, objects = 0;
+    double squares = 0;
+    torch::Tensor used;        // 1 for each code that was picked  [K]
+    std::vector<Image> shown;  // truth, reconstruction, truth, ...
+  };
+  void evaluate_batch(int64_t first, int64_t count, const Detector& detector, Score& score);
+  // `units`: encoder outputs to choose from [N, E].
+  void revive(int64_t step, const torch::Tensor& units, Optimizer& optimizer);
+
+  Recipe recipe_;
+  torch::nn::Module root_;
+  Codec codec_;
+  std::unique_ptr<Ahead<PictureBatch>> loader_;
+  PictureBatch batch_;
+  torch::Tensor usage_;  // average share of the picks per code   [K]
+  struct Seen {
+    torch::Tensor unit;   // encoder outputs of the last pass  [b*G*G, E]
+    torch::Tensor codes;  // [b*G*G]
+  };
+  std::vector<Seen> seen_ = std::vector<Seen>(kMaxShards);
+};
+
+torch::Tensor CodecTask::loss(int64_t, int shard, int shards, Figures& figures) {
+  const int64_t first = batch_.count * shard / shards;
+  const int64_t count = batch_.count * (shard + 1) / shards - first;
+  const double share = static_cast<double>(count) / static_cast<double>(batch_.count);
+  Seen& seen = seen_[static_cast<size_t>(shard)];
+  seen = {};
+  if (count == 0) return torch::zeros({}, torch::requires_grad());
+  const int64_t area = batch_.side * batch_.side;
+  const auto pixels = torch::from_blob(batch_.pixels.data() + first * area * 3,
+                                       {count, 3, batch_.side, batch_.side});
+  const auto coverage =
+      torch::from_blob(batch_.coverage.data() + first * area, {count, batch_.side, batch_.side});
+  torch::Tensor latent, made;
+  {
+    const Precision precision(recipe_);
+    latent = codec_->latent(pixels).to(torch::kFloat);
+  }
+  const Quantized q = codec_->nearest(latent);
+  {
+    const Precision precision(recipe_);
+    // Straight through: the decoder sees codebook rows, the encoder gets their gradient.
+    const torch::Tensor through = (q.unit + (q.rows - q.unit).detach())
+                                      .view({count, latent.size(2), latent.size(3), -1})
+                                      .permute({0, 3, 1, 2});
+    made = codec_->decode(through).to(torch::kFloat);
+  }
+  const torch::Tensor weights = pixel_weights(coverage, recipe_.model.config.image);
+  const torch::Tensor picture = reconstruction_loss(made, pixels, weights);
+  const torch::Tensor book = torch::mse_loss(q.rows, q.unit.detach());
+  const torch::Tensor commit = torch::mse_loss(q.unit, q.rows.detach());
+  const torch::Tensor loss = share * (picture + book + recipe_.codec.beta * commit);
+  seen = {q.unit.detach(), q.codes};
+  figures["loss"] = loss.item<double>();
+  figures["picture"] = share * picture.item<double>();
+  figures["codebook"] = share * book.item<double>();
+  return loss;
+}
+
+void CodecTask::after(int64_t step, Optimizer& optimizer, Figures& figures) {
+  torch::NoGradGuard off;
+  std::vector<torch::Tensor> units, codes;
+  for (const Seen& seen : seen_) {
+    if (!seen.codes.defined()) continue;
+    units.push_back(seen.unit);
+    codes.push_back(seen.codes);
+  }
+  const auto counts = torch::bincount(torch::cat(codes), {}, usage_.size(0)).to(torch::kFloat);
+  usage_.lerp_(counts / counts.sum(), 1 - kUsageDecay);
+  const auto shares = usage_ / usage_.sum();
+  figures["perplexity"] = std::exp(-(shares * (shares + 1e-12).log()).sum().item<double>());
+  const bool early = static_cast<double>(step) <
+                     recipe_.codec.revive_until * static_cast<double>(recipe_.schedule.steps);
+  if (early && step % kReviveEvery == kReviveEvery - 1) revive(step, torch::cat(units), optimizer);
+}
+
+void CodecTask::revive(int64_t step, const torch::Tensor& units, Optimizer& optimizer) {
+  torch::NoGradGuard off;
+  const torch::Tensor dead = (usage_ < kDeadShare).nonzero().flatten();
+  if (dead.numel() == 0) return;
+  // A generator of its own, so that nothing random has to be kept between steps.
+  auto random =
+      torch::make_generator<at::CPUGeneratorImpl>(recipe_.seed + static_cast<uint64_t>(step));
+  const torch::Tensor picks = torch::randint(units.size(0), {dead.numel()}, random, torch::kLong);
+  torch::Tensor rows = units.index_select(0, picks);
+  rows = rows + kReviveNoise * torch::randn(rows.sizes(), random, torch::kFloat);
+  torch::Tensor weight = codec_->quantize->embedding->weight;
+  weight.index_copy_(0, dead, rows / rows.norm(2, 1, true));
+  usage_.index_fill_(0, dead, 1.0 / static_cast<double>(usage_.size(0)));
+  optimizer.forget_rows("model.vqmodel.quantize.embedding.weight", dead);
+}
+
+void CodecTask::evaluate_batch(int64_t first, int64_t count, const Detector& detector,
+                               Score& score) {
+  torch::NoGradGuard off;
+  const int side = recipe_.model.config.image;
+  std::vector<Scene> scenes;
+  std::vector<Image> truths;
+  std::vector<float> values;
+  for (int64_t i = 0; i < count; ++i) {
+    scenes.push_back(codec_scene(Split::val, static_cast<uint64_t>(first + i)));
+    truths.push_back(render(scenes.back(), side).image);
+    append_pixels(truths.back(), 0, 0, side, values);
+  }
+  const auto pixels = torch::from_blob(values.data(), {count, 3, side, side});
+  const torch::Tensor codes = codec_->encode(pixels);
+  score.used.index_fill_(0, codes.flatten(), 1);
+  const torch::Tensor made = codec_->decode(codec_->look_up(codes)).clamp(-1, 1);
+  score.squares += torch::mse_loss(made, pixels).item<double>() * static_cast<double>(count);
+  for (int64_t i = 0; i < count; ++i) {
+    const Image image = to_image(made[i]);
+    const Detection found = detector.detect(image);
+    const Scene& scene = scenes[static_cast<size_t>(i)];
+    const Agreement agreement = agree(found, scene);
+    score.exact += scene_exact(found, scene);
+    score.objects += static_cast<int64_t>(scene.objects.size());
+    score.classes += agreement.classes;
+    score.colours += agreement.colours;
+    if (score.shown.size() < 2 * kGridPictures) {
+      score.shown.push_back(truths[static_cast<size_t>(i)]);
+      score.shown.push_back(image);
+    }
+  }
+}
+
+Figures CodecTask::evaluate(int64_t step, const std::filesystem::path& dir, Shards& shards) {
+  const Detector detector(recipe_.model.config.image);
+  std::vector<Score> parts(static_cast<size_t>(shards.count()));
+  shards.run([&](int shard) {
+    Score& score = parts[static_cast<size_t>(shard)];
+    score.used = torch::zeros({usage_.size(0)}, torch::kLong);
+    const int64_t end = recipe_.eval.samples * (shard + 1) / shards.count();
+    for (int64_t i = recipe_.eval.samples * shard / shards.count(); i < end; i += kEvaluateBatch) {
+      evaluate_batch(i, std::min(kEvaluateBatch, end - i), detector, score);
+    }
+  });
+  Score all = parts.front();
+  for (size_t i = 1; i < parts.size(); ++i) {
+    all.exact += parts[i].exact;
+    all.objects += parts[i].objects;
+    all.classes += parts[i].classes;
+    all.colours += parts[i].colours;
+    all.squares += parts[i].squares;
+    all.used = torch::maximum(all.used, parts[i].used);
+  }
+  const auto total = static_cast<double>(recipe_.eval.samples);
+  const auto objects = static_cast<double>(std::max<int64_t>(all.objects, 1));
+  write_grid(dir / ("codec-" + std::to_string(step) + ".png"), all.shown, 6);
+  return {{"scene_exact", static_cast<double>(all.exact) / total},
+          {"class_right", static_cast<double>(all.classes) / objects},
+          {"colour_right", static_cast<double>(all.colours) / objects},
+          {"psnr", 10 * std::log10(4 / (all.squares / total))},
+          {"codes_used", all.used.sum().item<double>()}};
+}
+
+}  // namespace
+
+std::unique_ptr<Task> make_codec_task(const Recipe& recipe) {
+  return std::make_unique<CodecTask>(recipe);
+}
+
+}  // namespace janus::train

@@ -1,0 +1,317 @@
+// Training of the language model with its vision tower, on two tasks: drawing (cross-entropy on the
+// codes of the picture) and reading (on the tokens of the reply). The codec is frozen. A helper
+// loss makes the patches of the vision tower tell what covers them; its heads stay out of the
+// checkpoint. The report draws and answers on the val split, judged by the world's own detector and
+// key words.
+// SPDX-License-Identifier: MIT
+#include <algorithm>
+#include <cmath>
+#include <map>
+
+#include "base/error.h"
+#include "generate/prompt.h"
+#include "train/checkpoint.h"
+#include "train/data.h"
+#include "train/inputs.h"
+#include "train/net.h"
+#include "train/pictures.h"
+#include "train/sample.h"
+#include "train/task.h"
+#include "train/vocabulary.h"
+#include "world/detect.h"
+#include "world/render.h"
+#include "world/tasks.h"
+
+namespace janus::train {
+namespace {
+
+namespace nn = torch::nn;
+
+constexpr int64_t kLongestAnswer = 16;     // tokens; replies of the world have at most 8
+constexpr double kEmbeddingSpread = 0.05;  // standard deviation of fresh embeddings
+constexpr size_t kShownPictures = 24;
+
+class LanguageTask final : public Task {
+ public:
+  explicit LanguageTask(const Recipe& recipe);
+
+  nn::Module& network() override { return *net_; }
+  void start(int64_t first_step) override {
+    loader_ = std::make_unique<Ahead<LanguageBatch>>(
+        [this](int64_t pass) { return language_batch(recipe_, prompts_, pass); },
+        first_step * recipe_.batch.accumulate);
+  }
+  void next(int64_t) override { batch_ = loader_->next(); }
+  torch::Tensor loss(int64_t step, int shard, int shards, Figures& figures) override;
+  void after(int64_t, Optimizer&, Figures&) override {}
+  NamedTensors helpers() override {
+    NamedTensors all;
+    for (const auto& [name, weight] : named_parameters(*probe_)) all["probe." + name] = weight;
+    for (const auto& [name, weight] : named_parameters(*subject_)) all["subject." + name] = weight;
+    return all;
+  }
+  NamedTensors state() const override { return {}; }
+  Figures evaluate(int64_t step, const std::filesystem::path& dir, Shards& shards) override;
+
+ private:
+  void initialise();
+  torch::Tensor draw_loss(int shard, int shards, Figures& figures);
+  torch::Tensor ask_loss(bool probing, int shard, int shards, Figures& figures);
+  Figures evaluate_drawing(int64_t step, const std::filesystem::path& dir, Shards& shards);
+  Figures evaluate_reading(Shards& shards);
+
+  Recipe recipe_;
+  PromptBuilder prompts_;
+  Janus net_;
+  nn::Linear probe_;    // class and colour, or none, of what covers a patch
+  nn::Linear subject_;  // class and colour of what is being drawn
+  std::unique_ptr<Ahead<LanguageBatch>> loader_;
+  LanguageBatch batch_;
+};
+
+LanguageTask::LanguageTask(const Recipe& recipe)
+    : recipe_(recipe),
+      prompts_(recipe_tokenizer(recipe), recipe.model.config.vision.tokens(), std::string()),
+      net_(recipe.model.config),
+      probe_(recipe.model.config.vision.width, kShapeCount + kColourCount + 2),
+      subject_(recipe.model.config.llama.width, kShapeCount + kColourCount) {
+  check(prompts_.tokenizer().vocabulary() <= recipe.model.config.llama.vocabulary, Code::bad_input,
+        "the tokenizer has ", prompts_.tokenizer().vocabulary(),
+        " entries, model.language.vocabulary gives rows for ",
+        recipe.model.config.llama.vocabulary);
+  initialise();
+  NamedTensors weights = named_parameters(*net_);
+  if (!recipe.model.init.empty()) {
+    load_tensors(std::filesystem::path(recipe.model.init) / "model.safetensors", weights);
+  } else if (!recipe.model.codec.empty()) {
+    load_tensors(std::filesystem::path(recipe.model.codec) / "model.safetensors", weights,
+                 "model.vqmodel.");
+    torch::NoGradGuard off;  // the codes keep their geometry on the way into the decoder
+    net_->model->generation_embeddings->weight.copy_(
+        net_->model->vqmodel->look_up(torch::arange(recipe.model.config.vq.codes).unsqueeze(1))
+            .flatten(1));
+  }
+  for (auto& parameter : net_->model->vqmodel->parameters()) parameter.set_requires_grad(false);
+}
+
+// Small embeddings, and less of each block's output in the residual stream the more blocks add to
+// it.
+void LanguageTask::initialise() {
+  torch::NoGradGuard off;
+  const double depth = 1 / std::sqrt(2.0 * recipe_.model.config.llama.layers);
+  for (auto& [name, weight] : named_parameters(*net_)) {
+    if (name.starts_with("model.vqmodel.")) continue;
+    if (name.find("embed_tokens") != std::string::npos ||
+        name.find("position_embedding") != std::string::npos) {
+      weight.normal_(0, kEmbeddingSpread);
+    }
+    if (name.ends_with("o_proj.weight") || name.ends_with("down_proj.weight")) weight.mul_(depth);
+  }
+}
+
+torch::Tensor LanguageTask::loss(int64_t step, int shard, int shards, Figures& figures) {
+  torch::Tensor sum = torch::zeros({}, torch::requires_grad());
+  const bool probing = recipe_.loss.probe > 0 &&
+                       static_cast<double>(step) <
+                           recipe_.loss.probe_until * static_cast<double>(recipe_.schedule.steps);
+  if (!batch_.draw.empty()) sum = sum + draw_loss(shard, shards, figures);
+  if (!batch_.ask.empty()) sum = sum + ask_loss(probing, shard, shards, figures);
+  figures["loss"] = sum.item<double>();
+  return sum;
+}
+
+// The rows of one shard.
+template <class Row>
+std::span<const Row> part(const std::vector<Row>& rows, int shard, int shards) {
+  const size_t begin = rows.size() * static_cast<size_t>(shard) / static_cast<size_t>(shards);
+  const size_t end = rows.size() * static_cast<size_t>(shard + 1) / static_cast<size_t>(shards);
+  return std::span(rows).subspan(begin, end - begin);
+}
+
+template <class Row>
+torch::Tensor stack_pixels(std::span<const Row> rows, int side) {
+  torch::Tensor pixels = torch::empty({static_cast<int64_t>(rows.size()), 3, side, side});
+  float* out = pixels.data_ptr<float>();
+  for (const Row& row : rows) out = std::copy(row.pixels.begin(), row.pixels.end(), out);
+  return pixels;
+}
+
+// Cross-entropy of both halves of logits [M, classes + colours].
+torch::Tensor class_and_colour_loss(const torch::Tensor& logits, int classes, int colours,
+                                    const std::vector<int64_t>& class_labels,
+                                    const std::vector<int64_t>& colour_labels) {
+  const torch::Tensor wide = logits.to(torch::kFloat);
+  return torch::cross_entropy_loss(wide.narrow(1, 0, classes), torch::tensor(class_labels)) +
+         torch::cross_entropy_loss(wide.narrow(1, classes, colours), torch::tensor(colour_labels));
+}
+
+torch::Tensor LanguageTask::draw_loss(int shard, int shards, Figures& figures) {
+  const std::span<const DrawRow> rows = part(batch_.draw, shard, shards);
+  if (rows.empty()) return torch::zeros({});
+  const torch::Tensor codes =
+      net_->model->vqmodel->encode(stack_pixels(rows, recipe_.model.config.image));  // [B, N]
+  const Inputs inputs = draw_inputs(rows, recipe_.model.config, prompts_.ids());
+  torch::Tensor logits, subject;
+  {
+    const Precision precision(recipe_);
+    const torch::Tensor hidden = net_->decode_at(inputs, net_->embed_codes(codes.flatten()));
+    logits = net_->code_logits(hidden);
+    if (recipe_.loss.subject > 0) subject = subject_(hidden);
+  }
+  const double share = static_cast<double>(rows.size()) / static_cast<double>(batch_.draw.size());
+  const torch::Tensor loss =
+      share * torch::cross_entropy_loss(logits.to(torch::kFloat), codes.flatten());
+  figures["code_loss"] = loss.item<double>();
+  if (!subject.defined()) return recipe_.loss.generate * loss;
+  // The words of a prompt decide a few codes of a picture; said at every code, they are found
+  // sooner.
+  std::vector<int64_t> shapes, colours;
+  for (const DrawRow& row : rows) {
+    shapes.insert(shapes.end(), static_cast<size_t>(codes.size(1)), row.shape);
+    colours.insert(colours.end(), static_cast<size_t>(codes.size(1)), row.colour);
+  }
+  const torch::Tensor told =
+      share * class_and_colour_loss(subject, kShapeCount, kColourCount, shapes, colours);
+  figures["subject_loss"] = told.item<double>();
+  return recipe_.loss.generate * loss + recipe_.loss.subject * told;
+}
+
+torch::Tensor LanguageTask::ask_loss(bool probing, int shard, int shards, Figures& figures) {
+  const std::span<const AskRow> rows = part(batch_.ask, shard, shards);
+  if (rows.empty()) return torch::zeros({});
+  const Inputs inputs = ask_inputs(rows, recipe_.model.config, prompts_.ids());
+  torch::Tensor logits, probe;
+  {
+    const Precision precision(recipe_);
+    const torch::Tensor seen =
+        net_->model->vision_model(stack_pixels(rows, recipe_.model.config.image));
+    logits = net_->text_logits(net_->decode_at(inputs, net_->model->aligner(seen).flatten(0, 1)));
+    if (probing) probe = probe_(seen.flatten(0, 1));
+  }
+  size_t all = 0;
+  for (const AskRow& row : batch_.ask) all += row.dialogue.size() - row.reply;
+  const double share = static_cast<double>(inputs.labels.size()) / static_cast<double>(all);
+  const torch::Tensor wanted = torch::tensor(inputs.labels);
+  logits = logits.to(torch::kFloat);
+  const torch::Tensor loss = share * torch::cross_entropy_loss(logits, wanted);
+  figures["answer_loss"] = loss.item<double>();
+  figures["answer_tokens"] =
+      share * (logits.argmax(1) == wanted).to(torch::kFloat).mean().item<double>();
+  torch::Tensor sum = recipe_.loss.understand * loss;
+  if (!probing) return sum;
+  std::vector<int64_t> shapes, colours;
+  for (const AskRow& row : rows) {
+    shapes.insert(shapes.end(), row.shapes.begin(), row.shapes.end());
+    colours.insert(colours.end(), row.colours.begin(), row.colours.end());
+  }
+  const double rows_share =
+      static_cast<double>(rows.size()) / static_cast<double>(batch_.ask.size());
+  const torch::Tensor patches =
+      rows_share * class_and_colour_loss(probe, kShapeCount + 1, kColourCount + 1, shapes, colours);
+  figures["probe_loss"] = patches.item<double>();
+  return sum + recipe_.loss.probe * patches;
+}
+
+Figures LanguageTask::evaluate(int64_t step, const std::filesystem::path& dir, Shards& shards) {
+  Figures figures;
+  if (!batch_.draw.empty()) figures.merge(evaluate_drawing(step, dir, shards));
+  if (!batch_.ask.empty()) figures.merge(evaluate_reading(shards));
+  return figures;
+}
+
+Figures LanguageTask::evaluate_drawing(int64_t step, const std::filesystem::path& dir,
+                                       Shards& shards) {
+  const Detector detector(recipe_.model.config.image);
+  const int64_t total = recipe_.eval.samples;
+  std::vector<DrawSample> samples;
+  std::vector<Image> images(static_cast<size_t>(total));
+  std::vector<Detection> found(static_cast<size_t>(total));
+  for (int64_t i = 0; i < total; ++i) {
+    samples.push_back(draw_sample(Split::val, static_cast<uint64_t>(i)));
+  }
+  shards.run([&](int shard) {
+    const int64_t begin = total * shard / shards.count();
+    const int64_t end = total * (shard + 1) / shards.count();
+    if (begin == end) return;
+    std::vector<DrawRequest> requests;
+    for (int64_t i = begin; i < end; ++i) {
+      DrawRequest request;
+      request.prompt = prompts_.draw(samples[static_cast<size_t>(i)].prompt);
+      request.unguided = prompts_.unguided(request.prompt);
+      request.seed = static_cast<uint64_t>(i);
+      requests.push_back(std::move(request));
+    }
+    const torch::Tensor pixels =
+        decode_codes(net_, draw_codes(net_, requests, recipe_.eval.guidance));
+    for (int64_t i = begin; i < end; ++i) {
+      images[static_cast<size_t>(i)] = to_image(pixels[i - begin]);
+      found[static_cast<size_t>(i)] = detector.detect(images[static_cast<size_t>(i)]);
+    }
+  });
+  double right = 0, single = 0, singles = 0, coloured = 0, shuffled = 0, colours = 0;
+  for (size_t i = 0; i < samples.size(); ++i) {
+    const bool ok = draw_right(found[i], samples[i]);
+    right += ok;
+    const bool plain = samples[i].category == "single_object";
+    singles += plain;
+    (plain ? single : coloured) += ok;
+    shuffled += draw_right(found[i], samples[(i + 1) % samples.size()]);
+    colours += !plain && agree(found[i], samples[i].scene, 1e9).colours > 0;
+  }
+  images.resize(std::min(images.size(), kShownPictures));
+  write_grid(dir / ("drawn-" + std::to_string(step) + ".png"), images, 8);
+  const auto count = static_cast<double>(total);
+  return {{"draw_right", right / count},
+          {"draw_single", single / std::max(singles, 1.0)},
+          {"draw_colors", coloured / std::max(count - singles, 1.0)},
+          {"draw_colour_alone", colours / std::max(count - singles, 1.0)},
+          {"draw_shuffled", shuffled / count}};
+}
+
+Figures LanguageTask::evaluate_reading(Shards& shards) {
+  const int64_t total = recipe_.eval.samples;
+  const int side = recipe_.model.config.image;
+  std::vector<AskSample> samples;
+  std::vector<std::string> replies(static_cast<size_t>(total));
+  for (int64_t i = 0; i < total; ++i) {
+    samples.push_back(ask_sample(Split::val, static_cast<uint64_t>(i)));
+  }
+  shards.run([&](int shard) {
+    const int64_t begin = total * shard / shards.count();
+    const int64_t end = total * (shard + 1) / shards.count();
+    std::vector<AskRequest> requests;
+    for (int64_t i = begin; i < end; ++i) {
+      const AskSample& sample = samples[static_cast<size_t>(i)];
+      AskRequest request;
+      const Message question = {Role::user, sample.question, 1};
+      request.prompt = prompts_.read({&question, 1});
+      append_pixels(render(sample.scene, side).image, 0, 0, side, request.pixels);
+      requests.push_back(std::move(request));
+    }
+    const auto ids =
+        answers(net_, requests, prompts_.ids().image, prompts_.ids().eos, kLongestAnswer);
+    for (int64_t i = begin; i < end; ++i) {
+      replies[static_cast<size_t>(i)] =
+          prompts_.tokenizer().decode(ids[static_cast<size_t>(i - begin)], false);
+    }
+  });
+  double right = 0;
+  std::map<std::string, std::pair<double, double>> kinds;  // right, asked
+  for (size_t i = 0; i < samples.size(); ++i) {
+    const bool ok = answer_right(replies[i], samples[i]);
+    right += ok;
+    kinds[samples[i].kind].first += ok;
+    kinds[samples[i].kind].second += 1;
+  }
+  Figures figures = {{"ask_right", right / static_cast<double>(total)}};
+  for (const auto& [kind, sums] : kinds) figures["ask_" + kind] = sums.first / sums.second;
+  return figures;
+}
+
+}  // namespace
+
+std::unique_ptr<Task> make_language_task(const Recipe& recipe) {
+  return std::make_unique<LanguageTask>(recipe);
+}
+
+}  // namespace janus::train

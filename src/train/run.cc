@@ -1,0 +1,330 @@
+// See run.h.
+// SPDX-License-Identifier: MIT
+#include "train/run.h"
+
+#include <ATen/autocast_mode.h>
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <fstream>
+#include <iomanip>
+#include <nlohmann/json.hpp>
+#include <sstream>
+#include <system_error>
+
+#include "base/error.h"
+#include "io/file.h"
+#include "train/checkpoint.h"
+#include "train/export.h"
+#include "train/shards.h"
+#include "train/task.h"
+#include "train/vocabulary.h"
+
+namespace janus::train {
+namespace {
+
+namespace fs = std::filesystem;
+using Json = nlohmann::ordered_json;
+using Clock = std::chrono::steady_clock;
+
+double seconds_since(Clock::time_point start) {
+  return std::chrono::duration<double>(Clock::now() - start).count();
+}
+
+std::unique_ptr<Task> make_task(const Recipe& recipe) {
+  torch::manual_seed(recipe.seed);
+  return recipe.trains_codec() ? make_codec_task(recipe) : make_language_task(recipe);
+}
+
+// `*` stands for anything, dots included.
+bool matches(std::string_view pattern, std::string_view name) {
+  const size_t star = pattern.find('*');
+  if (star == std::string_view::npos) return pattern == name;
+  if (name.substr(0, star) != pattern.substr(0, star)) return false;
+  const std::string_view rest = pattern.substr(star + 1);
+  for (size_t from = star; from <= name.size(); ++from) {
+    if (matches(rest, name.substr(from))) return true;
+  }
+  return false;
+}
+
+bool matches(const std::vector<std::string>& patterns, const std::string& name) {
+  return std::any_of(patterns.begin(), patterns.end(),
+                     [&](const std::string& pattern) { return matches(pattern, name); });
+}
+
+// Parameters the recipe trains; the others stop asking for gradients.
+NamedTensors trainable(const Recipe& recipe, Task& task) {
+  NamedTensors chosen;
+  for (const auto& [name, weight] : task.helpers()) chosen["helper." + name] = weight;
+  for (auto& [name, weight] : named_parameters(task.network())) {
+    const bool wanted = weight.requires_grad() &&
+                        (recipe.stage.train.empty() || matches(recipe.stage.train, name)) &&
+                        !matches(recipe.stage.freeze, name);
+    if (wanted) {
+      chosen[name] = weight;
+    } else {
+      weight.set_requires_grad(false);
+    }
+  }
+  return chosen;
+}
+
+std::string short_number(double value) {
+  std::ostringstream out;
+  out << std::setprecision(value != 0 && std::abs(value) < 0.01 ? 2 : 4) << value;
+  return out.str();
+}
+
+// The recipe kept in a run. What the run holds by now replaces what it started from, so that it
+// goes on when the starting checkpoint is gone.
+Recipe recipe_of(const fs::path& run) {
+  const fs::path file = run / "recipe.toml";
+  Recipe recipe = parse_recipe(read_text(file), file.string());
+  if (newest_checkpoint(run)) recipe.model.init = recipe.model.codec = "";
+  if (recipe.trains_codec()) return recipe;
+  const fs::path tokenizer = run / "tokenizer.json";
+  if (!fs::exists(tokenizer)) {
+    AtomicFile out(tokenizer);
+    out.write(recipe_tokenizer_json(recipe));
+    out.commit();
+  }
+  recipe.model.tokenizer = tokenizer.string();
+  return recipe;
+}
+
+// One run in progress.
+class Run {
+ public:
+  Run(const fs::path& dir, const Log& log, int threads)
+      : dir_(dir),
+        log_(log),
+        shards_(threads),
+        recipe_(recipe_of(dir)),
+        task_(make_task(recipe_)),
+        weights_(named_parameters(task_->network())),
+        trained_(trainable(recipe_, *task_)),
+        optimizer_(recipe_, trained_) {
+    if (const auto newest = newest_checkpoint(dir_)) {
+      step_ = load_checkpoint(*newest, weights_, state()).step;
+      log_("resuming " + dir_.string() + " after step " + std::to_string(step_));
+    }
+  }
+
+  Ended loop(const std::function<bool()>& stop) {
+    task_->start(step_);
+    window_ = Clock::now();
+    while (step_ < recipe_.schedule.steps) {
+      one_step();
+      const bool last = step_ == recipe_.schedule.steps;
+      if (step_ % recipe_.log.every == 0 || last) report();
+      const bool stopping = !last && stop();
+      if (recipe_.eval.every > 0 && !stopping && (step_ % recipe_.eval.every == 0 || last)) {
+        evaluate();
+      }
+      if (step_ % recipe_.checkpoint.every == 0 || last || stopping) save();
+      if (stopping) return Ended::stopped;
+    }
+    return Ended::finished;
+  }
+
+  void save() {
+    save_checkpoint(dir_, {step_, recipe_.seed}, weights_, state(), recipe_.checkpoint.keep);
+  }
+
+ private:
+  NamedTensors state() const {
+    NamedTensors all = optimizer_.state();
+    for (const auto& [name, tensor] : task_->state()) all["task." + name] = tensor;
+    for (const auto& [name, tensor] : task_->helpers()) all["helper." + name] = tensor;
+    return all;
+  }
+
+  void one_step() {
+    const double lr = learning_rate(recipe_, step_);
+    optimizer_.zero_grad();
+    Figures figures;
+    for (int64_t i = 0; i < recipe_.batch.accumulate; ++i) one_pass(figures);
+    const double norm = optimizer_.step(lr);
+    if (std::isfinite(norm)) {
+      task_->after(step_, optimizer_, figures);
+      for (const auto& [name, value] : figures) {
+        sums_[name].first += value;
+        sums_[name].second += 1;
+      }
+    } else {
+      ++skipped_;
+      check(skipped_ < 10, Code::bad_input, "step ", step_,
+            ": ten gradients were not finite; a smaller optim.lr is the usual cure");
+    }
+    norm_ = norm;
+    lr_ = lr;
+    ++step_;
+    ++window_steps_;
+  }
+
+  // Adds the gradients of the next pass to those of the parameters, shard after shard, so that the
+  // sum does not depend on which thread was first.
+  void one_pass(Figures& figures) {
+    task_->next(step_);
+    const auto count = static_cast<size_t>(shards_.count());
+    std::vector<torch::Tensor> inputs;
+    for (const auto& [name, weight] : trained_) inputs.push_back(weight);
+    std::vector<torch::autograd::variable_list> grads(count);
+    std::vector<Figures> parts(count);
+    const double passes = static_cast<double>(recipe_.batch.accumulate);
+    shards_.run([&](int shard) {
+      const auto i = static_cast<size_t>(shard);
+      const torch::Tensor loss = task_->loss(step_, shard, shards_.count(), parts[i]) / passes;
+      grads[i] = torch::autograd::grad({loss}, inputs, {}, std::nullopt, false, true);
+    });
+    for (size_t i = 0; i < count; ++i) {
+      for (const auto& [name, value] : parts[i]) figures[name] += value / passes;
+      for (size_t k = 0; k < inputs.size(); ++k) {
+        if (!grads[i][k].defined()) continue;
+        const torch::Tensor grad = grads[i][k].contiguous();  // the optimizer walks flat memory
+        torch::Tensor& sum = inputs[k].mutable_grad();
+        sum = sum.defined() ? sum + grad : grad;
+      }
+    }
+  }
+
+  void report() {
+    const double seconds = seconds_since(window_);
+    const double rate =
+        static_cast<double>(window_steps_ * recipe_.batch.micro * recipe_.batch.accumulate) /
+        seconds;
+    Json json = {{"step", step_},
+                 {"lr", lr_},
+                 {"grad_norm", norm_},
+                 {"samples_per_s", rate},
+                 {"skipped", skipped_}};
+    std::ostringstream line;
+    line << "step " << step_ << "/" << recipe_.schedule.steps;
+    for (const auto& [name, sum] : sums_) {
+      const double mean = sum.first / sum.second;
+      json[name] = mean;
+      line << "  " << name << " " << short_number(mean);
+    }
+    const double left = seconds / static_cast<double>(window_steps_) *
+                        static_cast<double>(recipe_.schedule.steps - step_);
+    line << "  norm " << short_number(norm_) << "  " << short_number(rate) << "/s  "
+         << static_cast<int64_t>(left / 60) << " min left";
+    write(json);
+    log_(line.str());
+    sums_.clear();
+    window_ = Clock::now();
+    window_steps_ = 0;
+  }
+
+  void evaluate() {
+    const auto start = Clock::now();
+    optimizer_.swap_average();
+    const Figures figures = task_->evaluate(step_, dir_, shards_);
+    optimizer_.swap_average();
+    Json json = {{"step", step_}};
+    std::ostringstream line;
+    line << "val at step " << step_ << ":";
+    for (const auto& [name, value] : figures) {
+      json["val_" + name] = value;
+      line << "  " << name << " " << short_number(value);
+    }
+    line << "  (" << short_number(seconds_since(start)) << " s)";
+    write(json);
+    log_(line.str());
+    window_ = Clock::now();
+    window_steps_ = 0;
+  }
+
+  void write(const Json& json) {
+    std::ofstream out(dir_ / "metrics.jsonl", std::ios::app);
+    out << json.dump() << '\n';
+    check(out.good(), Code::device_failure, (dir_ / "metrics.jsonl").string(),
+          ": cannot be written");
+  }
+
+  fs::path dir_;
+  const Log& log_;
+  Shards shards_;
+  Recipe recipe_;
+  std::unique_ptr<Task> task_;
+  NamedTensors weights_, trained_;
+  Optimizer optimizer_;
+  int64_t step_ = 0;  // steps done
+  int64_t skipped_ = 0;
+  double norm_ = 0, lr_ = 0;
+  std::map<std::string, std::pair<double, double>> sums_;  // since the last report
+  Clock::time_point window_;
+  int64_t window_steps_ = 0;
+};
+
+}  // namespace
+
+Precision::Precision(const Recipe& recipe) : before_(at::autocast::is_autocast_enabled(at::kCPU)) {
+  at::autocast::set_autocast_dtype(at::kCPU, at::kBFloat16);
+  at::autocast::set_autocast_enabled(at::kCPU, recipe.precision == "bf16");
+}
+
+Precision::~Precision() {
+  at::autocast::clear_cache();
+  at::autocast::set_autocast_enabled(at::kCPU, before_);
+}
+
+Ended train(const fs::path& run, int threads, const Log& log, const std::function<bool()>& stop) {
+  return Run(run, log, threads).loop(stop);
+}
+
+void export_run(const fs::path& run, const fs::path& dir, bool bf16, const Log& log) {
+  const auto newest = newest_checkpoint(run);
+  check(newest.has_value(), Code::bad_input, run.string(), " holds no checkpoint yet");
+  const Recipe recipe = recipe_of(run);
+  const std::unique_ptr<Task> task = make_task(recipe);
+  const NamedTensors weights = named_parameters(task->network());
+  Optimizer optimizer(recipe, trainable(recipe, *task));
+  NamedTensors state = optimizer.state();
+  for (const auto& [name, tensor] : task->state()) state["task." + name] = tensor;
+  for (const auto& [name, tensor] : task->helpers()) state["helper." + name] = tensor;
+  const int64_t step = load_checkpoint(*newest, weights, state).step;
+  optimizer.swap_average();
+  const std::string tokenizer = recipe.trains_codec() ? "" : recipe_tokenizer_json(recipe);
+  write_checkpoint(dir, recipe.model.config, tokenizer, weights, bf16);
+  log("exported " + run.string() + " after step " + std::to_string(step));
+}
+
+std::string plan(const Recipe& recipe) {
+  const std::unique_ptr<Task> task = make_task(recipe);
+  const NamedTensors chosen = trainable(recipe, *task);
+  std::map<std::string, std::pair<int64_t, int64_t>> modules;  // trained, frozen parameters
+  for (const auto& [name, weight] : named_parameters(task->network())) {
+    const std::string inner = name.starts_with("model.") ? name.substr(6) : name;
+    auto& counts = modules[inner.substr(0, inner.find('.'))];
+    (chosen.count(name) ? counts.first : counts.second) += weight.numel();
+  }
+  std::ostringstream out;
+  int64_t trained = 0, frozen = 0;
+  for (const auto& [name, counts] : modules) {
+    out << name << ": " << counts.first << " trained, " << counts.second << " frozen\n";
+    trained += counts.first;
+    frozen += counts.second;
+  }
+  // weights, gradients of each core, two moments, average
+  const double bytes = 4.0 * (static_cast<double>(frozen) + 6.0 * static_cast<double>(trained));
+  out << "all: " << trained << " trained, " << frozen << " frozen; about "
+      << static_cast<int64_t>(bytes / 1e6) << " MB without activations\n"
+      << recipe.schedule.steps << " steps of " << recipe.batch.micro * recipe.batch.accumulate
+      << " samples\n";
+  return out.str();
+}
+
+void begin_run(const fs::path& run, const std::string& recipe_toml) {
+  check(!fs::exists(run / "recipe.toml"), Code::bad_input, run.string(),
+        " holds a run already; `resume` continues it, another directory starts anew");
+  std::error_code error;
+  fs::create_directories(run, error);
+  check(!error, Code::device_failure, run.string(), ": ", error.message());
+  AtomicFile file(run / "recipe.toml");
+  file.write(recipe_toml);
+  file.commit();
+}
+
+}  // namespace janus::train

@@ -1,0 +1,36 @@
+// The training loop: recipe in, checkpoints, metrics and progress lines out. Not here: what is
+// trained (task.h) and how weights move (optimizer.h).
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <filesystem>
+#include <functional>
+#include <string>
+
+#include "base/log.h"
+#include "train/recipe.h"
+
+namespace janus::train {
+
+enum class Ended { finished, stopped };
+
+// Trains in the directory `run` by its recipe.toml: from the newest checkpoint there, or from the
+// start. `stop` is asked after each step; when true, a checkpoint is written and the loop ends.
+// Appends to RUN/metrics.jsonl; `log` receives progress lines.
+// `threads`: cores to use, 0 for all; the same number gives the same bits.
+Ended train(const std::filesystem::path& run, int threads, const Log& log,
+            const std::function<bool()>& stop);
+
+// Makes `run` with the recipe in it. Throws Code::bad_input when it holds a run already.
+void begin_run(const std::filesystem::path& run, const std::string& recipe_toml);
+
+// What train() would do, as text.
+std::string plan(const Recipe& recipe);
+
+// The newest checkpoint's weights (averaged where kept) as a checkpoint directory in the
+// transformers layout; a codec run gives one whose language model is absent. Floats are rounded to
+// bf16 where asked.
+void export_run(const std::filesystem::path& run, const std::filesystem::path& dir, bool bf16,
+                const Log& log);
+
+}  // namespace janus::train

@@ -1,0 +1,61 @@
+// What a run trains, as the loop in run.cc sees it: a network with its loss, and a report on
+// samples it has not seen. Two kinds exist: codec_task.h and language_task.h.
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <map>
+#include <memory>
+#include <string>
+
+#include "train/optimizer.h"
+#include "train/shards.h"
+#include "train/torch.h"
+
+namespace janus::train {
+
+using Figures = std::map<std::string, double>;  // name -> value, for the progress log
+
+class Task {
+ public:
+  virtual ~Task() = default;
+
+  // Its parameter names are those of the checkpoint.
+  virtual torch::nn::Module& network() = 0;
+
+  // Parameters that help to train and are no part of the checkpoint's weights.
+  virtual NamedTensors helpers() { return {}; }
+
+  // The data of passes comes in order, from the first pass of `first_step`.
+  virtual void start(int64_t first_step) = 0;
+  virtual void next(int64_t step) = 0;
+  // Loss of one shard of that data, scaled so that the shards' losses add up to the pass's; figures
+  // likewise. Called for all shards at once, each on its thread.
+  virtual torch::Tensor loss(int64_t step, int shard, int shards, Figures& figures) = 0;
+  // After the optimizer's step, which follows the last pass.
+  virtual void after(int64_t step, Optimizer& optimizer, Figures& figures) = 0;
+
+  // What must be kept in a checkpoint besides weights and optimizer.
+  virtual NamedTensors state() const = 0;
+
+  // Scores on the val split with the weights as they are; may leave pictures in `dir`.
+  virtual Figures evaluate(int64_t step, const std::filesystem::path& dir, Shards& shards) = 0;
+};
+
+std::unique_ptr<Task> make_codec_task(const Recipe& recipe);
+std::unique_ptr<Task> make_language_task(const Recipe& recipe);
+
+// bf16 in convolutions and matrix products while it lives, where the recipe asks for it.
+class Precision {
+ public:
+  explicit Precision(const Recipe& recipe);
+  ~Precision();
+  Precision(const Precision&) = delete;
+  Precision& operator=(const Precision&) = delete;
+
+ private:
+  bool before_;
+};
+
+}  // namespace janus::train

@@ -1,0 +1,36 @@
+// See vocabulary.h.
+// SPDX-License-Identifier: MIT
+#include "train/vocabulary.h"
+
+#include <filesystem>
+
+#include "base/error.h"
+#include "io/bpe_train.h"
+#include "io/file.h"
+#include "world/tasks.h"
+
+namespace janus::train {
+namespace {
+
+constexpr uint64_t kLines =
+    200'000;  // of the world's texts; more changes no merge of the first 1000
+
+}  // namespace
+
+std::string recipe_tokenizer_json(const Recipe& recipe) {
+  if (!recipe.model.tokenizer.empty()) return read_text(recipe.model.tokenizer);
+  if (!recipe.model.init.empty()) {
+    return read_text(std::filesystem::path(recipe.model.init) / "tokenizer.json");
+  }
+  BpeTrainer trainer;
+  for (uint64_t i = 0; i < kLines; ++i) trainer.add(world_text(i));
+  const std::vector<std::string> added = janus_added_tokens();
+  return trainer.train(recipe.model.config.llama.vocabulary - static_cast<int>(added.size()),
+                       added);
+}
+
+Tokenizer recipe_tokenizer(const Recipe& recipe) {
+  return Tokenizer::parse(recipe_tokenizer_json(recipe), "the recipe's tokenizer");
+}
+
+}  // namespace janus::train

@@ -1,0 +1,81 @@
+// Recipes: what is read, what is refused.
+// SPDX-License-Identifier: MIT
+#include "train/recipe.h"
+
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include "base/error.h"
+#include "io/file.h"
+#include "support.h"
+
+namespace janus::train {
+namespace {
+
+std::string refusal(const std::string& toml, const std::vector<std::string>& overrides = {}) {
+  try {
+    parse_recipe(toml, "r.toml", overrides);
+  } catch (const Error& error) {
+    EXPECT_EQ(error.code(), Code::bad_input);
+    return error.what();
+  }
+  return "accepted";
+}
+
+TEST(Recipe, ReadsEverySection) {
+  const Recipe recipe = parse_recipe(tiny_recipe(true), "r.toml");
+  EXPECT_EQ(recipe.seed, 5u);
+  EXPECT_EQ(recipe.model.config.vq.multipliers, (std::vector<int>{1, 2, 2}));
+  EXPECT_EQ(recipe.model.config.grid(), 8);
+  EXPECT_EQ(recipe.model.config.llama.head_width, 12);
+  EXPECT_EQ(recipe.schedule.kind, "cosine");
+  EXPECT_TRUE(recipe.trains_codec());
+  EXPECT_FALSE(parse_recipe(tiny_recipe(false), "r.toml").trains_codec());
+}
+
+TEST(Recipe, ShippedRecipesAreGood) {
+  for (const char* name : {"codec.toml", "language.toml"}) {
+    const auto path = std::filesystem::path(JANUSPRO_SOURCE_DIR) / "recipes" / name;
+    EXPECT_NO_THROW(parse_recipe(read_text(path), path.string())) << name;
+  }
+}
+
+TEST(Recipe, OverridesReplaceAndAreKept) {
+  const std::vector<std::string> overrides = {"optim.lr=0.5", "model.init=some/where",
+                                              "schedule.steps=77"};
+  const std::string merged = merge_recipe(tiny_recipe(true), "r.toml", overrides);
+  for (const Recipe& recipe :
+       {parse_recipe(tiny_recipe(true), "r.toml", overrides), parse_recipe(merged, "m.toml")}) {
+    EXPECT_EQ(recipe.optim.lr, 0.5);
+    EXPECT_EQ(recipe.model.init, "some/where");
+    EXPECT_EQ(recipe.schedule.steps, 77);
+    EXPECT_EQ(recipe.optim.ema, 0.9);
+  }
+}
+
+TEST(Recipe, RefusesWhatItDoesNotKnow) {
+  EXPECT_NE(refusal(tiny_recipe(true) + "[optim2]\nx = 1\n").find("unknown key optim2"),
+            std::string::npos);
+  EXPECT_NE(refusal(tiny_recipe(true), {"optim.momentum=0.9"}).find("unknown key optim.momentum"),
+            std::string::npos);
+  EXPECT_NE(refusal(tiny_recipe(true), {"model.vq.code=3"}).find("unknown key model.vq.code"),
+            std::string::npos);
+}
+
+TEST(Recipe, RefusesWhatCannotBe) {
+  EXPECT_NE(refusal(tiny_recipe(true), {"optim.lr=\"fast\""}).find("optim.lr has the wrong type"),
+            std::string::npos);
+  EXPECT_NE(refusal(tiny_recipe(true), {"schedule.steps=0"}).find("schedule.steps"),
+            std::string::npos);
+  EXPECT_NE(refusal(tiny_recipe(true), {"model.image=33"}).find("model.image"), std::string::npos);
+  EXPECT_NE(refusal(tiny_recipe(true), {"model.vq.groups=3"}).find("model.vq.groups"),
+            std::string::npos);
+  EXPECT_NE(refusal(tiny_recipe(true), {"model.language.heads=5"}).find("model.language.width"),
+            std::string::npos);
+  EXPECT_NE(refusal("seed = 1\n[schedule]\nsteps = 3\n[model.vq]\ngroups = 32\n").find("[[data]]"),
+            std::string::npos);
+  EXPECT_NE(refusal("seed = = 1").find("line 1"), std::string::npos);
+}
+
+}  // namespace
+}  // namespace janus::train

@@ -1,0 +1,134 @@
+// Whole runs of tiny models: they learn one batch by heart, resume to the bit, stop when told to,
+// and export what they learnt.
+// SPDX-License-Identifier: MIT
+#include "train/run.h"
+
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <cstring>
+#include <nlohmann/json.hpp>
+#include <sstream>
+
+#include "base/error.h"
+#include "io/file.h"
+#include "support.h"
+#include "train/checkpoint.h"
+#include "train/rows.h"
+
+namespace janus::train {
+namespace {
+
+const Log kSilent = [](const std::string&) {};
+const std::function<bool()> kGoOn = [] { return false; };
+
+void begin(const std::filesystem::path& run, bool codec,
+           const std::vector<std::string>& overrides) {
+  begin_run(run, merge_recipe(tiny_recipe(codec), "tiny", overrides));
+}
+
+std::map<std::string, std::vector<std::byte>> bytes_of(const std::filesystem::path& file) {
+  std::map<std::string, std::vector<std::byte>> all;
+  for (const auto& [name, tensor] : read_safetensors(file)) {
+    all[name].assign(tensor.data.begin(), tensor.data.end());
+  }
+  return all;
+}
+
+// The figure of the last line of metrics.jsonl that has it.
+double last_figure(const std::filesystem::path& run, const std::string& name) {
+  std::istringstream lines(read_text(run / "metrics.jsonl"));
+  double value = -1;
+  for (std::string line; std::getline(lines, line);) {
+    value = nlohmann::json::parse(line).value(name, value);
+  }
+  return value;
+}
+
+class Runs : public ::testing::TestWithParam<bool> {};
+
+TEST_P(Runs, ResumeIsExact) {
+  const Folder folder(GetParam() ? "resume-codec" : "resume-language");
+  begin(folder / "whole", GetParam(), {});
+  begin(folder / "parts", GetParam(), {});
+  EXPECT_EQ(train(folder / "whole", 2, kSilent, kGoOn), Ended::finished);
+  int steps = 0;
+  EXPECT_EQ(train(folder / "parts", 2, kSilent, [&steps] { return ++steps == 3; }), Ended::stopped);
+  EXPECT_EQ(newest_checkpoint(folder / "parts")->filename(), "step-00000003");
+  EXPECT_EQ(train(folder / "parts", 2, kSilent, kGoOn), Ended::finished);
+  for (const char* file : {"weights.safetensors", "optimizer.safetensors"}) {
+    EXPECT_EQ(bytes_of(folder / "whole" / "step-00000008" / file),
+              bytes_of(folder / "parts" / "step-00000008" / file))
+        << file;
+  }
+}
+
+TEST_P(Runs, LearnOneBatchByHeart) {
+  const Folder folder(GetParam() ? "heart-codec" : "heart-language");
+  begin(folder / "run", GetParam(),
+        {"schedule.steps=300", "optim.lr=5e-3", "log.every=10", "codec.revive_until=0.2"});
+  train(folder / "run", 2, kSilent, kGoOn);
+  if (GetParam()) {
+    EXPECT_LT(last_figure(folder / "run", "picture"), 0.5);  // from about 4
+  } else {
+    EXPECT_LT(last_figure(folder / "run", "code_loss"), 0.1);  // from ln 64 = 4.2
+    EXPECT_LT(last_figure(folder / "run", "answer_loss"), 0.02);
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Both, Runs, ::testing::Values(true, false),
+                         [](const auto& one) { return one.param ? "codec" : "language"; });
+
+TEST(Run, KeepsTheNewestCheckpointsAndRefusesToStartTwice) {
+  const Folder folder("keep");
+  begin(folder / "run", true, {"checkpoint.every=2", "checkpoint.keep=2"});
+  train(folder / "run", 1, kSilent, kGoOn);
+  EXPECT_TRUE(std::filesystem::exists(folder / "run" / "step-00000006"));
+  EXPECT_TRUE(std::filesystem::exists(folder / "run" / "step-00000008"));
+  EXPECT_FALSE(std::filesystem::exists(folder / "run" / "step-00000004"));
+  EXPECT_THROW(begin(folder / "run", true, {}), Error);
+}
+
+// Codec, then a language model on it, then one that starts from that export: its weights and its
+// tokenizer are the exported ones, and a frozen codec never moves.
+TEST(Run, ExportIsWhatTheNextRunStartsFrom) {
+  const Folder folder("chain");
+  begin(folder / "codec", true, {});
+  train(folder / "codec", 2, kSilent, kGoOn);
+  export_run(folder / "codec", folder / "codec-out", false, kSilent);
+  begin(folder / "language", false, {"model.codec=" + (folder / "codec-out").string()});
+  train(folder / "language", 2, kSilent, kGoOn);
+  export_run(folder / "language", folder / "out", false, kSilent);
+  const auto codec = bytes_of(folder / "codec-out" / "model.safetensors");
+  const auto whole = bytes_of(folder / "out" / "model.safetensors");
+  for (const auto& [name, bytes] : codec) EXPECT_EQ(whole.at(name), bytes) << name;
+  EXPECT_EQ(load_config(folder / "out").vq.groups, 4);
+  begin(folder / "next", false,
+        {"model.init=" + (folder / "out").string(), "optim.lr=1e-30", "schedule.steps=1"});
+  train(folder / "next", 2, kSilent, kGoOn);
+  EXPECT_EQ(bytes_of(*newest_checkpoint(folder / "next") / "weights.safetensors"), whole);
+}
+
+TEST(Run, LossOfRowsCountsTheirTargets) {
+  const Folder folder("rows");
+  std::string codes = "[0";
+  for (int i = 1; i < 64; ++i) codes += "," + std::to_string((91 * i + 13) % 256);
+  AtomicFile file(folder / "rows.jsonl");
+  file.write(
+      R"({"task": "generate", "messages": [{"role": "user", "content": "a red apple"}], "target_codes": )" +
+      codes + "]}\n" +
+      R"({"task": "text", "messages": [{"role": "user", "content": "hi"}, {"role": "assistant", "content": "a"}]})" +
+      "\n");
+  file.commit();
+  std::vector<RowLoss> losses;
+  row_losses(golden("tiny-hf"), folder / "rows.jsonl",
+             [&losses](const RowLoss& loss) { losses.push_back(loss); });
+  ASSERT_EQ(losses.size(), 2u);
+  EXPECT_EQ(losses[0].targets, 64);
+  EXPECT_GT(losses[0].sum, 64 * 3.0);  // a random model: near ln 256 = 5.5 a code
+  EXPECT_EQ(losses[1].task, "text");
+  EXPECT_EQ(losses[1].targets, 2);  // the word and the end token
+}
+
+}  // namespace
+}  // namespace janus::train
