@@ -33,7 +33,7 @@ constexpr auto kPatience = std::chrono::seconds(120);
   std::vector<char*> argv{const_cast<char*>("januspro")};
   for (const std::string& argument : arguments) argv.push_back(const_cast<char*>(argument.c_str()));
   argv.push_back(nullptr);
-  execv(JANUSPRO_PROGRAM, argv.data());
+  execv(setting.program.c_str(), argv.data());
   _exit(127);
 }
 

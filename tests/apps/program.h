@@ -16,6 +16,7 @@ struct Outcome {
 };
 
 struct Setting {
+  std::string program = JANUSPRO_PROGRAM;
   std::map<std::string, std::string> environment = {};
   std::string out = {};    // file that takes stdout; empty: captured
   bool close_out = false;  // stdout is a pipe that nobody reads

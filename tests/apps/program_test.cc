@@ -147,6 +147,27 @@ TEST(Program, TheModelComesFromTheFlagThenTheEnvironment) {
             golden("tiny-hf"));
 }
 
+TEST(Program, TheModelThatShipsIsFoundBesideTheProgramThenInShare) {
+  const Folder folder;
+  std::filesystem::create_directories(folder.path() / "bin");
+  std::filesystem::create_directories(folder.path() / "share" / "januspro");
+  const Setting installed{.program = folder.file("bin/januspro")};
+  std::filesystem::copy_file(JANUSPRO_PROGRAM, installed.program);
+  const auto path_of = [&] {
+    const Outcome outcome = run_program({"info", "--json"}, installed);
+    EXPECT_EQ(outcome.code, 0) << outcome.err;
+    const std::string path = nlohmann::json::parse(outcome.out)["path"];
+    return std::filesystem::path(path).lexically_normal().string();
+  };
+  const std::string shared = folder.file("share/januspro/m");
+  ASSERT_EQ(run_program({"random-model", shared, "--preset", "tiny"}).code, 0);
+  EXPECT_EQ(path_of(), shared);
+  std::filesystem::create_directories(folder.path() / "bin" / "models");
+  const std::string beside = folder.file("bin/models/m");
+  ASSERT_EQ(run_program({"random-model", beside, "--preset", "tiny"}).code, 0);
+  EXPECT_EQ(path_of(), beside);
+}
+
 TEST(AskProgram, StreamsTheAnswerAndNothingElse) {
   const std::string tiny = golden("tiny-hf");
   const std::vector<std::string> question{
