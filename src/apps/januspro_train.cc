@@ -68,6 +68,8 @@ struct Arguments {
   std::string type = "f32";
   bool dry_run = false;
   bool json = false;
+  int64_t samples = 200;
+  double guidance = 4.5;
 };
 
 int print_losses(const Arguments& a) {
@@ -87,6 +89,16 @@ int print_losses(const Arguments& a) {
   return 0;
 }
 
+int print_scores(const Arguments& a) {
+  const auto scores = janus::train::score(a.model, a.samples, a.guidance, a.out, a.threads);
+  if (a.json) {
+    std::cout << nlohmann::ordered_json(scores).dump() << std::endl;
+    return 0;
+  }
+  for (const auto& [name, value] : scores) std::cout << name << "  " << value << std::endl;
+  return 0;
+}
+
 int dispatch(const CLI::App& app, const Arguments& a, const StopSignal& signal) {
   if (app.got_subcommand("run")) {
     const std::string text = janus::read_text(a.recipe);
@@ -99,6 +111,7 @@ int dispatch(const CLI::App& app, const Arguments& a, const StopSignal& signal) 
     janus::train::begin_run(a.run, janus::train::merge_recipe(text, a.recipe, a.overrides));
     return go(a.run, a.threads, signal);
   }
+  if (app.got_subcommand("score")) return print_scores(a);
   if (app.got_subcommand("loss")) return print_losses(a);
   if (app.got_subcommand("resume")) return go(a.run, a.threads, signal);
   janus::train::export_run(a.run, a.out, a.type == "bf16", print_line);
@@ -136,6 +149,14 @@ int main(int argc, char** argv) {
   loss->add_option("data", a.data, "rows, one JSON object a line")->required();
   loss->add_flag("--json", a.json, "one JSON object a row");
   loss->footer("Example: januspro-train loss -m models/toyland rows.jsonl --json");
+  CLI::App* score = app.add_subcommand("score", "scores of a model on the test split of the world");
+  score->fallthrough();
+  score->add_option("-m,--model", a.model, "checkpoint directory")->required();
+  score->add_option("-o,--out", a.out, "directory for contact sheets")->required();
+  score->add_option("--samples", a.samples, "of each kind")->check(CLI::Range(1, 100000));
+  score->add_option("--guidance", a.guidance, "of drawing");
+  score->add_flag("--json", a.json, "one JSON object");
+  score->footer("Example: januspro-train score -m models/toyland -o scores --samples 500");
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

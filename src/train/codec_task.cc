@@ -67,6 +67,10 @@ class CodecTask final : public Task {
     auto model = std::make_shared<torch::nn::Module>("model");
     model->register_module("vqmodel", codec_);
     root_.register_module("model", model);
+    if (!recipe.model.init.empty()) {
+      load_tensors(std::filesystem::path(recipe.model.init) / "model.safetensors",
+                   named_parameters(root_));
+    }
     usage_ = torch::full({recipe.model.config.vq.codes}, 1.0 / recipe.model.config.vq.codes);
   }
 
@@ -83,7 +87,8 @@ class CodecTask final : public Task {
   torch::Tensor loss(int64_t step, int shard, int shards, Figures& figures) override;
   void after(int64_t step, Optimizer& optimizer, Figures& figures) override;
   NamedTensors state() const override { return {{"codec.usage", usage_}}; }
-  Figures evaluate(int64_t step, const std::filesystem::path& dir, Shards& shards) override;
+  Figures evaluate(Split split, const std::filesystem::path& dir, const std::string& name,
+                   Shards& shards) override;
 
  private:
   struct Score {
@@ -92,7 +97,8 @@ class CodecTask final : public Task {
     torch::Tensor used;        // 1 for each code that was picked  [K]
     std::vector<Image> shown;  // truth, reconstruction, truth, ...
   };
-  void evaluate_batch(int64_t first, int64_t count, const Detector& detector, Score& score);
+  void evaluate_batch(Split split, int64_t first, int64_t count, const Detector& detector,
+                      Score& score);
   // `units`: encoder outputs to choose from [N, E].
   void revive(int64_t step, const torch::Tensor& units, Optimizer& optimizer);
 
@@ -180,7 +186,7 @@ void CodecTask::revive(int64_t step, const torch::Tensor& units, Optimizer& opti
   optimizer.forget_rows("model.vqmodel.quantize.embedding.weight", dead);
 }
 
-void CodecTask::evaluate_batch(int64_t first, int64_t count, const Detector& detector,
+void CodecTask::evaluate_batch(Split split, int64_t first, int64_t count, const Detector& detector,
                                Score& score) {
   torch::NoGradGuard off;
   const int side = recipe_.model.config.image;
@@ -188,7 +194,7 @@ void CodecTask::evaluate_batch(int64_t first, int64_t count, const Detector& det
   std::vector<Image> truths;
   std::vector<float> values;
   for (int64_t i = 0; i < count; ++i) {
-    scenes.push_back(codec_scene(Split::val, static_cast<uint64_t>(first + i)));
+    scenes.push_back(codec_scene(split, static_cast<uint64_t>(first + i)));
     truths.push_back(render(scenes.back(), side).image);
     append_pixels(truths.back(), 0, 0, side, values);
   }
@@ -213,7 +219,8 @@ void CodecTask::evaluate_batch(int64_t first, int64_t count, const Detector& det
   }
 }
 
-Figures CodecTask::evaluate(int64_t step, const std::filesystem::path& dir, Shards& shards) {
+Figures CodecTask::evaluate(Split split, const std::filesystem::path& dir, const std::string& name,
+                            Shards& shards) {
   const Detector detector(recipe_.model.config.image);
   std::vector<Score> parts(static_cast<size_t>(shards.count()));
   shards.run([&](int shard) {
@@ -221,7 +228,7 @@ Figures CodecTask::evaluate(int64_t step, const std::filesystem::path& dir, Shar
     score.used = torch::zeros({usage_.size(0)}, torch::kLong);
     const int64_t end = recipe_.eval.samples * (shard + 1) / shards.count();
     for (int64_t i = recipe_.eval.samples * shard / shards.count(); i < end; i += kEvaluateBatch) {
-      evaluate_batch(i, std::min(kEvaluateBatch, end - i), detector, score);
+      evaluate_batch(split, i, std::min(kEvaluateBatch, end - i), detector, score);
     }
   });
   Score all = parts.front();
@@ -235,7 +242,7 @@ Figures CodecTask::evaluate(int64_t step, const std::filesystem::path& dir, Shar
   }
   const auto total = static_cast<double>(recipe_.eval.samples);
   const auto objects = static_cast<double>(std::max<int64_t>(all.objects, 1));
-  write_grid(dir / ("codec-" + std::to_string(step) + ".png"), all.shown, 6);
+  write_grid(dir / ("codec-" + name + ".png"), all.shown, 6);
   return {{"scene_exact", static_cast<double>(all.exact) / total},
           {"class_right", static_cast<double>(all.classes) / objects},
           {"colour_right", static_cast<double>(all.colours) / objects},

@@ -51,14 +51,16 @@ class LanguageTask final : public Task {
     return all;
   }
   NamedTensors state() const override { return {}; }
-  Figures evaluate(int64_t step, const std::filesystem::path& dir, Shards& shards) override;
+  Figures evaluate(Split split, const std::filesystem::path& dir, const std::string& name,
+                   Shards& shards) override;
 
  private:
   void initialise();
   torch::Tensor draw_loss(int shard, int shards, Figures& figures);
   torch::Tensor ask_loss(bool probing, int shard, int shards, Figures& figures);
-  Figures evaluate_drawing(int64_t step, const std::filesystem::path& dir, Shards& shards);
-  Figures evaluate_reading(Shards& shards);
+  Figures evaluate_drawing(Split split, const std::filesystem::path& dir, const std::string& name,
+                           Shards& shards);
+  Figures evaluate_reading(Split split, Shards& shards);
 
   Recipe recipe_;
   PromptBuilder prompts_;
@@ -212,22 +214,25 @@ torch::Tensor LanguageTask::ask_loss(bool probing, int shard, int shards, Figure
   return sum + recipe_.loss.probe * patches;
 }
 
-Figures LanguageTask::evaluate(int64_t step, const std::filesystem::path& dir, Shards& shards) {
+Figures LanguageTask::evaluate(Split split, const std::filesystem::path& dir,
+                               const std::string& name, Shards& shards) {
   Figures figures;
-  if (!batch_.draw.empty()) figures.merge(evaluate_drawing(step, dir, shards));
-  if (!batch_.ask.empty()) figures.merge(evaluate_reading(shards));
+  for (const Source& source : recipe_.data) {
+    figures.merge(source.task == Teaches::generate ? evaluate_drawing(split, dir, name, shards)
+                                                   : evaluate_reading(split, shards));
+  }
   return figures;
 }
 
-Figures LanguageTask::evaluate_drawing(int64_t step, const std::filesystem::path& dir,
-                                       Shards& shards) {
+Figures LanguageTask::evaluate_drawing(Split split, const std::filesystem::path& dir,
+                                       const std::string& name, Shards& shards) {
   const Detector detector(recipe_.model.config.image);
   const int64_t total = recipe_.eval.samples;
   std::vector<DrawSample> samples;
   std::vector<Image> images(static_cast<size_t>(total));
   std::vector<Detection> found(static_cast<size_t>(total));
   for (int64_t i = 0; i < total; ++i) {
-    samples.push_back(draw_sample(Split::val, static_cast<uint64_t>(i)));
+    samples.push_back(draw_sample(split, static_cast<uint64_t>(i)));
   }
   shards.run([&](int shard) {
     const int64_t begin = total * shard / shards.count();
@@ -259,7 +264,7 @@ Figures LanguageTask::evaluate_drawing(int64_t step, const std::filesystem::path
     colours += !plain && agree(found[i], samples[i].scene, 1e9).colours > 0;
   }
   images.resize(std::min(images.size(), kShownPictures));
-  write_grid(dir / ("drawn-" + std::to_string(step) + ".png"), images, 8);
+  write_grid(dir / ("drawn-" + name + ".png"), images, 8);
   const auto count = static_cast<double>(total);
   return {{"draw_right", right / count},
           {"draw_single", single / std::max(singles, 1.0)},
@@ -268,13 +273,13 @@ Figures LanguageTask::evaluate_drawing(int64_t step, const std::filesystem::path
           {"draw_shuffled", shuffled / count}};
 }
 
-Figures LanguageTask::evaluate_reading(Shards& shards) {
+Figures LanguageTask::evaluate_reading(Split split, Shards& shards) {
   const int64_t total = recipe_.eval.samples;
   const int side = recipe_.model.config.image;
   std::vector<AskSample> samples;
   std::vector<std::string> replies(static_cast<size_t>(total));
   for (int64_t i = 0; i < total; ++i) {
-    samples.push_back(ask_sample(Split::val, static_cast<uint64_t>(i)));
+    samples.push_back(ask_sample(split, static_cast<uint64_t>(i)));
   }
   shards.run([&](int shard) {
     const int64_t begin = total * shard / shards.count();

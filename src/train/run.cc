@@ -220,7 +220,7 @@ class Run {
   void evaluate() {
     const auto start = Clock::now();
     optimizer_.swap_average();
-    const Figures figures = task_->evaluate(step_, dir_, shards_);
+    const Figures figures = task_->evaluate(Split::val, dir_, std::to_string(step_), shards_);
     optimizer_.swap_average();
     Json json = {{"step", step_}};
     std::ostringstream line;
@@ -289,6 +289,28 @@ void export_run(const fs::path& run, const fs::path& dir, bool bf16, const Log& 
   const std::string tokenizer = recipe.trains_codec() ? "" : recipe_tokenizer_json(recipe);
   write_checkpoint(dir, recipe.model.config, tokenizer, weights, bf16);
   log("exported " + run.string() + " after step " + std::to_string(step));
+}
+
+std::map<std::string, double> score(const fs::path& model, int64_t samples, double guidance,
+                                    const fs::path& pictures, int threads) {
+  Recipe recipe;
+  recipe.model.init = model.string();
+  recipe.model.config = load_config(model);
+  recipe.eval.samples = samples;
+  recipe.eval.guidance = guidance;
+  std::error_code error;
+  fs::create_directories(pictures, error);
+  check(!error, Code::device_failure, pictures.string(), ": ", error.message());
+  Shards shards(threads);
+  const auto rows = [](Teaches task) { return Source{"toyland", "world", task, 1, 0}; };
+  recipe.data = {rows(Teaches::generate), rows(Teaches::understand)};
+  Figures figures = make_language_task(recipe)->evaluate(Split::test, pictures, "score", shards);
+  recipe.data = {rows(Teaches::reconstruct)};
+  for (const auto& [name, value] :
+       make_codec_task(recipe)->evaluate(Split::test, pictures, "score", shards)) {
+    figures["codec_" + name] = value;
+  }
+  return figures;
 }
 
 std::string plan(const Recipe& recipe) {

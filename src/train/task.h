@@ -12,6 +12,7 @@
 #include "train/optimizer.h"
 #include "train/shards.h"
 #include "train/torch.h"
+#include "world/scene.h"
 
 namespace janus::train {
 
@@ -39,8 +40,10 @@ class Task {
   // What must be kept in a checkpoint besides weights and optimizer.
   virtual NamedTensors state() const = 0;
 
-  // Scores on the val split with the weights as they are; may leave pictures in `dir`.
-  virtual Figures evaluate(int64_t step, const std::filesystem::path& dir, Shards& shards) = 0;
+  // Scores on samples of `split` with the weights as they are; leaves pictures in `dir`, their
+  // names ending in `name`.
+  virtual Figures evaluate(Split split, const std::filesystem::path& dir, const std::string& name,
+                           Shards& shards) = 0;
 };
 
 std::unique_ptr<Task> make_codec_task(const Recipe& recipe);

@@ -109,14 +109,16 @@ TEST(Run, ExportIsWhatTheNextRunStartsFrom) {
   EXPECT_EQ(bytes_of(*newest_checkpoint(folder / "next") / "weights.safetensors"), whole);
 }
 
-TEST(Run, LossOfRowsCountsTheirTargets) {
+// The tiny checkpoint's published logits give the same loss.
+TEST(Run, LossOfRowsIsThatOfThePublishedLogits) {
   const Folder folder("rows");
-  std::string codes = "[0";
-  for (int i = 1; i < 64; ++i) codes += "," + std::to_string((91 * i + 13) % 256);
+  nlohmann::json drawn = {{"task", "generate"}};
+  drawn["messages"] = {{{"role", "user"}, {"content", "a red apple on a blue table"}}};
+  const torch::Tensor codes = (torch::arange(64) * 91 + 13) % 256;
+  for (int64_t i = 0; i < 64; ++i) drawn["target_codes"].push_back(codes[i].item<int64_t>());
   AtomicFile file(folder / "rows.jsonl");
   file.write(
-      R"({"task": "generate", "messages": [{"role": "user", "content": "a red apple"}], "target_codes": )" +
-      codes + "]}\n" +
+      drawn.dump() + "\n" +
       R"({"task": "text", "messages": [{"role": "user", "content": "hi"}, {"role": "assistant", "content": "a"}]})" +
       "\n");
   file.commit();
@@ -125,7 +127,10 @@ TEST(Run, LossOfRowsCountsTheirTargets) {
              [&losses](const RowLoss& loss) { losses.push_back(loss); });
   ASSERT_EQ(losses.size(), 2u);
   EXPECT_EQ(losses[0].targets, 64);
-  EXPECT_GT(losses[0].sum, 64 * 3.0);  // a random model: near ln 256 = 5.5 a code
+  const torch::Tensor published = golden_tensor("draw.safetensors", "gen.logits.cond");
+  const double wanted =
+      torch::cross_entropy_loss(published, codes, {}, at::Reduction::Sum).item<double>();
+  EXPECT_NEAR(losses[0].sum, wanted, 1e-3);
   EXPECT_EQ(losses[1].task, "text");
   EXPECT_EQ(losses[1].targets, 2);  // the word and the end token
 }
