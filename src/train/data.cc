@@ -102,6 +102,21 @@ const Source* source_of(const Recipe& recipe, Teaches task) {
   return found == recipe.data.end() ? nullptr : &*found;
 }
 
+// Whether anything covers a pixel of each cell of a code.   coverage [S, S] -> [N]
+std::vector<bool> touched_cells(const std::vector<float>& coverage, const Config& config) {
+  const int side = config.image;
+  const int cell = config.vq.downsample();
+  const int grid = side / cell;
+  std::vector<bool> touched(static_cast<size_t>(grid) * grid);
+  for (int y = 0; y < side; ++y) {
+    for (int x = 0; x < side; ++x) {
+      if (coverage[static_cast<size_t>(y) * side + x] <= 0) continue;
+      touched[static_cast<size_t>(y / cell) * grid + x / cell] = true;
+    }
+  }
+  return touched;
+}
+
 DrawRow draw_row(const Recipe& recipe, const PromptBuilder& prompts, uint64_t index) {
   const DrawSample sample = draw_sample(Split::train, index);
   DrawRow row;
@@ -111,7 +126,9 @@ DrawRow draw_row(const Recipe& recipe, const PromptBuilder& prompts, uint64_t in
   Philox rng(recipe.seed ^ kDropStream, index);
   if (rng.chance(recipe.condition_drop)) row.prompt = prompts.unguided(row.prompt);
   const int side = recipe.model.config.image;
-  append_pixels(render(sample.scene, side).image, 0, 0, side, row.pixels);
+  const Rendering drawn = render(sample.scene, side);
+  append_pixels(drawn.image, 0, 0, side, row.pixels);
+  row.covered = touched_cells(drawn.coverage, recipe.model.config);
   return row;
 }
 
@@ -138,6 +155,7 @@ void label_patches(const Scene& scene, const std::vector<float>& coverage, const
     }
     row.shapes.push_back(shape);
     row.colours.push_back(colour);
+    row.covered.push_back(shape != kShapeCount);
   }
 }
 

@@ -39,6 +39,7 @@ struct DrawRow {
       prompt;  // up to and including begin-of-image; pads where the prompt is dropped
   std::vector<float> pixels;      // [3, S, S]
   int64_t shape = 0, colour = 0;  // of the object
+  std::vector<bool> covered;      // [N] whether the object touches the code's cell
 };
 
 // One question: a picture to read, the dialogue, and where in it the reply begins.
@@ -48,6 +49,7 @@ struct AskRow {
   std::vector<float> pixels;      // [3, S, S]
   std::vector<int64_t> shapes;    // [P] what covers each patch's centre: class, or kShapeCount
   std::vector<int64_t> colours;   // [P] ... colour, or kColourCount
+  std::vector<bool> covered;      // [P] whether anything does
 };
 
 struct LanguageBatch {

@@ -138,13 +138,38 @@ torch::Tensor stack_pixels(std::span<const Row> rows, int side) {
   return pixels;
 }
 
-// Cross-entropy of both halves of logits [M, classes + colours].
+// Cross-entropy of both halves of logits [M, classes + colours], summed with `weights` [M].
 torch::Tensor class_and_colour_loss(const torch::Tensor& logits, int classes, int colours,
                                     const std::vector<int64_t>& class_labels,
-                                    const std::vector<int64_t>& colour_labels) {
+                                    const std::vector<int64_t>& colour_labels,
+                                    const torch::Tensor& weights) {
   const torch::Tensor wide = logits.to(torch::kFloat);
-  return torch::cross_entropy_loss(wide.narrow(1, 0, classes), torch::tensor(class_labels)) +
-         torch::cross_entropy_loss(wide.narrow(1, classes, colours), torch::tensor(colour_labels));
+  const auto each = [](const torch::Tensor& part, const std::vector<int64_t>& labels) {
+    return torch::cross_entropy_loss(part, torch::tensor(labels), {}, at::Reduction::None);
+  };
+  return (weights * (each(wide.narrow(1, 0, classes), class_labels) +
+                     each(wide.narrow(1, classes, colours), colour_labels)))
+      .sum();
+}
+
+// Most of a picture is backdrop, which has little to do with prompt or question: places that an
+// object covers count for more. The weights of all rows of a batch, of which `rows` are a part, add
+// up to 1.   -> [rows * places]
+template <class Row>
+torch::Tensor place_weights(std::span<const Row> rows, const std::vector<Row>& all,
+                            double more) {
+  const auto weight = [more](bool covered) { return covered ? 1 + more : 1.0; };
+  double sum = 0;
+  for (const Row& row : all) {
+    for (const bool covered : row.covered) sum += weight(covered);
+  }
+  std::vector<float> weights;
+  for (const Row& row : rows) {
+    for (const bool covered : row.covered) {
+      weights.push_back(static_cast<float>(weight(covered) / sum));
+    }
+  }
+  return torch::tensor(weights);
 }
 
 torch::Tensor LanguageTask::draw_loss(int shard, int shards, Figures& figures) {
@@ -161,9 +186,10 @@ torch::Tensor LanguageTask::draw_loss(int shard, int shards, Figures& figures) {
     if (recipe_.loss.subject > 0) subject = subject_(hidden);
   }
   const double share = static_cast<double>(rows.size()) / static_cast<double>(batch_.draw.size());
-  const torch::Tensor loss =
-      share * torch::cross_entropy_loss(logits.to(torch::kFloat), codes.flatten());
-  figures["code_loss"] = loss.item<double>();
+  const torch::Tensor each = torch::cross_entropy_loss(logits.to(torch::kFloat), codes.flatten(),
+                                                       {}, at::Reduction::None);
+  const torch::Tensor loss = (each * place_weights(rows, batch_.draw, recipe_.loss.object)).sum();
+  figures["code_loss"] = share * each.mean().item<double>();
   if (!subject.defined()) return recipe_.loss.generate * loss;
   // The words of a prompt decide a few codes of a picture; said at every code, they are found
   // sooner.
@@ -172,8 +198,8 @@ torch::Tensor LanguageTask::draw_loss(int shard, int shards, Figures& figures) {
     shapes.insert(shapes.end(), static_cast<size_t>(codes.size(1)), row.shape);
     colours.insert(colours.end(), static_cast<size_t>(codes.size(1)), row.colour);
   }
-  const torch::Tensor told =
-      share * class_and_colour_loss(subject, kShapeCount, kColourCount, shapes, colours);
+  const torch::Tensor told = class_and_colour_loss(
+      subject, kShapeCount, kColourCount, shapes, colours, place_weights(rows, batch_.draw, 0));
   figures["subject_loss"] = told.item<double>();
   return recipe_.loss.generate * loss + recipe_.loss.subject * told;
 }
@@ -206,10 +232,9 @@ torch::Tensor LanguageTask::ask_loss(bool probing, int shard, int shards, Figure
     shapes.insert(shapes.end(), row.shapes.begin(), row.shapes.end());
     colours.insert(colours.end(), row.colours.begin(), row.colours.end());
   }
-  const double rows_share =
-      static_cast<double>(rows.size()) / static_cast<double>(batch_.ask.size());
   const torch::Tensor patches =
-      rows_share * class_and_colour_loss(probe, kShapeCount + 1, kColourCount + 1, shapes, colours);
+      class_and_colour_loss(probe, kShapeCount + 1, kColourCount + 1, shapes, colours,
+                            place_weights(rows, batch_.ask, recipe_.loss.object));
   figures["probe_loss"] = patches.item<double>();
   return sum + recipe_.loss.probe * patches;
 }

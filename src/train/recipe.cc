@@ -247,6 +247,7 @@ void read_rest(Section& root, Recipe& r) {
   Section loss = root.section("loss");
   loss.read("generate", r.loss.generate);
   loss.read("understand", r.loss.understand);
+  loss.read("object", r.loss.object);
   loss.read("subject", r.loss.subject);
   loss.read("probe", r.loss.probe);
   loss.read("probe_until", r.loss.probe_until);
@@ -280,6 +281,7 @@ void check_ranges(const Recipe& r, const std::string& name) {
   need(r.optim.ema >= 0 && r.optim.ema < 1, "optim.ema is outside 0..1");
   need(r.batch.micro > 0 && r.batch.micro <= 4096, "batch.micro is outside 1..4096");
   need(r.batch.accumulate > 0, "batch.accumulate must be positive");
+  need(r.loss.object >= 0, "loss.object is negative");
   need(r.checkpoint.every > 0, "checkpoint.every must be positive");
   need(r.checkpoint.keep > 0, "checkpoint.keep must be positive");
   need(r.log.every > 0, "log.every must be positive");

@@ -69,6 +69,7 @@ struct Recipe {
   struct {  // weights of the parts of the language model's loss, each a mean over its targets
     double generate = 1;
     double understand = 1;
+    double object = 0;         // codes and patches that an object covers count 1 + object times
     double subject = 0;        // outputs that draw tell class and colour of what is drawn
     double probe = 0;          // patches of the vision tower tell class and colour
     double probe_until = 0.5;  // for this share of the steps
