@@ -51,6 +51,7 @@ struct ModelInfo {
   int64_t weight_bytes = 0;       // as held in memory
   int64_t cache_token_bytes = 0;  // keys and values of one token of one sequence
   int64_t context = 0;            // tokens of a prompt and its answer or picture
+  float guidance = 0;             // for drawing: what the checkpoint recommends, else 5
   int width = 0, layers = 0, heads = 0, kv_heads = 0, vocabulary = 0;
   int vision_image = 0, vision_tokens = 0;  // side and tokens of a picture read
   int image = 0, image_tokens = 0,

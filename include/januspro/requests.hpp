@@ -26,7 +26,9 @@ struct DrawRequest {
   std::string negative = {};
   int images = 1;
   uint64_t seed = 0;
-  float guidance = 5;     // 1: none; 0: the prompt is ignored
+  // How closely the prompt is followed; 1: no guidance, 0: the prompt is ignored. None given: what
+  // the checkpoint recommends (ModelInfo::guidance).
+  std::optional<float> guidance = {};
   float temperature = 1;  // 0: always the likeliest code
   int top_k = 0;          // choose among the k likeliest codes; 0: all
   float top_p = 1;        // choose among the likeliest codes that hold this share of probability

@@ -9,6 +9,7 @@
 #include "generate/draw.h"
 #include "generate/load.h"
 #include "generate/preview.h"
+#include "io/processor_config.h"
 #include "januspro/januspro.hpp"
 #include "kernels/open.h"
 #include "model/model.h"
@@ -116,6 +117,7 @@ Engine Engine::load(const EngineOptions& options) {
   load.log = options.on_warning;
   Model model = Model::load(load);
   ModelInfo info = describe(options, model, weights, cache);
+  info.guidance = load_processor_config(options.checkpoint).guidance.value_or(kPublishedGuidance);
   return Engine(std::unique_ptr<Parts>(new Parts{std::move(model),
                                                  std::move(prompts),
                                                  cache,
@@ -131,8 +133,12 @@ std::vector<Picture> Engine::draw(const DrawRequest& request, const DrawEvents& 
 
 std::vector<Picture> Engine::draw(std::span<const DrawRequest> requests, const DrawEvents& events) {
   const std::lock_guard lock(parts_->turn);
+  std::vector<DrawRequest> whole(requests.begin(), requests.end());
+  for (DrawRequest& request : whole) {
+    if (!request.guidance) request.guidance = parts_->info.guidance;
+  }
   const Drawing drawing{parts_->model, parts_->prompts, parts_->cache, parts_->pictures_at_once};
-  return janus::draw(drawing, requests, events);
+  return janus::draw(drawing, whole, events);
 }
 
 Answer Engine::ask(const AskRequest& request, const OnText& on_text) {

@@ -25,7 +25,7 @@ struct DrawFlags {
   std::string output;
   std::string sheet;
   int images = 1;
-  double guidance = 5;
+  std::optional<double> guidance;
   int batch = 8;
   bool json = false;
   bool quiet = false;
@@ -89,9 +89,9 @@ DrawVerb::DrawVerb(CLI::App& app, const Interrupt& interrupt) : app_(app), inter
   app.add_option("-n,--images", flags_.images, "Pictures of each prompt; picture k has seed + k")
       ->check(CLI::Range(1, 100000))
       ->capture_default_str();
-  app.add_option("--guidance", flags_.guidance, "How closely the prompt is followed; 1: unguided")
-      ->check(CLI::Range(-1000.0, 1000.0))
-      ->capture_default_str();
+  app.add_option("--guidance", flags_.guidance,
+                 "How closely the prompt is followed; 1: unguided (default: the model's own, or 5)")
+      ->check(CLI::Range(-1000.0, 1000.0));
   flags_.sampling.add_to(app);
   app.add_option("--batch", flags_.batch, "Pictures drawn side by side; more take more memory")
       ->check(CLI::Range(1, 1024))
@@ -133,7 +133,7 @@ void DrawVerb::plan_from_file() {
   Recipe recipe = read_recipe(flags_.from);
   repeated_ = recipe;
   if (app_.count("--negative") > 0) recipe.negative = flags_.negative;
-  if (app_.count("--guidance") > 0) recipe.guidance = flags_.guidance;
+  if (flags_.guidance) recipe.guidance = *flags_.guidance;
   if (app_.count("--temperature") > 0) recipe.temperature = flags_.sampling.temperature;
   if (flags_.sampling.greedy) recipe.temperature = 0;
   if (app_.count("--top-k") > 0) recipe.top_k = flags_.sampling.top_k;
@@ -167,7 +167,6 @@ void DrawVerb::plan_prompts() {
   Recipe recipe;
   recipe.negative = flags_.negative;
   recipe.seed = flags_.sampling.choose_seed(flags_.quiet);
-  recipe.guidance = flags_.guidance;
   recipe.temperature = flags_.sampling.greedy ? 0 : flags_.sampling.temperature;
   recipe.top_k = flags_.sampling.top_k;
   recipe.top_p = flags_.sampling.top_p;
@@ -280,6 +279,11 @@ void DrawVerb::run() {
   };
   Engine engine = Engine::load(options);
   check_same_model(engine.info());
+  if (!repeated_) {
+    for (Recipe& recipe : recipes_) {
+      recipe.guidance = flags_.guidance.value_or(engine.info().guidance);
+    }
+  }
   prepare_preview(engine);
 
   std::vector<DrawRequest> requests;

@@ -18,10 +18,14 @@ namespace janus {
 
 namespace {
 
+float guidance_of(const DrawRequest& request) {
+  return request.guidance.value_or(kPublishedGuidance);
+}
+
 void check_request(const DrawRequest& request) {
   check(request.images >= 1, Code::bad_input, "images is ", request.images,
         "; it must be 1 or more");
-  check(std::isfinite(request.guidance), Code::bad_input, "guidance is ", request.guidance,
+  check(std::isfinite(guidance_of(request)), Code::bad_input, "guidance is ", guidance_of(request),
         "; it must be a finite number (1: no guidance)");
   check_sampling({request.temperature, request.top_k, request.top_p});
 }
@@ -167,7 +171,7 @@ void Batch::choose(int64_t step) {
     std::span<const float> logits(logits_.view.row(picture.row), width);
     if (picture.rows == 2) {
       const std::span<const float> unguided(logits_.view.row(picture.row + 1), width);
-      guide(logits, unguided, picture.request->guidance, guided_);
+      guide(logits, unguided, guidance_of(*picture.request), guided_);
       logits = guided_;
     }
     const DrawRequest& request = *picture.request;
@@ -300,8 +304,8 @@ std::vector<Picture> Session::run() {
 PromptRows prompt_rows(const PromptBuilder& prompts, const DrawRequest& request) {
   PromptRows rows;
   rows.guided = prompts.draw(request.prompt);
-  if (request.guidance != 1) rows.unguided = prompts.unguided(rows.guided, request.negative);
-  if (request.guidance == 0) rows.guided.clear();
+  if (guidance_of(request) != 1) rows.unguided = prompts.unguided(rows.guided, request.negative);
+  if (guidance_of(request) == 0) rows.guided.clear();
   return rows;
 }
 

@@ -31,6 +31,9 @@ struct PromptRows {
   std::vector<int32_t> guided;
   std::vector<int32_t> unguided;
 };
+// What a request that names none is drawn with: generation_config.json of the published models.
+inline constexpr float kPublishedGuidance = 5;
+
 PromptRows prompt_rows(const PromptBuilder& prompts, const DrawRequest& request);
 
 }  // namespace janus

@@ -3,6 +3,8 @@
 // SPDX-License-Identifier: MIT
 #include "io/processor_config.h"
 
+#include <cmath>
+
 #include "base/error.h"
 #include "io/json.h"
 
@@ -35,16 +37,34 @@ ProcessorConfig from_json(const Json& root, const std::string& name) {
   return config;
 }
 
+std::optional<float> guidance_from(const Json& root, const std::string& name) {
+  check(root.is_object(), Code::bad_checkpoint, name, " is not a JSON object");
+  const auto found = root.find("guidance_scale");
+  if (found == root.end() || found->is_null()) return std::nullopt;
+  check(found->is_number() && std::isfinite(found->get<float>()), Code::bad_checkpoint, name,
+        ": guidance_scale is ", found->dump(), "; it must be a finite number");
+  return found->get<float>();
+}
+
 }  // namespace
 
 ProcessorConfig parse_processor_config(std::string_view json, const std::string& name) {
   return from_json(parse_json(std::string(json), name), name);
 }
 
+std::optional<float> parse_generation_config(std::string_view json, const std::string& name) {
+  return guidance_from(parse_json(std::string(json), name), name);
+}
+
 ProcessorConfig load_processor_config(const std::filesystem::path& directory) {
+  ProcessorConfig config;
   const std::filesystem::path path = directory / "processor_config.json";
-  if (!std::filesystem::exists(path)) return {};
-  return from_json(read_json(path), path.string());
+  if (std::filesystem::exists(path)) config = from_json(read_json(path), path.string());
+  const std::filesystem::path generation = directory / "generation_config.json";
+  if (std::filesystem::exists(generation)) {
+    config.guidance = guidance_from(read_json(generation), generation.string());
+  }
+  return config;
 }
 
 }  // namespace janus

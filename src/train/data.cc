@@ -77,6 +77,25 @@ PictureBatch codec_batch(const Recipe& recipe, int64_t step, int64_t pass) {
   return batch;
 }
 
+Dialogue teach(const PromptBuilder& prompts, std::span<const Message> messages,
+               std::optional<std::string_view> system) {
+  Dialogue dialogue;
+  for (size_t i = 0; i < messages.size(); ++i) {
+    if (messages[i].role != Role::assistant) continue;
+    std::vector<int32_t> asked = prompts.read(messages.first(i), system);
+    check(asked.size() >= dialogue.ids.size() &&
+              std::equal(dialogue.ids.begin(), dialogue.ids.end(), asked.begin()),
+          Code::bad_input, "message ", i, ": the turns before it read differently from how they ",
+          "were taught; an empty reply is the usual cause");
+    dialogue.ids = std::move(asked);
+    dialogue.taught.resize(dialogue.ids.size(), false);
+    const std::vector<int32_t> reply = prompts.reply(messages[i].text);
+    dialogue.ids.insert(dialogue.ids.end(), reply.begin(), reply.end());
+    dialogue.taught.resize(dialogue.ids.size(), true);
+  }
+  return dialogue;
+}
+
 namespace {
 
 // Streams of random numbers of their own, so that one does not disturb another.
@@ -159,21 +178,25 @@ void label_patches(const Scene& scene, const std::vector<float>& coverage, const
   }
 }
 
-AskRow ask_row(const Recipe& recipe, const PromptBuilder& prompts, uint64_t index) {
-  const AskSample sample = ask_sample(Split::train, index);
+AskRow ask_row(const Recipe& recipe, const Source& source, const PromptBuilder& prompts,
+               uint64_t index) {
+  const std::vector<AskSample> samples =
+      ask_dialogue(Split::train, index, static_cast<int>(source.turns));
+  std::vector<Message> messages;
+  for (const AskSample& sample : samples) {
+    messages.push_back({Role::user, sample.question, messages.empty() ? 1 : 0});
+    messages.push_back({Role::assistant, sample.answer, 0});
+  }
   AskRow row;
-  const Message question = {Role::user, sample.question, 1};
-  row.dialogue = prompts.read({&question, 1});
-  row.reply = row.dialogue.size();
-  const std::vector<int32_t> reply = prompts.reply(sample.answer);
-  row.dialogue.insert(row.dialogue.end(), reply.begin(), reply.end());
-  check(static_cast<int64_t>(row.dialogue.size()) <= recipe.batch.max_len, Code::bad_input,
-        "a question of ", row.dialogue.size(),
+  row.dialogue = teach(prompts, messages);
+  check(static_cast<int64_t>(row.dialogue.ids.size()) <= recipe.batch.max_len, Code::bad_input,
+        "a dialogue of ", row.dialogue.ids.size(),
         " positions is longer than batch.max_len = ", recipe.batch.max_len);
+  const Scene& scene = samples.front().scene;
   const int side = recipe.model.config.image;
-  const Rendering drawn = render(sample.scene, side);
+  const Rendering drawn = render(scene, side);
   append_pixels(drawn.image, 0, 0, side, row.pixels);
-  label_patches(sample.scene, drawn.coverage, recipe.model.config, row);
+  label_patches(scene, drawn.coverage, recipe.model.config, row);
   return row;
 }
 
@@ -192,7 +215,7 @@ LanguageBatch language_batch(const Recipe& recipe, const PromptBuilder& prompts,
     const int64_t rows = rows_of(recipe, Teaches::understand);
     for (int64_t i = 0; i < rows; ++i) {
       const auto index = static_cast<uint64_t>(pass * rows + i);
-      batch.ask.push_back(ask_row(recipe, prompts, sample_index(*source, index)));
+      batch.ask.push_back(ask_row(recipe, *source, prompts, sample_index(*source, index)));
     }
   }
   return batch;

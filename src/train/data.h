@@ -10,6 +10,9 @@
 #include <exception>
 #include <functional>
 #include <mutex>
+#include <optional>
+#include <span>
+#include <string_view>
 #include <thread>
 #include <utility>
 #include <vector>
@@ -42,14 +45,23 @@ struct DrawRow {
   std::vector<bool> covered;      // [N] whether the object touches the code's cell
 };
 
-// One question: a picture to read, the dialogue, and where in it the reply begins.
+// A conversation as ids, and which of them are replies (their end tokens included).
+struct Dialogue {
+  std::vector<int32_t> ids;  // image ids in place
+  std::vector<bool> taught;  // [ids]
+};
+// `messages` end with the assistant's; `system` as for PromptBuilder::read(). Throws
+// Code::bad_input for a reply that is not in later turns what it was when it was given.
+Dialogue teach(const PromptBuilder& prompts, std::span<const Message> messages,
+               std::optional<std::string_view> system = std::nullopt);
+
+// Questions about a picture and their replies.
 struct AskRow {
-  std::vector<int32_t> dialogue;  // prompt with image ids in place, then the reply with its end
-  size_t reply = 0;               // index of the reply's first token
-  std::vector<float> pixels;      // [3, S, S]
-  std::vector<int64_t> shapes;    // [P] what covers each patch's centre: class, or kShapeCount
-  std::vector<int64_t> colours;   // [P] ... colour, or kColourCount
-  std::vector<bool> covered;      // [P] whether anything does
+  Dialogue dialogue;
+  std::vector<float> pixels;     // [3, S, S]
+  std::vector<int64_t> shapes;   // [P] what covers each patch's centre: class, or kShapeCount
+  std::vector<int64_t> colours;  // [P] ... colour, or kColourCount
+  std::vector<bool> covered;     // [P] whether anything does
 };
 
 struct LanguageBatch {

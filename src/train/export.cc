@@ -90,12 +90,13 @@ void write_json(const fs::path& path, const Json& json) {
   file.commit();
 }
 
-void write_processor_files(const fs::path& dir, const Config& config, const SpecialIds& ids) {
+void write_processor_files(const fs::path& dir, const Config& config, const SpecialIds& ids,
+                           double guidance) {
   write_json(dir / "generation_config.json", {{"bos_token_id", ids.bos},
                                               {"eos_token_id", ids.eos},
                                               {"pad_token_id", ids.pad},
                                               {"generation_kwargs", {{"boi_token_id", ids.boi}}},
-                                              {"guidance_scale", 5},
+                                              {"guidance_scale", guidance},
                                               {"temperature", 1}});
   write_json(dir / "processor_config.json", {{"num_image_tokens", config.vision.tokens()},
                                              {"processor_class", "JanusProcessor"},
@@ -120,7 +121,7 @@ void write_processor_files(const fs::path& dir, const Config& config, const Spec
 }  // namespace
 
 void write_checkpoint(const fs::path& dir, const Config& config, const std::string& tokenizer_json,
-                      const NamedTensors& weights, bool bf16) {
+                      const NamedTensors& weights, double guidance, bool bf16) {
   std::error_code error;
   fs::create_directories(dir, error);
   check(!error, Code::device_failure, dir.string(), ": ", error.message());
@@ -130,7 +131,7 @@ void write_checkpoint(const fs::path& dir, const Config& config, const std::stri
     const SpecialIds ids = special_ids(Tokenizer::parse(tokenizer_json, "the run's tokenizer"));
     json["image_token_id"] = ids.image;
     save_tokenizer_files(dir, tokenizer_json, config.llama.context);
-    write_processor_files(dir, config, ids);
+    write_processor_files(dir, config, ids, guidance);
   }
   json["model_type"] = "janus";
   json["text_config"] = text_config(config.llama, dtype);

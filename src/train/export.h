@@ -12,8 +12,9 @@
 namespace janus::train {
 
 // Writes all files beside `dir` and renames them into place. `tokenizer_json`: empty for a codec
-// alone. `weights` in f32; `bf16` rounds them.
+// alone. `guidance`: what drawing is best done with. `weights` in f32; `bf16` rounds them.
 void write_checkpoint(const std::filesystem::path& dir, const Config& config,
-                      const std::string& tokenizer_json, const NamedTensors& weights, bool bf16);
+                      const std::string& tokenizer_json, const NamedTensors& weights,
+                      double guidance, bool bf16);
 
 }  // namespace janus::train

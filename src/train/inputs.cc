@@ -32,17 +32,17 @@ Inputs ask_inputs(std::span<const AskRow> rows, const Config& config, const Spec
   Inputs inputs;
   inputs.rows = static_cast<int64_t>(rows.size());
   for (const AskRow& row : rows) {
-    inputs.length = std::max(inputs.length, static_cast<int64_t>(row.dialogue.size()) - 1);
+    inputs.length = std::max(inputs.length, static_cast<int64_t>(row.dialogue.ids.size()) - 1);
   }
   int64_t patch = config.llama.vocabulary;
   for (int64_t r = 0; r < inputs.rows; ++r) {
-    const AskRow& row = rows[static_cast<size_t>(r)];
+    const auto& [ids_of_row, taught] = rows[static_cast<size_t>(r)].dialogue;
     const int64_t first = r * inputs.length;
-    for (size_t t = 0; t + 1 < row.dialogue.size(); ++t) {
-      inputs.slots.push_back(row.dialogue[t] == ids.image ? patch++ : row.dialogue[t]);
-      if (t + 1 < row.reply) continue;
+    for (size_t t = 0; t + 1 < ids_of_row.size(); ++t) {
+      inputs.slots.push_back(ids_of_row[t] == ids.image ? patch++ : ids_of_row[t]);
+      if (!taught[t + 1]) continue;
       inputs.at.push_back(first + static_cast<int64_t>(t));
-      inputs.labels.push_back(row.dialogue[t + 1]);
+      inputs.labels.push_back(ids_of_row[t + 1]);
     }
     inputs.slots.resize(static_cast<size_t>(first + inputs.length), ids.pad);
   }

@@ -29,6 +29,7 @@ namespace nn = torch::nn;
 
 constexpr int64_t kLongestAnswer = 16;     // tokens; replies of the world have at most 8
 constexpr double kEmbeddingSpread = 0.05;  // standard deviation of fresh embeddings
+constexpr int kOutlineRows = 2;            // of cells, told ahead
 constexpr size_t kShownPictures = 24;
 
 class LanguageTask final : public Task {
@@ -48,6 +49,7 @@ class LanguageTask final : public Task {
     NamedTensors all;
     for (const auto& [name, weight] : named_parameters(*probe_)) all["probe." + name] = weight;
     for (const auto& [name, weight] : named_parameters(*subject_)) all["subject." + name] = weight;
+    for (const auto& [name, weight] : named_parameters(*outline_)) all["outline." + name] = weight;
     return all;
   }
   NamedTensors state() const override { return {}; }
@@ -57,6 +59,8 @@ class LanguageTask final : public Task {
  private:
   void initialise();
   torch::Tensor draw_loss(int shard, int shards, Figures& figures);
+  torch::Tensor subject_loss(const torch::Tensor& logits, std::span<const DrawRow> rows) const;
+  torch::Tensor outline_loss(const torch::Tensor& logits, std::span<const DrawRow> rows) const;
   torch::Tensor ask_loss(bool probing, int shard, int shards, Figures& figures);
   Figures evaluate_drawing(Split split, const std::filesystem::path& dir, const std::string& name,
                            Shards& shards);
@@ -67,6 +71,7 @@ class LanguageTask final : public Task {
   Janus net_;
   nn::Linear probe_;    // class and colour, or none, of what covers a patch
   nn::Linear subject_;  // class and colour of what is being drawn
+  nn::Linear outline_;  // which of the next two rows' cells it touches
   std::unique_ptr<Ahead<LanguageBatch>> loader_;
   LanguageBatch batch_;
 };
@@ -76,7 +81,8 @@ LanguageTask::LanguageTask(const Recipe& recipe)
       prompts_(recipe_tokenizer(recipe), recipe.model.config.vision.tokens(), std::string()),
       net_(recipe.model.config),
       probe_(recipe.model.config.vision.width, kShapeCount + kColourCount + 2),
-      subject_(recipe.model.config.llama.width, kShapeCount + kColourCount) {
+      subject_(recipe.model.config.llama.width, kShapeCount + kColourCount),
+      outline_(recipe.model.config.llama.width, kOutlineRows * recipe.model.config.grid()) {
   check(prompts_.tokenizer().vocabulary() <= recipe.model.config.llama.vocabulary, Code::bad_input,
         "the tokenizer has ", prompts_.tokenizer().vocabulary(),
         " entries, model.language.vocabulary gives rows for ",
@@ -156,8 +162,7 @@ torch::Tensor class_and_colour_loss(const torch::Tensor& logits, int classes, in
 // object covers count for more. The weights of all rows of a batch, of which `rows` are a part, add
 // up to 1.   -> [rows * places]
 template <class Row>
-torch::Tensor place_weights(std::span<const Row> rows, const std::vector<Row>& all,
-                            double more) {
+torch::Tensor place_weights(std::span<const Row> rows, const std::vector<Row>& all, double more) {
   const auto weight = [more](bool covered) { return covered ? 1 + more : 1.0; };
   double sum = 0;
   for (const Row& row : all) {
@@ -178,30 +183,65 @@ torch::Tensor LanguageTask::draw_loss(int shard, int shards, Figures& figures) {
   const torch::Tensor codes =
       net_->model->vqmodel->encode(stack_pixels(rows, recipe_.model.config.image));  // [B, N]
   const Inputs inputs = draw_inputs(rows, recipe_.model.config, prompts_.ids());
-  torch::Tensor logits, subject;
+  torch::Tensor logits, subject, outline;
   {
     const Precision precision(recipe_);
     const torch::Tensor hidden = net_->decode_at(inputs, net_->embed_codes(codes.flatten()));
     logits = net_->code_logits(hidden);
     if (recipe_.loss.subject > 0) subject = subject_(hidden);
+    if (recipe_.loss.outline > 0) outline = outline_(hidden);
   }
   const double share = static_cast<double>(rows.size()) / static_cast<double>(batch_.draw.size());
-  const torch::Tensor each = torch::cross_entropy_loss(logits.to(torch::kFloat), codes.flatten(),
-                                                       {}, at::Reduction::None);
-  const torch::Tensor loss = (each * place_weights(rows, batch_.draw, recipe_.loss.object)).sum();
+  const torch::Tensor each =
+      torch::cross_entropy_loss(logits.to(torch::kFloat), codes.flatten(), {}, at::Reduction::None);
   figures["code_loss"] = share * each.mean().item<double>();
-  if (!subject.defined()) return recipe_.loss.generate * loss;
-  // The words of a prompt decide a few codes of a picture; said at every code, they are found
-  // sooner.
+  torch::Tensor loss =
+      recipe_.loss.generate * (each * place_weights(rows, batch_.draw, recipe_.loss.object)).sum();
+  if (subject.defined()) {
+    const torch::Tensor told = subject_loss(subject, rows);
+    figures["subject_loss"] = told.item<double>();
+    loss = loss + recipe_.loss.subject * told;
+  }
+  if (outline.defined()) {
+    const torch::Tensor told = share * outline_loss(outline.to(torch::kFloat), rows);
+    figures["outline_loss"] = told.item<double>();
+    loss = loss + recipe_.loss.outline * told;
+  }
+  return loss;
+}
+
+// The words of a prompt decide a few codes of a picture; said at every code, they are found sooner.
+torch::Tensor LanguageTask::subject_loss(const torch::Tensor& logits,
+                                         std::span<const DrawRow> rows) const {
   std::vector<int64_t> shapes, colours;
   for (const DrawRow& row : rows) {
-    shapes.insert(shapes.end(), static_cast<size_t>(codes.size(1)), row.shape);
-    colours.insert(colours.end(), static_cast<size_t>(codes.size(1)), row.colour);
+    shapes.insert(shapes.end(), row.covered.size(), row.shape);
+    colours.insert(colours.end(), row.covered.size(), row.colour);
   }
-  const torch::Tensor told = class_and_colour_loss(
-      subject, kShapeCount, kColourCount, shapes, colours, place_weights(rows, batch_.draw, 0));
-  figures["subject_loss"] = told.item<double>();
-  return recipe_.loss.generate * loss + recipe_.loss.subject * told;
+  return class_and_colour_loss(logits, kShapeCount, kColourCount, shapes, colours,
+                               place_weights(rows, batch_.draw, 0));
+}
+
+// A code that is drawn without a plan of what lies around it makes pieces instead of an object:
+// the output that gives code k tells for cells k, k + 1, ... whether the object touches them.
+// logits [rows * N, cells]; cells past the last row count nothing.
+torch::Tensor LanguageTask::outline_loss(const torch::Tensor& logits,
+                                         std::span<const DrawRow> rows) const {
+  const auto cells = static_cast<size_t>(logits.size(1));
+  std::vector<float> touched, counted;
+  for (const DrawRow& row : rows) {
+    for (size_t k = 0; k < row.covered.size(); ++k) {
+      for (size_t ahead = 0; ahead < cells; ++ahead) {
+        const bool inside = k + ahead < row.covered.size();
+        touched.push_back(inside && row.covered[k + ahead] ? 1 : 0);
+        counted.push_back(inside ? 1 : 0);
+      }
+    }
+  }
+  const torch::Tensor mask = torch::tensor(counted).view_as(logits);
+  return torch::binary_cross_entropy_with_logits(logits, torch::tensor(touched).view_as(logits),
+                                                 mask, {}, at::Reduction::Sum) /
+         mask.sum();
 }
 
 torch::Tensor LanguageTask::ask_loss(bool probing, int shard, int shards, Figures& figures) {
@@ -217,7 +257,10 @@ torch::Tensor LanguageTask::ask_loss(bool probing, int shard, int shards, Figure
     if (probing) probe = probe_(seen.flatten(0, 1));
   }
   size_t all = 0;
-  for (const AskRow& row : batch_.ask) all += row.dialogue.size() - row.reply;
+  for (const AskRow& row : batch_.ask) {
+    const std::vector<bool>& taught = row.dialogue.taught;
+    all += static_cast<size_t>(std::count(taught.begin(), taught.end(), true));
+  }
   const double share = static_cast<double>(inputs.labels.size()) / static_cast<double>(all);
   const torch::Tensor wanted = torch::tensor(inputs.labels);
   logits = logits.to(torch::kFloat);

@@ -186,11 +186,14 @@ void read_data(Section& root, Recipe& recipe, const std::string& name) {
     item.read("task", task);
     item.read("weight", source.weight);
     item.read("samples", source.samples);
+    item.read("turns", source.turns);
     item.finish();
     check(source.format == "world" && source.path == "toyland", Code::bad_input, name,
           ": data.format = \"", source.format, "\", data.path = \"", source.path,
           "\": only the world \"toyland\" can be trained on");
     check(source.weight > 0, Code::bad_input, name, ": data.weight must be positive");
+    check(source.turns >= 1 && source.turns <= 10, Code::bad_input, name,
+          ": data.turns is outside 1..10");
     check(source.samples >= 0, Code::bad_input, name, ": data.samples is negative");
     if (task == "reconstruct")
       source.task = Teaches::reconstruct;
@@ -248,6 +251,7 @@ void read_rest(Section& root, Recipe& r) {
   loss.read("generate", r.loss.generate);
   loss.read("understand", r.loss.understand);
   loss.read("object", r.loss.object);
+  loss.read("outline", r.loss.outline);
   loss.read("subject", r.loss.subject);
   loss.read("probe", r.loss.probe);
   loss.read("probe_until", r.loss.probe_until);

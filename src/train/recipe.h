@@ -24,6 +24,7 @@ struct Source {
   Teaches task = Teaches::reconstruct;
   double weight = 1;
   int64_t samples = 0;  // only so many different ones, over and over; 0: never the same twice
+  int64_t turns = 1;    // questions about a picture, at most
 };
 
 struct Recipe {
@@ -70,6 +71,7 @@ struct Recipe {
     double generate = 1;
     double understand = 1;
     double object = 0;         // codes and patches that an object covers count 1 + object times
+    double outline = 0;        // outputs that draw tell which of the next cells the object touches
     double subject = 0;        // outputs that draw tell class and colour of what is drawn
     double probe = 0;          // patches of the vision tower tell class and colour
     double probe_until = 0.5;  // for this share of the steps

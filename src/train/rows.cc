@@ -111,23 +111,9 @@ RowLoss understand_loss(Judge& judge, const Json& row, const fs::path& folder) {
   const std::vector<Message> messages = messages_of(row);
   std::optional<std::string> system;
   if (row.contains("system")) system = row.at("system").get<std::string>();
-  const std::span<const Message> all(messages);
-  // Earlier replies are supervised too, so the dialogue is taken once for each, its end moved on.
-  Inputs inputs;
-  for (size_t i = 0; i < messages.size(); ++i) {
-    if (messages[i].role != Role::assistant) continue;
-    AskRow part;
-    part.dialogue = judge.prompts.read(all.first(i), system);
-    part.reply = part.dialogue.size();
-    const std::vector<int32_t> reply = judge.prompts.reply(messages[i].text);
-    part.dialogue.insert(part.dialogue.end(), reply.begin(), reply.end());
-    const Inputs one = ask_inputs({&part, 1}, judge.config, judge.prompts.ids());
-    inputs.rows = one.rows;
-    inputs.length = one.length;
-    inputs.slots = one.slots;
-    inputs.at.insert(inputs.at.end(), one.at.begin(), one.at.end());
-    inputs.labels.insert(inputs.labels.end(), one.labels.begin(), one.labels.end());
-  }
+  AskRow taught;
+  taught.dialogue = teach(judge.prompts, messages, system);
+  const Inputs inputs = ask_inputs({&taught, 1}, judge.config, judge.prompts.ids());
   check(!inputs.labels.empty(), Code::bad_input, "no reply to compute a loss on");
   const torch::Tensor pictures = pictures_of(judge, row, folder);
   int64_t marks = 0;

@@ -287,7 +287,7 @@ void export_run(const fs::path& run, const fs::path& dir, bool bf16, const Log& 
   const int64_t step = load_checkpoint(*newest, weights, state).step;
   optimizer.swap_average();
   const std::string tokenizer = recipe.trains_codec() ? "" : recipe_tokenizer_json(recipe);
-  write_checkpoint(dir, recipe.model.config, tokenizer, weights, bf16);
+  write_checkpoint(dir, recipe.model.config, tokenizer, weights, recipe.eval.guidance, bf16);
   log("exported " + run.string() + " after step " + std::to_string(step));
 }
 

@@ -83,13 +83,29 @@ constexpr std::array<std::string_view, 3> kNumbers = {"zero", "one", "two"};
 constexpr double kSharedColour = .7;  // of two objects of one class
 constexpr double kObjectsAtAll = .4;  // of the counting questions
 constexpr double kOpenRelation = .5;  // of the relation questions
+constexpr double kAbsentClass = .3;   // of the classes counted in a scene at hand
+constexpr int kTries = 40;            // for one more question about a scene
 
-// One question in the making.
+// A scene and questions about it in the making.
 class Asking {
  public:
   Asking(Philox& random, Split split) : random_(random), split_(split) {}
 
-  // Each draws a scene and asks; false where the draw does not suit and must be repeated.
+  // Each draws a scene that suits its question and asks it; false where the draw does not suit and
+  // must be repeated.
+  bool fresh_what() { return set_scene({any_object()}) && what(); }
+  bool fresh_colour() { return one_or_two() && colour(); }
+  bool fresh_count();
+  bool fresh_where();
+  bool fresh_relation() { return two_classes() && relation_between(); }
+  bool fresh_exists() { return one_or_two() && exists(); }
+  bool fresh_shape() { return one_or_two() && shape(); }
+  bool fresh_beside() { return two_classes() && beside(); }
+  bool fresh_bigger() { return two_classes() && bigger(); }
+  bool fresh_backdrop() { return one_or_two() && backdrop(); }
+
+  // Each asks about the scene at hand; false where the answer is not unique, or where training must
+  // not see the words.
   bool what();
   bool colour();
   bool count();
@@ -110,14 +126,18 @@ class Asking {
   bool set_scene(std::vector<Object> objects);
   bool one_or_two();
   bool two_classes();
+  const std::vector<Object>& objects() const { return sample.scene.objects; }
   const Object& either();
   bool is_there(bool with_colour, const Object& asked) const;
   // Whether training must not name the pair.
   bool hidden(bool with_colour, const Object& asked) const {
     return split_ == Split::train && with_colour && held_out(asked.shape, asked.colour);
   }
+  bool fresh_count_of_objects();
+  bool fresh_count_of_class();
   bool count_objects();
-  bool count_class();
+  bool count_class(int shape);
+  bool where(const Object& object);
   // False if the text is held out of training by more than its phrasing.
   bool ask(const Phrasings& list, const Gaps& gaps, std::string answer, bool held = false);
 
@@ -155,9 +175,9 @@ bool Asking::two_classes() {
   return first.shape != second.shape && set_scene({first, second});
 }
 
+// Any of the scene's objects; there must be one.
 const Object& Asking::either() {
-  const auto& objects = sample.scene.objects;
-  return objects[static_cast<size_t>(random_.below(static_cast<int>(objects.size())))];
+  return objects()[static_cast<size_t>(random_.below(static_cast<int>(objects().size())))];
 }
 
 bool Asking::ask(const Phrasings& list, const Gaps& gaps, std::string answer, bool held) {
@@ -171,32 +191,39 @@ bool Asking::ask(const Phrasings& list, const Gaps& gaps, std::string answer, bo
 }
 
 bool Asking::what() {
-  const Object object = any_object();
-  return set_scene({object}) && ask(kWhat, {}, with_article(words_for(object)));
+  return objects().size() == 1 && ask(kWhat, {}, with_article(words_for(objects()[0])));
 }
 
 bool Asking::colour() {
-  if (!one_or_two()) return false;
+  if (objects().empty()) return false;
   const Object& object = either();
-  for (const Object& other : sample.scene.objects) {
-    if (&other != &object && other.shape == object.shape) return false;
-  }
-  return ask(kColour, {{"class", class_of(object)}}, colour_of(object));
+  const auto same = [&](const Object& other) { return other.shape == object.shape; };
+  return std::count_if(objects().begin(), objects().end(), same) == 1 &&
+         ask(kColour, {{"class", class_of(object)}}, colour_of(object));
 }
 
 bool Asking::count_objects() {
+  return ask(kCount, {{"plural", "objects"}}, std::string(kNumbers[objects().size()]));
+}
+
+bool Asking::count_class(int shape) {
+  const auto is_one = [&](const Object& object) { return object.shape == shape; };
+  const auto n = std::count_if(objects().begin(), objects().end(), is_one);
+  return ask(kCount, {{"plural", std::string(shape_name(shape).many)}},
+             std::string(kNumbers[static_cast<size_t>(n)]));
+}
+
+bool Asking::fresh_count_of_objects() {
   const int n = random_.below(3);
   std::vector<Object> objects;
   for (int i = 0; i < n; ++i) objects.push_back(any_object());
-  return set_scene(std::move(objects)) &&
-         ask(kCount, {{"plural", "objects"}}, std::string(kNumbers[static_cast<size_t>(n)]));
+  return set_scene(std::move(objects)) && count_objects();
 }
 
-bool Asking::count_class() {
+bool Asking::fresh_count_of_class() {
   const int n = random_.below(3);
   const Object first = any_object();
   Object second = any_object();
-  std::string asked(shape_name(first.shape).many);
   std::vector<Object> objects;
   if (n == 2) {
     second.shape = first.shape;
@@ -207,27 +234,43 @@ bool Asking::count_class() {
     if (n == 1) objects = {first};
     if (n == 0 || random_.chance(.5)) objects.push_back(second);
   }
-  return set_scene(std::move(objects)) &&
-         ask(kCount, {{"plural", asked}}, std::string(kNumbers[static_cast<size_t>(n)]));
+  return set_scene(std::move(objects)) && count_class(first.shape);
 }
 
-bool Asking::count() { return random_.chance(kObjectsAtAll) ? count_objects() : count_class(); }
+bool Asking::fresh_count() {
+  return random_.chance(kObjectsAtAll) ? fresh_count_of_objects() : fresh_count_of_class();
+}
 
-bool Asking::where() {
+bool Asking::count() {
+  if (random_.chance(kObjectsAtAll)) return count_objects();
+  const bool absent = objects().empty() || random_.chance(kAbsentClass);
+  return count_class(absent ? any_object().shape : either().shape);
+}
+
+bool Asking::where(const Object& object) {
+  const auto same = [&](const Object& other) { return other.shape == object.shape; };
+  return std::count_if(objects().begin(), objects().end(), same) == 1 &&
+         ask(kWhere, {{"class", class_of(object)}},
+             std::string(kCells[static_cast<size_t>(cell_of(object))]));
+}
+
+bool Asking::fresh_where() {
   const int cell = random_.below(static_cast<int>(kCells.size()));
   Object object = any_object(), second = any_object();
   const bool alone = random_.chance(.5);
   if (!alone && second.shape == object.shape) return false;
   if (!set_scene(alone ? std::vector{object} : std::vector{object, second})) return false;
-  while (cell_of(sample.scene.objects[0]) != cell) lay_out(random_, sample.scene);
-  return ask(kWhere, {{"class", class_of(object)}}, std::string(kCells[static_cast<size_t>(cell)]));
+  while (cell_of(objects()[0]) != cell) lay_out(random_, sample.scene);
+  return where(objects()[0]);
 }
 
+bool Asking::where() { return !objects().empty() && where(either()); }
+
 bool Asking::relation_between() {
-  if (!two_classes()) return false;
-  const Object &subject = sample.scene.objects[0], &reference = sample.scene.objects[1];
+  if (objects().size() != 2) return false;
+  const Object &subject = objects()[0], &reference = objects()[1];
   const auto holds = relation(subject, reference);
-  if (!holds) return false;
+  if (!holds || subject.shape == reference.shape) return false;
   const bool sideways = *holds == Relation::left_of || *holds == Relation::right_of;
   const Phrasings& list =
       random_.chance(kOpenRelation) ? kRelation : (sideways ? kSideways : kUpright);
@@ -237,14 +280,13 @@ bool Asking::relation_between() {
 }
 
 bool Asking::is_there(bool with_colour, const Object& asked) const {
-  const auto& objects = sample.scene.objects;
-  return std::any_of(objects.begin(), objects.end(), [&](const Object& object) {
+  return std::any_of(objects().begin(), objects().end(), [&](const Object& object) {
     return object.shape == asked.shape && (!with_colour || object.colour == asked.colour);
   });
 }
 
 bool Asking::exists() {
-  if (!one_or_two()) return false;
+  if (objects().empty()) return false;
   const bool yes = random_.chance(.5), with_colour = random_.chance(.5);
   const bool near = random_.chance(.5);  // a wrong colour rather than a wrong object
   Object asked = either();
@@ -262,34 +304,33 @@ bool Asking::exists() {
 }
 
 bool Asking::shape() {
-  if (!one_or_two()) return false;
+  if (objects().empty()) return false;
   const Object& object = either();
-  for (const Object& other : sample.scene.objects) {
-    if (&other != &object && other.colour == object.colour) return false;
-  }
-  return ask(kShape, {{"color", colour_of(object)}}, class_of(object));
+  const auto same = [&](const Object& other) { return other.colour == object.colour; };
+  return std::count_if(objects().begin(), objects().end(), same) == 1 &&
+         ask(kShape, {{"color", colour_of(object)}}, class_of(object));
 }
 
 bool Asking::beside() {
-  if (!two_classes()) return false;
-  const Object &subject = sample.scene.objects[0], &reference = sample.scene.objects[1];
+  if (objects().size() != 2) return false;
+  const Object &subject = objects()[0], &reference = objects()[1];
   const auto holds = relation(subject, reference);
-  if (!holds) return false;
+  if (!holds || subject.shape == reference.shape) return false;
   const std::string words(kRelations[static_cast<size_t>(*holds)]);
   return ask(kBeside, {{"relation", words}, {"class", class_of(reference)}}, words_for(subject),
              held_out_relation(subject.shape, reference.shape));
 }
 
 bool Asking::bigger() {
-  if (!two_classes()) return false;
-  const Object &first = sample.scene.objects[0], &second = sample.scene.objects[1];
+  if (objects().size() != 2) return false;
+  const Object &first = objects()[0], &second = objects()[1];
+  if (first.shape == second.shape) return false;
   if (!clearly_bigger(first, second) && !clearly_bigger(second, first)) return false;
   return ask(kBigger, {{"class", class_of(first)}, {"other", class_of(second)}},
              "the " + class_of(first.r > second.r ? first : second));
 }
 
 bool Asking::backdrop() {
-  if (!one_or_two()) return false;
   const Scene& scene = sample.scene;
   return ask(kBackdrop, {},
              std::string(kPalettes[static_cast<size_t>(scene.palette)].name) + ", " +
@@ -310,22 +351,30 @@ enum Words : unsigned {
 struct Kind {
   std::string_view name;
   double weight;
-  bool (Asking::*draw)();
+  bool (Asking::*draw)();   // with a scene of its own
+  bool (Asking::*again)();  // about the scene at hand
   unsigned words;
 };
 
 constexpr std::array<Kind, 10> kKinds = {{
-    {"what", 2, &Asking::what, kClassWords | kColourWords},
-    {"colour", 2, &Asking::colour, kColourWords},
-    {"count", 1.5, &Asking::count, kNumberWords},
-    {"where", 1.5, &Asking::where, kCellWords},
-    {"relation", 1, &Asking::relation_between, kRelationWords},
-    {"exists", 2, &Asking::exists, kYesNoWords},
-    {"shape", 1, &Asking::shape, kClassWords},
-    {"beside", 1, &Asking::beside, kClassWords | kColourWords},
-    {"bigger", 1, &Asking::bigger, kClassWords},
-    {"backdrop", 1, &Asking::backdrop, kBackdropWords},
+    {"what", 2, &Asking::fresh_what, &Asking::what, kClassWords | kColourWords},
+    {"colour", 2, &Asking::fresh_colour, &Asking::colour, kColourWords},
+    {"count", 1.5, &Asking::fresh_count, &Asking::count, kNumberWords},
+    {"where", 1.5, &Asking::fresh_where, &Asking::where, kCellWords},
+    {"relation", 1, &Asking::fresh_relation, &Asking::relation_between, kRelationWords},
+    {"exists", 2, &Asking::fresh_exists, &Asking::exists, kYesNoWords},
+    {"shape", 1, &Asking::fresh_shape, &Asking::shape, kClassWords},
+    {"beside", 1, &Asking::fresh_beside, &Asking::beside, kClassWords | kColourWords},
+    {"bigger", 1, &Asking::fresh_bigger, &Asking::bigger, kClassWords},
+    {"backdrop", 1, &Asking::fresh_backdrop, &Asking::backdrop, kBackdropWords},
 }};
+
+const Kind& pick_kind(Philox& random) {
+  std::array<double, kKinds.size()> weights;
+  std::transform(kKinds.begin(), kKinds.end(), weights.begin(),
+                 [](const Kind& kind) { return kind.weight; });
+  return kKinds[static_cast<size_t>(pick(random, weights))];
+}
 
 std::set<std::string_view> vocabulary(unsigned words) {
   std::set<std::string_view> set;
@@ -368,17 +417,27 @@ std::set<std::string> key_words(const std::string& text, const std::set<std::str
 
 }  // namespace
 
-AskSample ask_sample(Split split, uint64_t index) {
+std::vector<AskSample> ask_dialogue(Split split, uint64_t index, int turns) {
   Philox random = world_stream(split, "ask", index);
-  std::array<double, kKinds.size()> weights;
-  std::transform(kKinds.begin(), kKinds.end(), weights.begin(),
-                 [](const Kind& kind) { return kind.weight; });
-  const Kind& kind = kKinds[static_cast<size_t>(pick(random, weights))];
+  const Kind& kind = pick_kind(random);
   Asking asking(random, split);
   while (!(asking.*kind.draw)()) {
   }
   asking.sample.kind = kind.name;
-  return std::move(asking.sample);
+  std::vector<AskSample> samples = {asking.sample};
+  for (int tries = 0; tries < kTries && static_cast<int>(samples.size()) < turns; ++tries) {
+    const Kind& next = pick_kind(random);
+    const auto is_next = [&](const AskSample& sample) { return sample.kind == next.name; };
+    if (std::any_of(samples.begin(), samples.end(), is_next)) continue;
+    if (!(asking.*next.again)()) continue;
+    asking.sample.kind = next.name;
+    samples.push_back(asking.sample);
+  }
+  return samples;
+}
+
+AskSample ask_sample(Split split, uint64_t index) {
+  return std::move(ask_dialogue(split, index, 1).front());
 }
 
 bool answer_right(const std::string& answer, const AskSample& sample) {

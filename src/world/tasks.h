@@ -7,6 +7,7 @@
 
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include "world/detect.h"
 #include "world/scene.h"
@@ -33,6 +34,8 @@ struct AskSample {
 Scene codec_scene(Split split, uint64_t index);
 DrawSample draw_sample(Split split, uint64_t index);
 AskSample ask_sample(Split split, uint64_t index);
+// Up to `turns` questions of different kinds about one scene, the first being ask_sample's.
+std::vector<AskSample> ask_dialogue(Split split, uint64_t index, int turns);
 
 // A line of the train split's texts (a prompt, a question or an answer), to train a tokenizer on.
 std::string world_text(uint64_t index);

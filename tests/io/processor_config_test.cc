@@ -26,5 +26,15 @@ TEST(ProcessorConfig, SystemPromptAndImageTokens) {
   }
 }
 
+TEST(ProcessorConfig, Guidance) {
+  const auto parse = [](const char* text) { return parse_generation_config(text, "g.json"); };
+  EXPECT_EQ(parse("{}"), std::nullopt);
+  EXPECT_EQ(parse(R"({"guidance_scale": null})"), std::nullopt);
+  EXPECT_EQ(parse(R"({"guidance_scale": 2.5, "temperature": 1})"), 2.5f);
+  for (const char* bad : {"[]", R"({"guidance_scale": "5"})", R"({"guidance_scale": 1e39})"}) {
+    EXPECT_THROW(parse(bad), Error) << bad;
+  }
+}
+
 }  // namespace
 }  // namespace janus

@@ -6,11 +6,13 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cmath>
 
 #include "base/error.h"
 #include "support.h"
 #include "train/inputs.h"
 #include "train/vocabulary.h"
+#include "world/tasks.h"
 
 namespace janus::train {
 namespace {
@@ -74,7 +76,9 @@ TEST(Data, CodesAlignWithTheOutputsThatGiveThem) {
   config.image = 8;  // two codes a side: N = 4
   SpecialIds ids;
   ids.pad = 7;
-  const std::vector<DrawRow> rows = {{{1, 5, 2}, {}}, {{1, 5, 5, 2}, {}}};
+  std::vector<DrawRow> rows(2);
+  rows[0].prompt = {1, 5, 2};
+  rows[1].prompt = {1, 5, 5, 2};
   const Inputs inputs = draw_inputs(rows, config, ids);
   const int64_t v = config.llama.vocabulary;
   EXPECT_EQ(inputs.length, 7);
@@ -83,25 +87,82 @@ TEST(Data, CodesAlignWithTheOutputsThatGiveThem) {
   EXPECT_EQ(inputs.at, (std::vector<int64_t>{2, 3, 4, 5, 10, 11, 12, 13}));
 }
 
-TEST(Data, SupervisedTokensAreTheReplyAndItsEnd) {
+// Codes and patches with an object on them are those where the picture differs from its backdrop by
+// more than a shadow.
+TEST(Data, CoveredPlacesAreWhereTheObjectIs) {
   const PromptBuilder prompts = tiny_prompts();
   const Recipe recipe = tiny(false, {"model.language.vocabulary=640"});
   const LanguageBatch batch = language_batch(recipe, prompts, 0);
-  ASSERT_FALSE(batch.ask.empty());
+  const int side = recipe.model.config.image, cell = recipe.model.config.vq.downsample();
+  const int grid = side / cell;
+  ASSERT_FALSE(batch.draw.empty());
+  for (size_t i = 0; i < batch.draw.size(); ++i) {
+    const std::vector<bool>& covered = batch.draw[i].covered;
+    ASSERT_EQ(covered.size(), static_cast<size_t>(grid * grid));
+    const Object object = draw_sample(Split::train, i % 4).scene.objects.front();
+    for (int place = 0; place < grid * grid; ++place) {
+      const double scale = kCanvas / grid;
+      const double x = (place % grid + 0.5) * scale - object.cx;
+      const double y = (place / grid + 0.5) * scale - object.cy;
+      if (std::hypot(x, y) > object.r + scale) {
+        EXPECT_FALSE(covered[static_cast<size_t>(place)]);
+      }
+    }
+    EXPECT_TRUE(covered[static_cast<size_t>(object.cy / kCanvas * grid) * grid +
+                        static_cast<size_t>(object.cx / kCanvas * grid)] ||
+                object.shape == 8 || object.shape == 9)  // a ring and a moon are hollow there
+        << i;
+  }
   for (const AskRow& row : batch.ask) {
+    ASSERT_EQ(row.covered.size(), row.shapes.size());
+    for (size_t k = 0; k < row.shapes.size(); ++k) {
+      EXPECT_EQ(row.covered[k], row.shapes[k] != kShapeCount);
+    }
+  }
+}
+
+TEST(Data, SupervisedTokensAreTheRepliesAndTheirEnds) {
+  const PromptBuilder prompts = tiny_prompts();
+  Recipe recipe = tiny(false, {"model.language.vocabulary=640", "batch.max_len=1000"});
+  for (Source& source : recipe.data) source.turns = 3;
+  const LanguageBatch batch = language_batch(recipe, prompts, 0);
+  ASSERT_FALSE(batch.ask.empty());
+  for (size_t i = 0; i < batch.ask.size(); ++i) {
+    const AskRow& row = batch.ask[i];
     const Inputs inputs = ask_inputs({&row, 1}, recipe.model.config, prompts.ids());
-    std::vector<int32_t> labels(inputs.labels.begin(), inputs.labels.end());
-    EXPECT_EQ(labels.back(), prompts.ids().eos);
-    labels.pop_back();
-    const std::vector<int32_t> reply(row.dialogue.begin() + static_cast<ptrdiff_t>(row.reply),
-                                     row.dialogue.end() - 1);
-    EXPECT_EQ(labels, reply);
-    EXPECT_EQ(inputs.at.front(), static_cast<int64_t>(row.reply) - 1);
+    std::vector<int64_t> replies;
+    const std::vector<AskSample> samples = ask_dialogue(Split::train, i % 4, 3);
+    EXPECT_GT(samples.size(), 1u);
+    for (const AskSample& sample : samples) {
+      for (const int32_t id : prompts.reply(sample.answer)) replies.push_back(id);
+    }
+    EXPECT_EQ(inputs.labels, replies);
+    for (size_t k = 0; k < inputs.at.size(); ++k) {
+      EXPECT_EQ(row.dialogue.ids[static_cast<size_t>(inputs.at[k]) + 1], replies[k]);
+    }
+    // Up to its last question the dialogue is what the engine would be asked with.
+    std::vector<Message> messages;
+    for (const AskSample& sample : samples) {
+      messages.push_back({Role::user, sample.question, messages.empty() ? 1 : 0});
+      messages.push_back({Role::assistant, sample.answer, 0});
+    }
+    messages.pop_back();
+    const std::vector<int32_t> asked = prompts.read(messages);
+    ASSERT_LT(asked.size(), row.dialogue.ids.size());
+    EXPECT_TRUE(std::equal(asked.begin(), asked.end(), row.dialogue.ids.begin()));
     EXPECT_EQ(std::count_if(inputs.slots.begin(), inputs.slots.end(),
                             [](int64_t slot) { return slot >= 640; }),
               16);
     EXPECT_EQ(row.shapes.size(), 16u);
   }
+}
+
+TEST(Data, RepliesThatReadDifferentlyLaterAreRefused) {
+  const std::vector<Message> messages = {{Role::user, "one", 0},
+                                         {Role::assistant, "", 0},
+                                         {Role::user, "three", 0},
+                                         {Role::assistant, "four", 0}};
+  EXPECT_THROW(teach(tiny_prompts(), messages), Error);
 }
 
 TEST(Data, AheadGivesItemsInOrderAndHandsOnFailures) {
