@@ -54,7 +54,7 @@ TEST(DrawProgram, FromRepeatsByteForByte) {
   const Outcome made =
       run_program(draw({"a red apple", "--seed", "3", "--negative", "dark \"x\"", "--guidance",
                         "3.3", "--temperature", "0.9", "--top-k", "50", "--top-p", "0.95", "-n",
-                        "3", "--backend", "ref", "-o", folder.file("a.png")}));
+                        "2", "--backend", "ref", "-o", folder.file("a.png")}));
   ASSERT_EQ(made.code, 0) << made.err;
   const Outcome again =
       run_program({"draw", "--from", folder.file("a-2.png"), "-o", folder.file("b.png")},
@@ -168,13 +168,13 @@ TEST(DrawProgram, ATerminalShowsProgressAndTheGrowingPicture) {
   setting.terminal = true;
   setting.environment = {{"TERM", "xterm"}, {"XDG_CACHE_HOME", folder.file("cache")}};
   const std::vector<std::string> arguments =
-      draw({"blue", "-n", "64", "--seed", "1", "-o", folder.file("a.png")});
+      draw({"blue", "-n", "24", "--seed", "1", "-o", folder.file("a.png")});
   const Outcome shown = run_program(arguments, setting);
   EXPECT_EQ(shown.code, 0) << shown.err;
   EXPECT_NE(shown.err.find("codes"), std::string::npos);
   EXPECT_NE(shown.err.find("\033[38;2;"), std::string::npos);
   EXPECT_NE(shown.err.find("\u2580"), std::string::npos);
-  EXPECT_EQ(lines_of(shown.out).size(), 64u);
+  EXPECT_EQ(lines_of(shown.out).size(), 24u);
   EXPECT_FALSE(std::filesystem::is_empty(folder.file("cache/januspro")));
   std::vector<std::string> more = arguments;
   more.push_back("--no-preview");

@@ -97,7 +97,8 @@ TEST_P(TraceProgram, RawIdsReplaceTheTokenizer) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Backends, TraceProgram,
-                         testing::Values(std::pair("ref", 2e-4), std::pair("cpu", 1e-3)));
+                         testing::Values(std::pair("ref", 2e-4), std::pair("cpu", 1e-3)),
+                         [](const auto& one) { return std::string(one.param.first); });
 
 TEST(TraceTokens, TextToIdsAndBack) {
   const Folder folder;

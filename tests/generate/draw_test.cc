@@ -37,7 +37,8 @@ std::vector<float> guided_logits(const Tiny& tiny, const DrawRequest& asked,
   rows.guided = tiny.prompts.draw(asked.prompt);
   rows.unguided = tiny.prompts.unguided(rows.guided, asked.negative);
   Trace trace;
-  observe_draw(tiny.model, rows, codes, asked.guidance, Dtype::f32, trace);
+  observe_draw(tiny.model, rows, codes, asked.guidance.value_or(kPublishedGuidance), Dtype::f32,
+               trace);
   const auto& bytes = trace.entries().at("gen.logits.guided").bytes;
   std::vector<float> values(bytes.size() / sizeof(float));
   std::copy(bytes.begin(), bytes.end(), reinterpret_cast<std::byte*>(values.data()));

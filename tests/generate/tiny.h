@@ -21,7 +21,7 @@ struct Tiny {
   PromptBuilder prompts;
 };
 
-inline Tiny load_tiny(const std::string& backend = "ref", int threads = 1) {
+inline Tiny load_tiny(const std::string& backend = "cpu", int threads = 1) {
   LoadOptions options;
   options.checkpoint = golden("tiny-hf");
   options.backend = open_backend(backend, threads);
