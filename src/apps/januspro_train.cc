@@ -4,6 +4,7 @@
 #include <atomic>
 #include <csignal>
 #include <iostream>
+#include <optional>
 #include <string>
 #include <thread>
 #include <vector>
@@ -69,7 +70,8 @@ struct Arguments {
   bool dry_run = false;
   bool json = false;
   int64_t samples = 200;
-  double guidance = 4.5;
+  std::optional<double> guidance;
+  std::string split = "test";
 };
 
 int print_losses(const Arguments& a) {
@@ -90,7 +92,8 @@ int print_losses(const Arguments& a) {
 }
 
 int print_scores(const Arguments& a) {
-  const auto scores = janus::train::score(a.model, a.samples, a.guidance, a.out, a.threads);
+  const janus::Split split = a.split == "val" ? janus::Split::val : janus::Split::test;
+  const auto scores = janus::train::score(a.model, split, a.samples, a.guidance, a.out, a.threads);
   if (a.json) {
     std::cout << nlohmann::ordered_json(scores).dump() << std::endl;
     return 0;
@@ -149,12 +152,15 @@ int main(int argc, char** argv) {
   loss->add_option("data", a.data, "rows, one JSON object a line")->required();
   loss->add_flag("--json", a.json, "one JSON object a row");
   loss->footer("Example: januspro-train loss -m models/toyland rows.jsonl --json");
-  CLI::App* score = app.add_subcommand("score", "scores of a model on the test split of the world");
+  CLI::App* score =
+      app.add_subcommand("score", "scores of a model on samples of the world it has not seen");
   score->fallthrough();
   score->add_option("-m,--model", a.model, "checkpoint directory")->required();
   score->add_option("-o,--out", a.out, "directory for contact sheets")->required();
   score->add_option("--samples", a.samples, "of each kind")->check(CLI::Range(1, 100000));
-  score->add_option("--guidance", a.guidance, "of drawing");
+  score->add_option("--guidance", a.guidance, "of drawing (default: the checkpoint's own)");
+  score->add_option("--split", a.split, "val, to choose by, or test")
+      ->check(CLI::IsMember({"val", "test"}));
   score->add_flag("--json", a.json, "one JSON object");
   score->footer("Example: januspro-train score -m models/toyland -o scores --samples 500");
   try {

@@ -14,6 +14,7 @@
 
 #include "base/error.h"
 #include "io/file.h"
+#include "io/processor_config.h"
 #include "train/checkpoint.h"
 #include "train/export.h"
 #include "train/shards.h"
@@ -291,23 +292,25 @@ void export_run(const fs::path& run, const fs::path& dir, bool bf16, const Log& 
   log("exported " + run.string() + " after step " + std::to_string(step));
 }
 
-std::map<std::string, double> score(const fs::path& model, int64_t samples, double guidance,
-                                    const fs::path& pictures, int threads) {
+std::map<std::string, double> score(const fs::path& model, Split split, int64_t samples,
+                                    std::optional<double> guidance, const fs::path& pictures,
+                                    int threads) {
   Recipe recipe;
   recipe.model.init = model.string();
   recipe.model.config = load_config(model);
   recipe.eval.samples = samples;
-  recipe.eval.guidance = guidance;
+  recipe.eval.guidance =
+      guidance.value_or(load_processor_config(model).guidance.value_or(recipe.eval.guidance));
   std::error_code error;
   fs::create_directories(pictures, error);
   check(!error, Code::device_failure, pictures.string(), ": ", error.message());
   Shards shards(threads);
   const auto rows = [](Teaches task) { return Source{"toyland", "world", task, 1, 0}; };
   recipe.data = {rows(Teaches::generate), rows(Teaches::understand)};
-  Figures figures = make_language_task(recipe)->evaluate(Split::test, pictures, "score", shards);
+  Figures figures = make_language_task(recipe)->evaluate(split, pictures, "score", shards);
   recipe.data = {rows(Teaches::reconstruct)};
   for (const auto& [name, value] :
-       make_codec_task(recipe)->evaluate(Split::test, pictures, "score", shards)) {
+       make_codec_task(recipe)->evaluate(split, pictures, "score", shards)) {
     figures["codec_" + name] = value;
   }
   return figures;

@@ -44,15 +44,21 @@ torch::Tensor row_of(std::span<const int32_t> ids) {
   return torch::tensor(std::vector<int64_t>(ids.begin(), ids.end())).unsqueeze(0);
 }
 
+Model load_engine(const char* backend) {
+  LoadOptions options;
+  options.checkpoint = shipped();
+  options.backend = open_backend(backend, 1);
+  options.weights = Dtype::f32;
+  return Model::load(options);
+}
+
 class ShippedModel : public ::testing::TestWithParam<const char*> {
  protected:
   ShippedModel()
       : config_(load_config(shipped())),
         prompts_(load_prompts(shipped(), config_)),
         net_(config_),
-        engine_(Model::load({.checkpoint = shipped(),
-                             .backend = open_backend(GetParam(), 1),
-                             .weights = Dtype::f32})) {
+        engine_(load_engine(GetParam())) {
     load_tensors(shipped() / "model.safetensors", named_parameters(*net_));
   }
   torch::Tensor pixels(const Image& image) const {
