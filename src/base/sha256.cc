@@ -1,4 +1,4 @@
-// SHA-256 after FIPS 180-4, sections 4.1.2 (functions), 5.1.1 (padding) and 6.2.2 (the block step).
+// SHA-256 after FIPS 180-4, sections 4.1.2 (functions), 5.3.3 (start) and 6.2.2 (the block step).
 // SPDX-License-Identifier: MIT
 #include "base/sha256.h"
 
@@ -52,33 +52,18 @@ void step(State& state, const char* block) {
 
 }  // namespace
 
+Sha256::Sha256() : ShaStream(kStart, step) {}
+
 std::array<uint8_t, 32> sha256(std::string_view message) {
-  State state = kStart;
-  size_t done = 0;
-  for (; message.size() - done >= 64; done += 64) step(state, message.data() + done);
-
-  std::string tail(message.substr(done));
-  tail.push_back('\x80');
-  tail.resize(tail.size() <= 56 ? 56 : 120, '\0');
-  const uint64_t bits = uint64_t{message.size()} * 8;
-  for (int shift = 56; shift >= 0; shift -= 8) tail.push_back(static_cast<char>(bits >> shift));
-  for (size_t at = 0; at < tail.size(); at += 64) step(state, tail.data() + at);
-
-  std::array<uint8_t, 32> digest{};
-  for (size_t i = 0; i < 32; ++i) {
-    digest[i] = static_cast<uint8_t>(state[i / 4] >> (24 - 8 * (i % 4)));
-  }
-  return digest;
+  Sha256 stream;
+  stream.add(message);
+  return stream.finish();
 }
 
 std::string sha256_hex(std::string_view message) {
-  constexpr std::string_view kDigits = "0123456789abcdef";
-  std::string text;
-  for (const uint8_t byte : sha256(message)) {
-    text.push_back(kDigits[byte >> 4]);
-    text.push_back(kDigits[byte & 15]);
-  }
-  return text;
+  Sha256 stream;
+  stream.add(message);
+  return stream.finish_hex();
 }
 
 }  // namespace janus

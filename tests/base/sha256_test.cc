@@ -31,5 +31,17 @@ TEST(Sha256, LengthsAroundTheBlockBoundary) {
             "9537c5fdf120482f7d58d25e9ed583f52c02b4e304ea814db1633ad565aed7e9");
 }
 
+// Every cut of a message of three blocks.
+TEST(Sha256, PiecesAddUpToTheWhole) {
+  std::string message;
+  for (int i = 0; i < 180; ++i) message.push_back(static_cast<char>(i * 7));
+  for (size_t cut = 0; cut <= message.size(); ++cut) {
+    Sha256 stream;
+    stream.add(std::string_view(message).substr(0, cut));
+    stream.add(std::string_view(message).substr(cut));
+    EXPECT_EQ(stream.finish_hex(), sha256_hex(message)) << cut;
+  }
+}
+
 }  // namespace
 }  // namespace janus
