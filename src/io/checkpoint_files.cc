@@ -28,28 +28,6 @@ bool present(const fs::path& path) {
   return fs::symlink_status(path, ignored).type() != fs::file_type::not_found;
 }
 
-// Tensor name -> shard, of an index file.
-std::map<std::string, std::string> read_index(const fs::path& path) {
-  const auto index = read_json(path);
-  const auto refuse_unless = [&](bool ok, const std::string& what) {
-    check(ok, Code::bad_checkpoint, path, " is not a usable index of shards: ", what);
-  };
-  refuse_unless(index.is_object() && index.contains("weight_map") &&
-                    index["weight_map"].is_object() && !index["weight_map"].empty(),
-                "it has no 'weight_map'");
-  std::map<std::string, std::string> shards;
-  for (const auto& [tensor, shard] : index["weight_map"].items()) {
-    refuse_unless(shard.is_string(), "the shard of '" + tensor + "' is not a file name");
-    const auto name = shard.get<std::string>();
-    const bool plain = !name.empty() && name != "." && name != ".." &&
-                       name.find_first_of(std::string_view("/\\\0", 3)) == std::string::npos;
-    refuse_unless(plain, "it names the file '" + name + "', which is not in this folder");
-    refuse_unless(name != path.filename(), "it names itself as a shard");
-    shards[tensor] = name;
-  }
-  return shards;
-}
-
 void require_shards(const fs::path& dir, const std::set<std::string>& shards) {
   std::string missing;
   for (const std::string& shard : shards) {
@@ -60,7 +38,7 @@ void require_shards(const fs::path& dir, const std::set<std::string>& shards) {
 }
 
 StoredTensors open_sharded(const fs::path& dir, const fs::path& index) {
-  const auto shard_of = read_index(index);
+  const auto shard_of = read_shard_index(index);
   std::set<std::string> shards;
   for (const auto& [tensor, shard] : shard_of) shards.insert(shard);
   require_shards(dir, shards);
@@ -84,6 +62,27 @@ StoredTensors open_sharded(const fs::path& dir, const fs::path& index) {
 }
 
 }  // namespace
+
+std::map<std::string, std::string> read_shard_index(const fs::path& path) {
+  const auto index = read_json(path);
+  const auto refuse_unless = [&](bool ok, const std::string& what) {
+    check(ok, Code::bad_checkpoint, path, " is not a usable index of shards: ", what);
+  };
+  refuse_unless(index.is_object() && index.contains("weight_map") &&
+                    index["weight_map"].is_object() && !index["weight_map"].empty(),
+                "it has no 'weight_map'");
+  std::map<std::string, std::string> shards;
+  for (const auto& [tensor, shard] : index["weight_map"].items()) {
+    refuse_unless(shard.is_string(), "the shard of '" + tensor + "' is not a file name");
+    const auto name = shard.get<std::string>();
+    const bool plain = !name.empty() && name != "." && name != ".." &&
+                       name.find_first_of(std::string_view("/\\\0", 3)) == std::string::npos;
+    refuse_unless(plain, "it names the file '" + name + "', which is not in this folder");
+    refuse_unless(name != path.filename(), "it names itself as a shard");
+    shards[tensor] = name;
+  }
+  return shards;
+}
 
 StoredTensors open_weight_file(const fs::path& path) {
   const MappedFile file(path);

@@ -4,6 +4,8 @@
 #pragma once
 
 #include <filesystem>
+#include <map>
+#include <string>
 
 #include "io/stored.h"
 
@@ -12,6 +14,10 @@ namespace janus {
 // One weight file, safetensors or torch, told apart by its first bytes. Throws as the two readers
 // do, and names the cure for a Git LFS pointer, a saved web page and torch files from before 1.6.
 StoredTensors open_weight_file(const std::filesystem::path& path);
+
+// Tensor -> shard, a file in the same folder, of a `….index.json`. Throws Code::bad_checkpoint when
+// it is none or names a file elsewhere.
+std::map<std::string, std::string> read_shard_index(const std::filesystem::path& path);
 
 // The first that exists of `model.safetensors`, `model.safetensors.index.json` with its shards,
 // `pytorch_model.bin`, `pytorch_model.bin.index.json` with its shards.

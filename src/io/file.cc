@@ -16,10 +16,8 @@
 #include "base/error.h"
 
 namespace janus {
-namespace {
 
-// The system's reason for the last failure, with a cure where one is likely.
-std::string reason() {
+std::string system_reason() {
   const int code = errno;
   std::string text = std::system_category().message(code);
   switch (code) {
@@ -37,27 +35,15 @@ std::string reason() {
   }
 }
 
+namespace {
+
 [[noreturn]] void refuse_write(const std::filesystem::path& path) {
-  fail(Code::device_failure, "cannot write ", path, ": ", reason());
+  fail(Code::device_failure, "cannot write ", path, ": ", system_reason());
 }
-
-class Descriptor {
- public:
-  explicit Descriptor(int fd) : fd_(fd) {}
-  ~Descriptor() {
-    if (fd_ >= 0) ::close(fd_);
-  }
-  Descriptor(const Descriptor&) = delete;
-  Descriptor& operator=(const Descriptor&) = delete;
-  int get() const { return fd_; }
-
- private:
-  int fd_;
-};
 
 struct stat status_of(int fd, const std::filesystem::path& path) {
   struct stat status {};
-  if (::fstat(fd, &status) != 0) fail(Code::bad_input, "cannot read ", path, ": ", reason());
+  if (::fstat(fd, &status) != 0) fail(Code::bad_input, "cannot read ", path, ": ", system_reason());
   check(!S_ISDIR(status.st_mode), Code::bad_input, "cannot read ", path,
         ": it is a directory, not a file");
   return status;
@@ -86,6 +72,10 @@ void sync_folder(const std::filesystem::path& file) {
 
 }  // namespace
 
+Descriptor::~Descriptor() {
+  if (fd_ >= 0) ::close(fd_);
+}
+
 struct MappedFile::Map {
   void* memory = nullptr;
   size_t size = 0;
@@ -101,7 +91,7 @@ struct MappedFile::Map {
 MappedFile::MappedFile(const std::filesystem::path& path) : path_(path) {
   // O_NONBLOCK: a pipe with nobody at its other end is refused below instead of waited for.
   const Descriptor fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
-  if (fd.get() < 0) fail(Code::bad_input, "cannot open ", path, ": ", reason());
+  if (fd.get() < 0) fail(Code::bad_input, "cannot open ", path, ": ", system_reason());
   const struct stat status = status_of(fd.get(), path);
   check(S_ISREG(status.st_mode), Code::bad_input, "cannot read ", path, ": not a regular file");
   auto map = std::make_shared<Map>();
@@ -109,7 +99,7 @@ MappedFile::MappedFile(const std::filesystem::path& path) : path_(path) {
   if (map->size > 0) {
     void* memory = ::mmap(nullptr, map->size, PROT_READ, MAP_PRIVATE, fd.get(), 0);
     if (memory == MAP_FAILED) {
-      fail(Code::out_of_memory, "cannot map ", path, " (", map->size, " bytes): ", reason());
+      fail(Code::out_of_memory, "cannot map ", path, " (", map->size, " bytes): ", system_reason());
     }
     map->memory = memory;
   }
@@ -179,7 +169,7 @@ void AtomicFile::commit() {
 
 std::string read_text(const std::filesystem::path& path, int64_t limit) {
   const Descriptor fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
-  if (fd.get() < 0) fail(Code::bad_input, "cannot open ", path, ": ", reason());
+  if (fd.get() < 0) fail(Code::bad_input, "cannot open ", path, ": ", system_reason());
   const struct stat status = status_of(fd.get(), path);
   check(status.st_size <= limit, Code::bad_input, "cannot read ", path, ": it has ", status.st_size,
         " bytes, more than the ", limit, " allowed here");
@@ -191,7 +181,7 @@ std::string read_text(const std::filesystem::path& path, int64_t limit) {
     }
     const ssize_t got = ::read(fd.get(), text.data() + filled, text.size() - filled);
     if (got < 0 && errno == EINTR) continue;
-    if (got < 0) fail(Code::bad_input, "cannot read ", path, ": ", reason());
+    if (got < 0) fail(Code::bad_input, "cannot read ", path, ": ", system_reason());
     if (got == 0) break;
     filled += static_cast<size_t>(got);
     check(filled <= static_cast<size_t>(limit), Code::bad_input, "cannot read ", path,

@@ -9,8 +9,28 @@
 #include <memory>
 #include <span>
 #include <string>
+#include <utility>
 
 namespace janus {
+
+// The system's words for the last failure (errno), with a cure where one is likely.
+std::string system_reason();
+
+// An open file of the system's, closed at the end.
+class Descriptor {
+ public:
+  explicit Descriptor(int fd) : fd_(fd) {}
+  ~Descriptor();
+  Descriptor(Descriptor&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
+  Descriptor& operator=(Descriptor&& other) noexcept {
+    std::swap(fd_, other.fd_);
+    return *this;
+  }
+  int get() const { return fd_; }
+
+ private:
+  int fd_;
+};
 
 // A file mapped read-only. Copies share the map.
 class MappedFile {
