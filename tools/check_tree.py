@@ -31,8 +31,9 @@ LAYERS = {
     "src/generate/prompt.": ["base/**", "io/**", "generate/prompt.h"],
     "src/api/": ["base/**", "io/**", "kernels/open.h", "model/**", "generate/**", "api/**", "januspro/**"],
     "src/world/": ["base/**", "io/**", "world/**"],
+    "src/hub/": ["base/**", "io/**", "hub/**"],
     "src/train/": ["base/**", "io/**", "world/**", "model/config.h", "generate/prompt.h", "train/**"],
-    "src/apps/": ["base/**", "io/**", "kernels/*.h", "model/**", "world/**", "januspro/**", "apps/**"],
+    "src/apps/": ["base/**", "io/**", "kernels/*.h", "model/**", "world/**", "hub/**", "januspro/**", "apps/**"],
     "src/apps/trace.": ["base/**", "io/**", "kernels/*.h", "model/**", "generate/**", "januspro/**", "apps/**"],
     "src/apps/bench.": ["base/**", "io/**", "kernels/*.h", "model/**", "generate/**", "januspro/**", "apps/**"],
     "src/apps/januspro_train": ["base/**", "io/**", "world/**", "train/**", "apps/**"],
@@ -41,14 +42,16 @@ LAYERS = {
 # Headers in angle brackets that are not the C++ standard's, and which sources may use them.
 LIBRARIES = [
     (r"png\.h|jpeglib\.h|jerror\.h|zlib\.h", ["src/io/**"]),
-    (r"nlohmann/.*", ["src/io/**", "src/model/**", "src/world/**", "src/train/**", "src/apps/**"]),
+    (r"nlohmann/.*", ["src/io/**", "src/model/**", "src/world/**", "src/hub/**", "src/train/**",
+                       "src/apps/**"]),
+    (r"curl/.*", ["src/hub/**"]),
     (r"CLI/.*", ["src/apps/**"]),
     (r"toml\+\+/.*|toml\.hpp", ["src/train/**", "src/apps/januspro_train*"]),
     (r"torch/.*|ATen/.*|c10/.*", ["src/train/**"]),
     (r"immintrin\.h", ["src/kernels/cpu/isa_*", "src/kernels/cpu/*.inl", "src/kernels/cpu/tile.h"]),
     (r"cpuid\.h|immintrin\.h", ["src/base/cpu.*"]),
     # The operating system: memory and processors, files, the terminal.
-    (r"(unistd|fcntl|fnmatch|sched|signal|termios|poll|pthread)\.h|(sys|linux)/.*", ["src/base/**", "src/io/**", "src/train/**", "src/apps/**"]),
+    (r"(unistd|fcntl|fnmatch|sched|signal|termios|poll|pthread)\.h|(sys|linux)/.*", ["src/base/**", "src/io/**", "src/hub/**", "src/train/**", "src/apps/**"]),
 ]
 
 # --- what the library never does --------------------------------------------------------------

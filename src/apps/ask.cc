@@ -119,7 +119,7 @@ void AskVerb::run() {
                               {"prompt_tokens", answer.prompt_tokens},
                               {"answer_tokens", answer.answer_tokens}};
   if (asked.temperature > 0) line["seed"] = asked.seed;
-  line["model"] = engine.info().name;
+  line["model"] = model_.shown_name(engine.info());
   line["seconds"] = std::chrono::duration<double>(spent).count();
   print(line.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace) + "\n");
 }

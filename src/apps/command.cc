@@ -7,13 +7,16 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <cstdio>
 #include <cstdlib>
 #include <cstring>
 #include <memory>
 #include <random>
 #include <vector>
 
+#include "apps/hub_options.h"
 #include "base/error.h"
+#include "hub/cache.h"
 
 namespace janus {
 
@@ -67,7 +70,8 @@ void ModelFlags::add_to(CLI::App& app) {
 
 void ModelFlags::add_model(CLI::App& app) {
   app.add_option("-m,--model", model,
-                 "Checkpoint directory (default: $JANUSPRO_MODEL, else the one that ships)");
+                 "Checkpoint directory, or org/name[@revision] once pulled (default: "
+                 "$JANUSPRO_MODEL, else the one that ships)");
 }
 
 void ModelFlags::add_backend(CLI::App& app) {
@@ -114,9 +118,15 @@ EngineOptions ModelFlags::options(const Interrupt& interrupt, bool quiet) const 
   return options;
 }
 
+std::string ModelFlags::shown_name(const ModelInfo& info) const {
+  return name_of_snapshot(path()).value_or(info.name);
+}
+
 std::filesystem::path ModelFlags::find_model(const std::string& given) {
-  if (!given.empty()) return given;
-  if (const char* named = std::getenv("JANUSPRO_MODEL"); named && *named) return named;
+  if (!given.empty()) return checkpoint_path(given);
+  if (const char* named = std::getenv("JANUSPRO_MODEL"); named && *named) {
+    return checkpoint_path(named);
+  }
   std::error_code none;
   const std::filesystem::path program = std::filesystem::read_symlink("/proc/self/exe", none);
   const std::filesystem::path here = program.parent_path();
@@ -134,7 +144,8 @@ std::filesystem::path ModelFlags::find_model(const std::string& given) {
     if (!found.empty()) return *std::min_element(found.begin(), found.end());
   }
   fail(Code::bad_input,
-       "no model: give -m DIRECTORY or set JANUSPRO_MODEL; looked for a directory "
+       "no model: give -m DIRECTORY, pull one (januspro pull --help) or set JANUSPRO_MODEL; looked "
+       "for a directory "
        "with a config.json in",
        places);
 }
@@ -199,6 +210,19 @@ void check_output(const std::filesystem::path& path) {
         ": no such directory; make it first, or choose another with -o");
   check(::access(folder.c_str(), W_OK) == 0, Code::device_failure, folder.string(),
         ": cannot be written to: ", std::strerror(errno));
+}
+
+std::string size_text(int64_t bytes) {
+  char text[40];
+  const auto value = static_cast<double>(bytes);
+  if (bytes >= 1'000'000'000) {
+    std::snprintf(text, sizeof text, "%.2f GB", value / 1e9);
+  } else if (bytes >= 1'000'000) {
+    std::snprintf(text, sizeof text, "%.1f MB", value / 1e6);
+  } else {
+    std::snprintf(text, sizeof text, "%.1f kB", value / 1e3);
+  }
+  return text;
 }
 
 void print(std::string_view bytes) { write_all(STDOUT_FILENO, bytes, "stdout"); }

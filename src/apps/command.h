@@ -59,9 +59,12 @@ struct ModelFlags {
   std::string backend_name() const;  // throws Code::not_supported for cuda
   std::filesystem::path path() const { return find_model(model); }
   EngineOptions options(const Interrupt& interrupt, bool quiet) const;
+  // What a result says it was made by: `org/name@commit` of a pulled model, else its folder's name.
+  std::string shown_name(const ModelInfo& info) const;
 
-  // `given`, else $JANUSPRO_MODEL, else the model that ships with the program: beside the
-  // executable, in share/januspro, in the source tree. Throws Code::bad_input with the places.
+  // `given`, else $JANUSPRO_MODEL, each a directory or the name of a pulled model (hub_options.h);
+  // else the model that ships with the program: beside the executable, in share/januspro, in the
+  // source tree. Throws Code::bad_input with the places.
   static std::filesystem::path find_model(const std::string& given);
 };
 
@@ -81,6 +84,9 @@ struct SamplingFlags {
 // Digits alone: CLI11 would read "-3" as a huge seed.
 CLI::Validator whole_number();
 
+// "4.18 GB", "12.0 MB", "3.5 kB"
+std::string size_text(int64_t bytes);
+
 // Writes to stdout at once. Throws Code::device_failure naming the reason (closed pipe, full disk).
 void print(std::string_view bytes);
 // A result: written beside `path` and renamed; a device or pipe is written to directly.
@@ -97,5 +103,8 @@ Run add_info(CLI::App& app, const Interrupt& interrupt);
 Run add_trace(CLI::App& app, const Interrupt& interrupt);
 Run add_random_model(CLI::App& app, const Interrupt& interrupt);
 Run add_bench(CLI::App& app, const Interrupt& interrupt);
+Run add_pull(CLI::App& app, const Interrupt& interrupt);
+Run add_list(CLI::App& app, const Interrupt& interrupt);
+Run add_rm(CLI::App& app, const Interrupt& interrupt);
 
 }  // namespace janus

@@ -180,8 +180,8 @@ void DrawVerb::check_same_model(const ModelInfo& info) const {
   if (!repeated_) return;
   if (repeated_->model_hash != info.hash) {
     const std::string text = flags_.from + ": was drawn by " + repeated_->model + " (" +
-                             repeated_->model_hash + "), this is " + info.name + " (" + info.hash +
-                             ")";
+                             repeated_->model_hash + "), this is " + flags_.model.shown_name(info) +
+                             " (" + info.hash + ")";
     check(!flags_.model.model.empty(), Code::bad_input, text, "; name its checkpoint with -m");
     if (!flags_.quiet) say("warning: " + text + "; the picture will be another");
   } else if (repeated_->backend != info.backend && !flags_.quiet) {
@@ -226,7 +226,7 @@ bool DrawVerb::on_step(Engine& engine, const Progress& progress) {
 void DrawVerb::keep(const Picture& picture, const ModelInfo& info) {
   Recipe recipe = recipes_[static_cast<size_t>(picture.request)];
   recipe.seed = picture.seed;
-  recipe.model = info.name;
+  recipe.model = flags_.model.shown_name(info);
   recipe.model_hash = info.hash;
   recipe.backend = info.backend;
   recipe.weights = info.weights;

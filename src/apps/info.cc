@@ -1,6 +1,5 @@
 // `januspro info`: what is in a checkpoint and what it takes in memory, without loading its
 // weights. SPDX-License-Identifier: MIT
-#include <cstdio>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <set>
@@ -23,17 +22,6 @@ int64_t elements(const TensorSpec& tensor) {
   return count;
 }
 
-std::string size_text(int64_t bytes) {
-  char text[40];
-  const auto value = static_cast<double>(bytes);
-  if (bytes >= 1'000'000'000) {
-    std::snprintf(text, sizeof text, "%.2f GB", value / 1e9);
-  } else {
-    std::snprintf(text, sizeof text, "%.1f MB", value / 1e6);
-  }
-  return text;
-}
-
 // Keys and values of pictures drawn side by side: two rows each, behind a prompt of usual length.
 constexpr int64_t kUsualPrompt = 32;
 
@@ -52,7 +40,7 @@ class InfoVerb {
 };
 
 InfoVerb::InfoVerb(CLI::App& app) {
-  app.add_option("MODEL", named_, "Checkpoint directory, as -m");
+  app.add_option("MODEL", named_, "Checkpoint, as -m");
   app.add_flag("--json", json_, "One JSON object");
   flags_.add_model(app);
   flags_.add_backend(app);

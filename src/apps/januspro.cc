@@ -42,6 +42,9 @@ int run(int argc, char** argv, const janus::Interrupt& interrupt) {
       janus::add_trace);
   add("random-model", "Write a checkpoint with random weights", janus::add_random_model);
   add("bench", "Measure speed, beside what this machine could reach", janus::add_bench);
+  add("pull", "Fetch a model from the Hub", janus::add_pull);
+  add("list", "Which models have been pulled", janus::add_list);
+  add("rm", "Remove pulled models", janus::add_rm);
   try {
     app.parse(argc, argv);
   } catch (const CLI::CallForHelp&) {

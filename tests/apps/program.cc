@@ -24,8 +24,12 @@ constexpr auto kPatience = std::chrono::seconds(120);
 // What the child does between fork and exec.
 [[noreturn]] void become(const std::vector<std::string>& arguments, const Setting& setting, int out,
                          int err) {
-  unsetenv("JANUSPRO_MODEL");
-  unsetenv("XDG_CACHE_HOME");
+  for (const char* name :
+       {"JANUSPRO_MODEL", "XDG_CACHE_HOME", "HF_HOME", "HF_HUB_CACHE", "HUGGINGFACE_HUB_CACHE",
+        "HF_ENDPOINT", "HF_TOKEN", "HUGGING_FACE_HUB_TOKEN", "HF_TOKEN_PATH", "HF_HUB_OFFLINE",
+        "TRANSFORMERS_OFFLINE", "HF_HUB_DISABLE_IMPLICIT_TOKEN", "HF_HUB_DOWNLOAD_TIMEOUT"}) {
+    unsetenv(name);
+  }
   for (const auto& [name, value] : setting.environment) setenv(name.c_str(), value.c_str(), 1);
   if (!setting.out.empty()) out = open(setting.out.c_str(), O_WRONLY | O_CREAT, 0644);
   dup2(out, STDOUT_FILENO);

@@ -25,7 +25,7 @@ struct Setting {
   std::function<bool()> until = {};  // asked every 5 ms
 };
 
-// JANUSPRO_MODEL and XDG_CACHE_HOME are unset unless given.
+// JANUSPRO_MODEL, XDG_CACHE_HOME and the variables of the Hub are unset unless given.
 Outcome run_program(const std::vector<std::string>& arguments, const Setting& setting = {});
 
 // A folder of this test's own, removed afterwards.

@@ -23,7 +23,10 @@ const std::vector<std::vector<std::string>> kVerbs = {{"draw"},
                                                       {"trace", "encode"},
                                                       {"trace", "tokens"},
                                                       {"random-model"},
-                                                      {"bench"}};
+                                                      {"bench"},
+                                                      {"pull"},
+                                                      {"list"},
+                                                      {"rm"}};
 
 TEST(Program, EveryVerbHasHelpWithAnExample) {
   for (std::vector<std::string> verb : kVerbs) {
@@ -82,7 +85,11 @@ TEST(Program, WrongCommandLinesExitWithTwo) {
                                                        {"trace", "tokens"},
                                                        {"trace", "ask", "-o", "x.safetensors"},
                                                        {"random-model", "x", "--preset", "huge"},
-                                                       {"bench", "--work", "everything"}};
+                                                       {"bench", "--work", "everything"},
+                                                       {"pull"},
+                                                       {"pull", "a/b", "c/d"},
+                                                       {"list", "a/b"},
+                                                       {"rm"}};
   for (const auto& arguments : wrong) {
     const Outcome outcome = run_program(arguments, {.environment = {{"JANUSPRO_MODEL", tiny}}});
     EXPECT_EQ(outcome.code, 2) << testing::PrintToString(arguments) << outcome.err;
