@@ -51,8 +51,8 @@ std::string host_of(const std::string& url) {
 template <class Value>
 void set(CURL* handle, CURLoption option, Value value) {
   const CURLcode result = curl_easy_setopt(handle, option, value);
-  check(result == CURLE_OK, Code::not_supported, "this libcurl (", curl_version(),
-        ") refuses option ", static_cast<int>(option), ": ", curl_easy_strerror(result));
+  check(result == CURLE_OK, Code::not_supported, "this libcurl refuses option ",
+        static_cast<int>(option), ": ", curl_easy_strerror(result), "; it is too old or too bare");
 }
 
 std::string header_of(CURL* handle, const char* name) {

@@ -61,6 +61,9 @@ TEST_F(Models, AreFoundByRefCommitAndItsBeginning) {
   EXPECT_EQ(cache_.commit_of({kRepo, "gone"}), std::nullopt);
   EXPECT_EQ(cache_.commit_of({kRepo, "bad"}), std::nullopt);
   EXPECT_EQ(cache_.commit_of({"org/other", ""}), std::nullopt);
+  fs::create_directory(cache_.snapshot(kRepo, kCommit.substr(0, 8) + std::string(32, 'f')));
+  EXPECT_EQ(cache_.commit_of({kRepo, kCommit.substr(0, 8)}), std::nullopt);  // two begin so
+  EXPECT_EQ(found(kCommit.substr(0, 9)), kCommit);
   EXPECT_EQ(name_of_snapshot(cache_.snapshot(kRepo, kCommit)), kRepo + "@" + kCommit);
   EXPECT_EQ(name_of_snapshot(dir_.path()), std::nullopt);
 }
@@ -192,6 +195,8 @@ TEST_F(Models, TheCommonStoreStaysWhereInDoubt) {
   for (const bool marked : {false, true}) {  // no marker; marker, but no list of links
     fs::create_directories(content.parent_path());
     std::ofstream(content) << "content";
+    if (!marked) std::ofstream(content.string() + ".refs") << "models--org--tiny/blobs/c\n";
+    if (marked) fs::remove(content.string() + ".refs");
     if (marked) std::ofstream(cache_.root() / "blobs/.huggingface-shared-blobs") << "1\n";
     blob("a", "a");
     fs::create_symlink("../../blobs/" + hash.substr(0, 2) + "/" + hash, cache_.blob(kRepo, "c"));
@@ -207,6 +212,7 @@ TEST_F(Models, WaysOfWritingAPathDoNotMatter) {
   fs::create_directory(dir_ / "way");
   fs::create_directory_symlink(dir_ / "hub", dir_ / "link");
   const Cache detour(dir_ / "way/../link/./");
+  EXPECT_EQ(detour.root(), dir_ / "link");
   remove_model(detour, {kRepo, "v1"});
   EXPECT_TRUE(fs::exists(cache_.blob(kRepo, "c")) && fs::exists(cache_.blob(kRepo, "b")));
   EXPECT_FALSE(fs::exists(cache_.blob(kRepo, "a1")));

@@ -211,6 +211,7 @@ TEST(Pull, WhatAnEarlierPullLeftIsCheckedToo) {
   std::ofstream(blob("preprocessor_config.json")) << "{";
   pull_tiny(quick(mirror, dir));
   EXPECT_EQ(mirror.count(".safetensors"), 0);
+  EXPECT_EQ(mirror.count("/tokenizer.json"), 1);
   expect_layout(dir, files, kCommit, {{"refs/main", kCommit}});
 }
 
