@@ -11,7 +11,6 @@
 #include "hub/cache.h"
 #include "hub/name.h"
 #include "io/file.h"
-#include "januspro/januspro.hpp"
 
 namespace janus {
 
@@ -90,7 +89,6 @@ HubOptions hub_options() {
   options.cache = cache_folder();
   options.token = token();
   options.offline = is_true({"HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE"});
-  options.agent = "januspro/" + version();
   if (const auto named = variable({"HF_ENDPOINT"})) options.endpoint = *named;
   while (options.endpoint.ends_with('/')) options.endpoint.pop_back();
   if (const auto named = variable({"HF_HUB_DOWNLOAD_TIMEOUT"})) {

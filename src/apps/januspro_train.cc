@@ -12,6 +12,7 @@
 #include <CLI/CLI.hpp>
 #include <nlohmann/json.hpp>
 
+#include "apps/hub_options.h"
 #include "base/error.h"
 #include "io/file.h"
 #include "train/rows.h"
@@ -75,25 +76,27 @@ struct Arguments {
 };
 
 int print_losses(const Arguments& a) {
-  janus::train::row_losses(a.model, a.data, [&a](const janus::train::RowLoss& loss) {
-    if (a.json) {
-      std::cout << nlohmann::ordered_json({{"row", loss.row},
-                                           {"task", loss.task},
-                                           {"targets", loss.targets},
-                                           {"loss_sum", loss.sum}})
-                       .dump()
-                << std::endl;
-    } else {
-      std::cout << loss.row << "  " << loss.task << "  " << loss.targets << " targets  "
-                << loss.sum / static_cast<double>(loss.targets) << " a target" << std::endl;
-    }
-  });
+  janus::train::row_losses(
+      janus::checkpoint_path(a.model), a.data, [&a](const janus::train::RowLoss& loss) {
+        if (a.json) {
+          std::cout << nlohmann::ordered_json({{"row", loss.row},
+                                               {"task", loss.task},
+                                               {"targets", loss.targets},
+                                               {"loss_sum", loss.sum}})
+                           .dump()
+                    << std::endl;
+        } else {
+          std::cout << loss.row << "  " << loss.task << "  " << loss.targets << " targets  "
+                    << loss.sum / static_cast<double>(loss.targets) << " a target" << std::endl;
+        }
+      });
   return 0;
 }
 
 int print_scores(const Arguments& a) {
   const janus::Split split = a.split == "val" ? janus::Split::val : janus::Split::test;
-  const auto scores = janus::train::score(a.model, split, a.samples, a.guidance, a.out, a.threads);
+  const auto scores = janus::train::score(janus::checkpoint_path(a.model), split, a.samples,
+                                          a.guidance, a.out, a.threads);
   if (a.json) {
     std::cout << nlohmann::ordered_json(scores).dump() << std::endl;
     return 0;
@@ -148,14 +151,19 @@ int main(int argc, char** argv) {
   out->footer("Example: januspro-train export runs/toyland models/toyland");
   CLI::App* loss = app.add_subcommand("loss", "the loss of a model on given rows, no training");
   loss->fallthrough();
-  loss->add_option("-m,--model", a.model, "checkpoint directory")->required();
+  loss->add_option("-m,--model", a.model,
+                   "checkpoint directory, or org/name[@revision] once pulled")
+      ->required();
   loss->add_option("data", a.data, "rows, one JSON object a line")->required();
   loss->add_flag("--json", a.json, "one JSON object a row");
   loss->footer("Example: januspro-train loss -m models/toyland rows.jsonl --json");
   CLI::App* score =
       app.add_subcommand("score", "scores of a model on samples of the world it has not seen");
   score->fallthrough();
-  score->add_option("-m,--model", a.model, "checkpoint directory")->required();
+  score
+      ->add_option("-m,--model", a.model,
+                   "checkpoint directory, or org/name[@revision] once pulled")
+      ->required();
   score->add_option("-o,--out", a.out, "directory for contact sheets")->required();
   score->add_option("--samples", a.samples, "of each kind")->check(CLI::Range(1, 100000));
   score->add_option("--guidance", a.guidance, "of drawing (default: the checkpoint's own)");

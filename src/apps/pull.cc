@@ -62,7 +62,9 @@ void PullVerb::run() {
       say(line);
     };
   }
-  const Pulled pulled = pull_model(name, hub_options(), events);
+  HubOptions options = hub_options();
+  options.agent = "januspro/" + version();
+  const Pulled pulled = pull_model(name, options, events);
   bar.clear();
   if (!json_) return print(pulled.path.string() + "\n");
   const nlohmann::ordered_json line{

@@ -1,6 +1,6 @@
 // Any bytes as the Hub's list of files: accepted or refused, never more. A name that is accepted
-// stays below its folder, and what would be fetched has a size and a sum. SPDX-License-Identifier:
-// MIT
+// stays below its folder, and what would be fetched has a size and a sum.
+// SPDX-License-Identifier: MIT
 #include "hub/listing.h"
 
 #include <cstdlib>
