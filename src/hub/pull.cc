@@ -91,6 +91,7 @@ class Pull {
   std::vector<Wanted> wanted_;
   PullProgress::Stage stage_ = PullProgress::checking;
   int64_t missing_ = 0;  // bytes of files that are not whole here
+  int64_t asked_ = 0;    // of those, what no earlier pull had brought
 };
 
 void Pull::tick() const {
@@ -193,7 +194,9 @@ void Pull::fetch(Fetcher& fetcher) {
     // An earlier pull may have been cut after the last byte; what is wrong is fetched again.
     const bool whole = wanted.partial->is_whole() && wanted.partial->finish().empty();
     if (whole) finish(wanted);
-    if (!whole) open.push_back(&wanted);
+    if (whole) continue;
+    asked_ += wanted.file.size - wanted.partial->held();
+    open.push_back(&wanted);
   }
   std::stable_sort(open.begin(), open.end(),
                    [](const Wanted* a, const Wanted* b) { return a->file.size < b->file.size; });
@@ -250,7 +253,7 @@ Pulled Pull::run() {
     if (!wanted.partial) link(wanted);
   }
   fetch(fetcher);
-  Pulled pulled{listing_.commit, cache_.snapshot(name_.repo, listing_.commit), 0, 0, missing_};
+  Pulled pulled{listing_.commit, cache_.snapshot(name_.repo, listing_.commit), 0, 0, asked_};
   for (const Wanted& wanted : wanted_) {
     pulled.files += static_cast<int>(wanted.names.size());
     pulled.bytes += wanted.file.size;

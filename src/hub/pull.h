@@ -30,7 +30,7 @@ struct Pulled {
   std::filesystem::path path;  // the snapshot: a checkpoint directory
   int files = 0;
   int64_t bytes = 0;    // of all of them
-  int64_t fetched = 0;  // of those that came now, what an earlier pull left included
+  int64_t fetched = 0;  // of them, asked of the network now
 };
 
 // Asks which files the revision has, fetches what is not here, checks every sum, and links them as

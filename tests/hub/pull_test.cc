@@ -184,6 +184,8 @@ TEST(Pull, AnInterruptedPullGoesOnWhereItStopped) {
   };
   const Pulled pulled = pull_model({kRepo, ""}, quick(mirror, dir), events);
   EXPECT_EQ(mirror.served(), pulled.bytes);
+  EXPECT_LE(pulled.fetched, pulled.bytes - 1'200'000);
+  EXPECT_GE(pulled.fetched, 800'000);
   EXPECT_EQ(mirror.count("config.json"), 2);  // and its namesake, once each
   expect_layout(dir, files, kCommit, {{"refs/main", kCommit}});
   const bool checked = std::any_of(seen.begin(), seen.end(), [](const PullProgress& one) {
