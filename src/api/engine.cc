@@ -8,6 +8,7 @@
 #include "generate/ask.h"
 #include "generate/draw.h"
 #include "generate/load.h"
+#include "generate/memory.h"
 #include "generate/preview.h"
 #include "io/processor_config.h"
 #include "januspro/januspro.hpp"
@@ -24,6 +25,7 @@ struct Engine::Parts {
   int pictures_at_once;
   ModelInfo info;
   std::optional<PreviewMap> preview;
+  std::optional<Memory> memory;
   std::mutex turn;  // one call at a time uses the model
 };
 
@@ -118,13 +120,16 @@ Engine Engine::load(const EngineOptions& options) {
   Model model = Model::load(load);
   ModelInfo info = describe(options, model, weights, cache);
   info.guidance = load_processor_config(options.checkpoint).guidance.value_or(kPublishedGuidance);
-  return Engine(std::unique_ptr<Parts>(new Parts{std::move(model),
-                                                 std::move(prompts),
-                                                 cache,
-                                                 options.pictures_at_once,
-                                                 std::move(info),
-                                                 std::nullopt,
-                                                 {}}));
+  std::unique_ptr<Parts> parts(new Parts{std::move(model),
+                                         std::move(prompts),
+                                         cache,
+                                         options.pictures_at_once,
+                                         std::move(info),
+                                         std::nullopt,
+                                         std::nullopt,
+                                         {}});
+  if (options.remember) parts->memory.emplace(parts->model, cache);
+  return Engine(std::move(parts));
 }
 
 std::vector<Picture> Engine::draw(const DrawRequest& request, const DrawEvents& events) {
@@ -143,7 +148,8 @@ std::vector<Picture> Engine::draw(std::span<const DrawRequest> requests, const D
 
 Answer Engine::ask(const AskRequest& request, const OnText& on_text) {
   const std::lock_guard lock(parts_->turn);
-  return janus::ask({parts_->model, parts_->prompts, parts_->cache}, request, on_text);
+  Memory* memory = parts_->memory ? &*parts_->memory : nullptr;
+  return janus::ask({parts_->model, parts_->prompts, parts_->cache, memory}, request, on_text);
 }
 
 const ModelInfo& Engine::info() const { return parts_->info; }
