@@ -43,6 +43,7 @@ LIBRARIES = [
     (r"png\.h|jpeglib\.h|jerror\.h|zlib\.h", ["src/io/**"]),
     (r"nlohmann/.*", ["src/io/**", "src/model/**", "src/world/**", "src/train/**", "src/apps/**"]),
     (r"CLI/.*", ["src/apps/**"]),
+    (r"histedit\.h", ["src/apps/line_reader.*"]),
     (r"toml\+\+/.*|toml\.hpp", ["src/train/**", "src/apps/januspro_train*"]),
     (r"torch/.*|ATen/.*|c10/.*", ["src/train/**"]),
     (r"immintrin\.h", ["src/kernels/cpu/isa_*", "src/kernels/cpu/*.inl", "src/kernels/cpu/tile.h"]),

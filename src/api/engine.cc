@@ -120,16 +120,16 @@ Engine Engine::load(const EngineOptions& options) {
   Model model = Model::load(load);
   ModelInfo info = describe(options, model, weights, cache);
   info.guidance = load_processor_config(options.checkpoint).guidance.value_or(kPublishedGuidance);
-  std::unique_ptr<Parts> parts(new Parts{std::move(model),
-                                         std::move(prompts),
-                                         cache,
-                                         options.pictures_at_once,
-                                         std::move(info),
-                                         std::nullopt,
-                                         std::nullopt,
-                                         {}});
-  if (options.remember) parts->memory.emplace(parts->model, cache);
-  return Engine(std::move(parts));
+  std::unique_ptr<Parts> loaded(new Parts{std::move(model),
+                                          std::move(prompts),
+                                          cache,
+                                          options.pictures_at_once,
+                                          std::move(info),
+                                          std::nullopt,
+                                          std::nullopt,
+                                          {}});
+  if (options.remember) loaded->memory.emplace(loaded->model, cache);
+  return Engine(std::move(loaded));
 }
 
 std::vector<Picture> Engine::draw(const DrawRequest& request, const DrawEvents& events) {

@@ -30,7 +30,6 @@ class AskVerb {
 
  private:
   AskRequest request() const;
-  void stream(std::string_view piece);
 
   CLI::App& app_;
   const Interrupt& interrupt_;
@@ -43,7 +42,6 @@ class AskVerb {
   int max_tokens_ = 512;
   bool json_ = false;
   bool quiet_ = false;
-  bool begun_ = false;  // something but white space was printed
 };
 
 AskVerb::AskVerb(CLI::App& app, const Interrupt& interrupt) : app_(app), interrupt_(interrupt) {
@@ -82,17 +80,6 @@ AskRequest AskVerb::request() const {
   return request;
 }
 
-// White space in front of the answer is the template's, not the answer's.
-void AskVerb::stream(std::string_view piece) {
-  if (!begun_) {
-    const size_t first = piece.find_first_not_of(" \t\r\n");
-    if (first == std::string_view::npos) return;
-    piece.remove_prefix(first);
-    begun_ = true;
-  }
-  print(piece);
-}
-
 void AskVerb::run() {
   if (texts_.size() > 1 && images_.empty()) {
     throw UsageError("ask: one question is expected; put it in quotes, and -i before pictures");
@@ -108,8 +95,9 @@ void AskVerb::run() {
   Engine engine = Engine::load(options);
   bar.clear();
   const auto started = std::chrono::steady_clock::now();
+  AnswerStream stream;
   const Answer answer = engine.ask(asked, [&](std::string_view piece) {
-    if (!json_) stream(piece);
+    if (!json_) stream.push(piece);
     return !interrupt_.asked();
   });
   const auto spent = std::chrono::steady_clock::now() - started;
@@ -117,6 +105,7 @@ void AskVerb::run() {
   nlohmann::ordered_json line{{"text", answer.text},
                               {"finish", finish_name(answer.finish)},
                               {"prompt_tokens", answer.prompt_tokens},
+                              {"cached_tokens", answer.cached_tokens},
                               {"answer_tokens", answer.answer_tokens}};
   if (asked.temperature > 0) line["seed"] = asked.seed;
   line["model"] = engine.info().name;

@@ -17,6 +17,16 @@ DrawRequest Recipe::request() const {
   return request;
 }
 
+void Recipe::drawn_by(const ModelInfo& info, bool rounded_rope) {
+  model = info.name;
+  model_hash = info.hash;
+  backend = info.backend;
+  weights = info.weights;
+  cache = info.cache;
+  round_rope = rounded_rope;
+  version = janus::version();
+}
+
 nlohmann::ordered_json Recipe::to_json() const {
   return {{"prompt", prompt},
           {"negative", negative},
@@ -32,6 +42,11 @@ nlohmann::ordered_json Recipe::to_json() const {
           {"cache", cache},
           {"round_rope", round_rope},
           {"version", version}};
+}
+
+std::vector<std::byte> encode_with_recipe(const Image& image, const Recipe& recipe) {
+  const auto replace = nlohmann::ordered_json::error_handler_t::replace;
+  return encode_picture(image, {{kRecipeKey, recipe.to_json().dump(-1, ' ', false, replace)}});
 }
 
 Recipe read_recipe(const std::filesystem::path& png) {

@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <nlohmann/json.hpp>
 #include <string>
+#include <vector>
 
 #include "januspro/januspro.hpp"
 
@@ -28,10 +29,14 @@ struct Recipe {
   std::string version;  // of the program
 
   DrawRequest request() const;
+  // Fills in what a model and its settings decide.
+  void drawn_by(const ModelInfo& info, bool rounded_rope);
   nlohmann::ordered_json to_json() const;
 };
 
 inline constexpr const char* kRecipeKey = "parameters";
+
+std::vector<std::byte> encode_with_recipe(const Image& image, const Recipe& recipe);
 
 // Throws Code::bad_input naming the file and what is missing or of the wrong type.
 Recipe read_recipe(const std::filesystem::path& png);

@@ -52,16 +52,16 @@ int64_t PrefixMemory::resume(std::span<const Fed> prompt, int64_t positions) {
 void PrefixMemory::resize(int64_t positions, int64_t kept) {
   const int64_t now = room();
   if (positions <= now && now <= 4 * positions) return;
-  if (now > 0 && positions > now) {
+  if (!state_) {
+    state_ = std::make_unique<State>(model_, cache_, 1, positions, KvCache::blocks_for(positions));
+    sequence_ = state_->cache().add();
+    return;
+  }
+  if (positions > now) {
     const int64_t context = model_.config().llama.context;
     positions = std::min(context, std::max(positions, now + now / 2));
   }
-  if (kept == 0) state_.reset();  // before the new one takes its memory
-  auto state =
-      std::make_unique<State>(model_, cache_, 1, positions, KvCache::blocks_for(positions));
-  sequence_ =
-      kept > 0 ? state->cache().adopt(state_->cache(), sequence_, kept) : state->cache().add();
-  state_ = std::move(state);
+  sequence_ = state_->keep_one(sequence_, kept, positions);
 }
 
 void PrefixMemory::run(Tensor x, std::span<const Fed> fed, const std::function<void()>& between) {

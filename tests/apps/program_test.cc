@@ -17,6 +17,7 @@ namespace {
 
 const std::vector<std::vector<std::string>> kVerbs = {{"draw"},
                                                       {"ask"},
+                                                      {"chat"},
                                                       {"info"},
                                                       {"trace", "ask"},
                                                       {"trace", "draw"},
@@ -77,6 +78,8 @@ TEST(Program, WrongCommandLinesExitWithTwo) {
                                                        {"ask"},
                                                        {"ask", "two", "questions"},
                                                        {"ask", "x", "--max-tokens", "0"},
+                                                       {"chat", "a question"},
+                                                       {"chat", "--max-tokens", "0"},
                                                        {"trace"},
                                                        {"trace", "draw", "x"},
                                                        {"trace", "tokens"},
@@ -105,6 +108,9 @@ TEST(Program, FailuresExitWithOneAndNameTheCause) {
       {{"ask", "x", "-i", folder.file("empty.png"), "-m", tiny}, "empty.png"},
       {{"ask", "x", "-i", folder.path().string(), "-m", tiny}, folder.path().string()},
       {{"ask", "\xff", "-m", tiny}, "UTF-8"},
+      {{"chat", "-m", folder.file("none")}, "none"},
+      {{"chat", "-i", folder.file("empty.png"), "-m", tiny}, "empty.png"},
+      {{"chat", "--load", folder.file("none.json"), "-m", tiny}, "none.json"},
       {{"draw", "x", "--device", "cuda", "-m", tiny}, "CUDA"},
       {{"info", folder.file("none")}, "none"},
       {{"trace", "tokens", "--decode", folder.file("ids.json"), "-m", tiny}, "ids.json"},
@@ -255,12 +261,17 @@ TEST(BenchProgram, LinesCarryTheLimitThatBinds) {
       EXPECT_GT(object["value"].get<double>(), 1e8);
       continue;
     }
+    if (works.back() == "turns") {
+      EXPECT_GT(object["ratio"].get<double>(), 1);
+      continue;
+    }
     EXPECT_TRUE(object["limit"] == "read" || object["limit"] == "f32");
     EXPECT_GT(object["share"].get<double>(), 0);
     EXPECT_GT(object["peak_rss"].get<int64_t>(), 1'000'000);
   }
   EXPECT_EQ(works, (std::vector<std::string>{"limits", "limits", "load", "step", "step", "prompt",
-                                             "vision", "vq_decode", "vq_encode", "picture"}));
+                                             "vision", "vq_decode", "vq_encode", "picture",
+                                             "question", "follow_up", "turns"}));
 }
 
 }  // namespace
