@@ -41,7 +41,7 @@ LAYERS = {
 
 # Headers in angle brackets that are not the C++ standard's, and which sources may use them.
 LIBRARIES = [
-    (r"png\.h|jpeglib\.h|jerror\.h|zlib\.h", ["src/io/**"]),
+    (r"png\.h|jpeglib\.h|jerror\.h|zlib\.h|gif_lib\.h|webp/.*", ["src/io/**"]),
     (r"nlohmann/.*", ["src/io/**", "src/model/**", "src/world/**", "src/hub/**", "src/train/**",
                        "src/apps/**"]),
     (r"curl/.*", ["src/hub/**"]),

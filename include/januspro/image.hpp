@@ -1,5 +1,5 @@
-// A picture in memory. Part of the public interface (januspro.hpp) and used by every room inside.
-// SPDX-License-Identifier: MIT
+// A picture in memory, and what it may be written as. Part of the public interface (januspro.hpp)
+// and used by every room inside. SPDX-License-Identifier: MIT
 #pragma once
 
 #include <cstdint>
@@ -14,6 +14,13 @@ struct Image {
   std::vector<uint8_t> rgb;
 
   bool operator==(const Image&) const = default;
+};
+
+enum class PictureFormat { png, jpeg, webp };
+
+struct PictureOptions {
+  PictureFormat format = PictureFormat::png;
+  int quality = 0;  // of JPEG and lossy WebP, 1 to 100; 0: JPEG at 95, WebP without loss
 };
 
 }  // namespace janus

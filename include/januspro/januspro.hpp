@@ -93,13 +93,21 @@ class Engine {
 
 // --- pictures and files --------------------------------------------------------------------------
 
-// PNG or JPEG, by content.
+// A picture for a request: PNG, JPEG, WebP, GIF (first frame) or BMP, by content, turned upright as
+// its EXIF orientation says. `name` appears in messages.
 Image load_picture(const std::filesystem::path& path);
-// Text chunks of a PNG, keyword -> text.
+Image decode_picture(std::span<const std::byte> bytes, const std::string& name = "picture");
+// Text that a picture carries, keyword -> text: the text chunks of a PNG; the EXIF user comment of
+// a JPEG, WebP or PNG as `parameters`.
 std::map<std::string, std::string> picture_text(const std::filesystem::path& path);
-// PNG bytes with the given text chunks.
+
+// What a file of this name holds: .png, .jpg, .jpeg, .webp, in any case; without an extension, PNG.
+// Throws Code::bad_input with this list for any other.
+PictureFormat picture_format(const std::filesystem::path& path);
+// A picture as a file: PNG with any texts; JPEG or WebP with at most one, under `parameters`.
 std::vector<std::byte> encode_picture(const Image& image,
-                                      const std::map<std::string, std::string>& text = {});
+                                      const std::map<std::string, std::string>& text = {},
+                                      const PictureOptions& options = {});
 // Written beside `path` and renamed, so that nothing is ever half-written.
 void save_file(const std::filesystem::path& path, std::span<const std::byte> bytes);
 

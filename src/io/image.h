@@ -1,6 +1,5 @@
-// Pictures in and out: PNG and JPEG by content, not by extension, with limits against decompression
-// bombs; PNG out with text chunks. Pixels equal what Pillow's convert("RGB") gives (docs/formats.md
-// names the exceptions). EXIF orientation is not applied.
+// Pictures in and out, told apart by content, not by extension, with limits against decompression
+// bombs. Pixels equal what Pillow's convert("RGB") gives (docs/formats.md names the exceptions).
 // SPDX-License-Identifier: MIT
 #pragma once
 
@@ -22,16 +21,30 @@ struct ImageLimits {
 
 // Throw Code::bad_input: not a picture, unsupported kind (named), damaged (also where a lenient
 // decoder would fill in grey), past the limits. `name` appears in messages.
+// EXIF orientation is not applied.
 Image decode_image(std::span<const std::byte> bytes, const std::string& name,
                    const ImageLimits& limits = {});
 Image load_image(const std::filesystem::path& path, const ImageLimits& limits = {});
 
-// Text chunks of a PNG (tEXt, zTXt, iTXt), keyword -> text as UTF-8. Empty for other kinds.
-std::map<std::string, std::string> load_png_text(const std::filesystem::path& path);
+// The same, turned as its EXIF orientation says: how a person sees it.
+Image decode_upright(std::span<const std::byte> bytes, const std::string& name,
+                     const ImageLimits& limits = {});
+Image load_upright(const std::filesystem::path& path, const ImageLimits& limits = {});
 
-// PNG bytes with the given iTXt chunks: keywords of 1 to 79 visible ASCII characters, text in
-// UTF-8. Throws Code::bad_input for a picture without pixels or a text that PNG cannot hold.
-std::vector<std::byte> encode_png(const Image& image,
-                                  const std::map<std::string, std::string>& text = {});
+// Text that a picture carries, keyword -> text as UTF-8: the text chunks of a PNG (tEXt, zTXt,
+// iTXt), and the EXIF user comment of a PNG, JPEG or WebP as kCommentKey.
+std::map<std::string, std::string> load_picture_text(const std::filesystem::path& path);
+inline constexpr const char* kCommentKey = "parameters";
+
+// Throws Code::bad_input when a picture of this size does not fit in the format.
+void check_fits(int width, int height, PictureFormat format);
+
+// A picture as a file. A PNG takes any texts as iTXt chunks (keywords of 1 to 79 visible ASCII
+// characters, text in UTF-8); JPEG and WebP take one under kCommentKey, as EXIF user comment.
+// Throws Code::bad_input for a picture without pixels, a quality outside 1 to 100 or given for a
+// PNG, and for a text or size that the format cannot hold.
+std::vector<std::byte> encode_image(const Image& image,
+                                    const std::map<std::string, std::string>& text = {},
+                                    const PictureOptions& options = {});
 
 }  // namespace janus

@@ -8,7 +8,9 @@
 #include <csetjmp>
 #include <cstddef>
 #include <cstdio>  // jpeglib.h needs FILE
+#include <cstdlib>
 #include <cstring>
+#include <string_view>
 
 #include <jpeglib.h>
 
@@ -127,7 +129,118 @@ void to_rgb(const uint8_t* from, size_t width, int channels, uint8_t* to) {
   }
 }
 
+// One libjpeg compressor into memory that libjpeg takes with malloc.
+class Writer {
+ public:
+  Writer() {
+    info_.err = jpeg_std_error(&errors_);
+    errors_.error_exit = &on_error;
+    errors_.emit_message = [](j_common_ptr, int) {};
+    info_.client_data = this;
+    guarded([this] {
+      jpeg_create_compress(&info_);
+      jpeg_mem_dest(&info_, &bytes_, &size_);
+    });
+  }
+  ~Writer() {
+    jpeg_destroy_compress(&info_);
+    std::free(bytes_);
+  }
+  Writer(const Writer&) = delete;
+  Writer& operator=(const Writer&) = delete;
+
+  jpeg_compress_struct& info() { return info_; }
+  std::span<const std::byte> bytes() const { return std::as_bytes(std::span(bytes_, size_)); }
+
+  // As in Reader.
+  template <class Step>
+  void guarded(const Step& step) {
+    if (setjmp(back_) != 0) fail(Code::bad_input, "cannot write a JPEG: ", message_.data());
+    step();
+  }
+
+ private:
+  [[noreturn]] static void on_error(j_common_ptr info) {
+    Writer& writer = *static_cast<Writer*>(info->client_data);
+    info->err->format_message(info, writer.message_.data());
+    std::longjmp(writer.back_, 1);
+  }
+
+  std::jmp_buf back_;
+  std::array<char, JMSG_LENGTH_MAX> message_{};
+  jpeg_error_mgr errors_{};
+  unsigned char* bytes_ = nullptr;
+  unsigned long size_ = 0;
+  jpeg_compress_struct info_{};
+};
+
+constexpr std::string_view kExifMark("Exif\0\0", 6);
+
 }  // namespace
+
+std::span<const std::byte> jpeg_exif(std::span<const std::byte> bytes) {
+  const auto byte = [&](size_t at) { return std::to_integer<size_t>(bytes[at]); };
+  // Segments between the first marker and the first scan: 0xff, kind, length with itself, content.
+  for (size_t at = 2; at + 4 <= bytes.size() && byte(at) == 0xff;) {
+    const size_t kind = byte(at + 1);
+    if (kind == 0xff) {  // a filling byte
+      ++at;
+      continue;
+    }
+    const size_t length = byte(at + 2) << 8 | byte(at + 3);
+    const bool data_begins = kind == 0xda || kind == 0xd9;
+    if (data_begins || length < 2 || length > bytes.size() - at - 2) return {};
+    const auto content = bytes.subspan(at + 4, length - 2);
+    if (kind == JPEG_APP0 + 1 && content.size() >= kExifMark.size() &&
+        std::memcmp(content.data(), kExifMark.data(), kExifMark.size()) == 0) {
+      return content.subspan(kExifMark.size());
+    }
+    at += 2 + length;
+  }
+  return {};
+}
+
+std::vector<std::byte> encode_jpeg(const Image& image, int quality,
+                                   std::span<const std::byte> exif) {
+  static_assert(kMaxJpegSide == JPEG_MAX_DIMENSION);
+  constexpr size_t kMaxBlock = 65533;  // of one segment
+  std::string block;
+  if (!exif.empty()) {
+    block = kExifMark;
+    block.append(reinterpret_cast<const char*>(exif.data()), exif.size());
+  }
+  check(block.size() <= kMaxBlock, Code::bad_input, "a text of ", exif.size(),
+        " bytes does not fit in a JPEG, which holds ", kMaxBlock - kExifMark.size(),
+        "; write PNG or WebP");
+  Writer writer;
+  jpeg_compress_struct& info = writer.info();
+  info.image_width = static_cast<JDIMENSION>(image.width);
+  info.image_height = static_cast<JDIMENSION>(image.height);
+  info.input_components = 3;
+  info.in_color_space = JCS_RGB;
+  writer.guarded([&] {
+    jpeg_set_defaults(&info);
+    jpeg_set_quality(&info, quality, TRUE);
+    info.comp_info[0].h_samp_factor = 1;
+    info.comp_info[0].v_samp_factor = 1;
+    info.dct_method = JDCT_ISLOW;
+    info.optimize_coding = TRUE;
+    jpeg_start_compress(&info, TRUE);
+    if (!block.empty()) {
+      jpeg_write_marker(&info, JPEG_APP0 + 1, reinterpret_cast<const JOCTET*>(block.data()),
+                        static_cast<unsigned int>(block.size()));
+    }
+    while (info.next_scanline < info.image_height) {
+      const size_t at = size_t{3} * info.image_width * info.next_scanline;
+      // libjpeg's type; it only reads
+      JSAMPROW row = const_cast<uint8_t*>(image.rgb.data()) + at;
+      jpeg_write_scanlines(&info, &row, 1);
+    }
+    jpeg_finish_compress(&info);
+  });
+  const auto bytes = writer.bytes();
+  return {bytes.begin(), bytes.end()};
+}
 
 Image decode_jpeg(std::span<const std::byte> bytes, const std::string& name,
                   const ImageLimits& limits) {

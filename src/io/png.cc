@@ -10,10 +10,12 @@
 #include <csetjmp>
 #include <cstring>
 #include <new>
+#include <optional>
 #include <string_view>
 #include <utility>
 
 #include "base/error.h"
+#include "io/palette.h"
 
 namespace janus {
 namespace {
@@ -21,23 +23,33 @@ namespace {
 constexpr png_uint_32 kMaxSide = 1'000'000;
 constexpr png_alloc_size_t kMaxChunk = 1'000'000;  // of one text, inflated
 constexpr png_uint_32 kMaxTexts = 1000;
+constexpr size_t kSignature = 8;
 constexpr int64_t kMaxInflation = 1032;  // what deflate can make of one byte at most
+
+constexpr size_t kAround = 12;  // length, name and sum of a chunk
+
+// The content of the chunk at `at`; none when it does not end within the file.
+std::optional<std::span<const std::byte>> chunk_at(std::span<const std::byte> bytes, size_t at) {
+  if (at > bytes.size() || bytes.size() - at < kAround) return std::nullopt;
+  size_t length = 0;
+  for (size_t i = 0; i < 4; ++i) length = length << 8 | std::to_integer<size_t>(bytes[at + i]);
+  if (length > bytes.size() - at - kAround) return std::nullopt;
+  return bytes.subspan(at + 8, length);
+}
+
+bool is_kind(std::span<const std::byte> bytes, size_t at, const char* kind) {
+  return std::memcmp(&bytes[at + 4], kind, 4) == 0;
+}
 
 // libpng takes memory for a chunk by the length it states, so lengths are held against the file
 // first.
 void check_chunks(std::span<const std::byte> bytes, const std::string& name) {
-  constexpr size_t kAround = 12;  // length, name and sum
-  size_t at = 8;                  // behind the signature
-  while (bytes.size() > at) {
-    size_t length = 0;
-    const size_t left = bytes.size() - at;
-    for (size_t i = 0; i < 4 && left >= kAround; ++i) {
-      length = length << 8 | std::to_integer<size_t>(bytes[at + i]);
-    }
-    check(left >= kAround && length <= left - kAround, Code::bad_input, name,
+  for (size_t at = kSignature; bytes.size() > at;) {
+    const auto content = chunk_at(bytes, at);
+    check(content.has_value(), Code::bad_input, name,
           " is a damaged PNG: it ends too early; save or download the picture again");
-    if (std::memcmp(&bytes[at + 4], "IEND", 4) == 0) return;  // what follows is not the picture's
-    at += kAround + length;
+    if (is_kind(bytes, at, "IEND")) return;  // what follows is not the picture's
+    at += kAround + content->size();
   }
 }
 
@@ -131,21 +143,18 @@ void check_size(const Header& header, size_t file_bytes, const std::string& name
         " bytes: it is cut short or made to fill memory");
 }
 
-// What a one-channel pixel means: a grey, or a colour of the palette. Palette indices past its end
-// stay greys, as in Pillow (src/libImaging/Palette.c starts every palette as a ramp).
-std::array<png_color, 256> colours_of(Reader& reader, const Header& header) {
-  std::array<png_color, 256> table;
-  for (size_t i = 0; i < table.size(); ++i) {
-    const auto grey = static_cast<png_byte>(i);
-    table[i] = {grey, grey, grey};
+// What a one-channel pixel means: a grey, or a colour of the palette.
+Palette colours_of(Reader& reader, const Header& header) {
+  if (header.colour != PNG_COLOR_TYPE_PALETTE) return greys();
+  png_colorp stored = nullptr;
+  int count = 0;
+  reader.guarded([&] { png_get_PLTE(reader.png(), reader.info(), &stored, &count); });
+  std::vector<Colour> colours;
+  for (const png_color& colour :
+       std::span(stored, static_cast<size_t>(std::clamp(count, 0, 256)))) {
+    colours.push_back({colour.red, colour.green, colour.blue});
   }
-  if (header.colour == PNG_COLOR_TYPE_PALETTE) {
-    png_colorp colours = nullptr;
-    int count = 0;
-    reader.guarded([&] { png_get_PLTE(reader.png(), reader.info(), &colours, &count); });
-    std::copy_n(colours, std::clamp(count, 0, 256), table.begin());
-  }
-  return table;
+  return palette_of(colours);
 }
 
 // Asks libpng for 8-bit channels: indices for a palette, else grey or RGB; alpha is left out.
@@ -264,10 +273,7 @@ Image decode_png(std::span<const std::byte> bytes, const std::string& name,
   for (size_t y = 0; y < rows.size(); ++y) {
     uint8_t* to = &image.rgb[y * width * 3];
     for (size_t x = 0; x < width; ++x, to += 3) {
-      const png_color colour = table[rows[y][x]];
-      to[0] = colour.red;
-      to[1] = colour.green;
-      to[2] = colour.blue;
+      std::copy_n(table[rows[y][x]].data(), 3, to);
     }
   }
   return image;
@@ -299,13 +305,18 @@ std::map<std::string, std::string> read_png_text(std::span<const std::byte> byte
   return text;
 }
 
+std::span<const std::byte> png_exif(std::span<const std::byte> bytes) {
+  for (size_t at = kSignature; bytes.size() > at;) {
+    const auto content = chunk_at(bytes, at);
+    if (!content || is_kind(bytes, at, "IEND")) break;
+    if (is_kind(bytes, at, "eXIf")) return *content;
+    at += kAround + content->size();
+  }
+  return {};
+}
+
 std::vector<std::byte> encode_png(const Image& image,
                                   const std::map<std::string, std::string>& text) {
-  check(image.width > 0 && image.height > 0 &&
-            image.rgb.size() ==
-                size_t{3} * static_cast<size_t>(image.width) * static_cast<size_t>(image.height),
-        Code::bad_input, "a picture of ", image.width, " x ", image.height, " pixels with ",
-        image.rgb.size(), " bytes cannot be written");
   std::vector<png_text> chunks;
   for (const auto& [keyword, value] : text) {
     const bool usable =

@@ -19,4 +19,12 @@ Image decode_png(std::span<const std::byte> bytes, const std::string& name,
 std::map<std::string, std::string> read_png_text(std::span<const std::byte> bytes,
                                                  const std::string& name);
 
+// The EXIF block of a PNG; empty when there is none. Never throws.
+std::span<const std::byte> png_exif(std::span<const std::byte> bytes);
+
+// PNG bytes with the given iTXt chunks: keywords of 1 to 79 visible ASCII characters, text in
+// UTF-8. Throws Code::bad_input for a text that PNG cannot hold.
+std::vector<std::byte> encode_png(const Image& image,
+                                  const std::map<std::string, std::string>& text);
+
 }  // namespace janus

@@ -41,7 +41,7 @@ void write_grid(const std::filesystem::path& path, const std::vector<Image>& pic
                   sheet.rgb.begin() + (static_cast<ptrdiff_t>(top + y) * sheet.width + left) * 3);
     }
   }
-  write_atomically(path, encode_png(sheet));
+  write_atomically(path, encode_image(sheet));
 }
 
 Agreement agree(const Detection& found, const Scene& scene, double reach) {

@@ -56,6 +56,7 @@ TEST(Api, FieldsAreThoseOfTheFrozenList) {
   EXPECT_EQ(fields_of("januspro.hpp", "EngineOptions"),
             (Names{"checkpoint", "backend", "threads", "isa", "weights", "cache", "round_rope",
                    "pictures_at_once", "on_load", "on_warning"}));
+  EXPECT_EQ(fields_of("image.hpp", "PictureOptions"), (Names{"format", "quality"}));
 }
 
 TEST(Api, TheExampleOfTheHeaderWorks) {
@@ -156,6 +157,42 @@ TEST(Api, PreviewIsFittedOnceAndKept) {
   third.prepare_preview(folder);
   EXPECT_EQ(third.preview(codes), shown);
   std::filesystem::remove_all(folder);
+}
+
+TEST(Api, NamesDecideTheFormat) {
+  EXPECT_EQ(picture_format("a.png"), PictureFormat::png);
+  EXPECT_EQ(picture_format("a.b/c"), PictureFormat::png);
+  EXPECT_EQ(picture_format("x/a.JPeg"), PictureFormat::jpeg);
+  EXPECT_EQ(picture_format("a.jpg"), PictureFormat::jpeg);
+  EXPECT_EQ(picture_format("a.b.webp"), PictureFormat::webp);
+  EXPECT_THROW(picture_format("a.gif"), Error);
+  EXPECT_THROW(picture_format("a.png.txt"), Error);
+}
+
+TEST(Api, PicturesForARequestStandUpright) {
+  Image image;
+  image.width = 3;
+  image.height = 1;
+  image.rgb = {1, 2, 3, 4, 5, 6, 7, 8, 9};
+  std::vector<std::byte> bytes = encode_picture(image, {}, {PictureFormat::webp});
+  EXPECT_EQ(decode_picture(bytes), image);
+  bytes = encode_picture(image);
+  // Lies on its left side.
+  const unsigned char turned[] = {0, 0, 0, 26, 'e', 'X', 'I', 'f', 'M', 'M', 0, 42, 0,
+                                  0, 0, 8, 0,  1,   1,   18,  0,   3,   0,   0, 0,  1,
+                                  0, 8, 0, 0,  0,   0,   0,   0,   0,   0,   0, 0};
+  const auto* begin = reinterpret_cast<const std::byte*>(turned);
+  bytes.insert(bytes.begin() + 33, begin, begin + sizeof turned);
+  const Image upright = decode_picture(bytes, "mine");
+  EXPECT_EQ(upright.width, 1);
+  EXPECT_EQ(upright.height, 3);
+  EXPECT_EQ(upright.rgb, (std::vector<uint8_t>{7, 8, 9, 4, 5, 6, 1, 2, 3}));
+  try {
+    decode_picture(std::span(bytes).first(40), "mine");
+    ADD_FAILURE();
+  } catch (const Error& error) {
+    EXPECT_EQ(std::string(error.what()).rfind("mine", 0), 0u) << error.what();
+  }
 }
 
 TEST(Api, FilesAreWholeOrNotThere) {

@@ -7,8 +7,11 @@
 #include <sys/resource.h>
 #include <zlib.h>
 
+#include <cstdlib>
+
 #include "base/sha256.h"
 #include "io/file.h"
+#include "io/jpeg.h"
 #include "io/json.h"
 #include "io/resize.h"
 #include "io/temp_dir.h"
@@ -90,12 +93,12 @@ TEST(Image, WrittenPicturesComeBackWithTheirText) {
   for (uint8_t i = 0; i < 18; ++i) image.rgb.push_back(static_cast<uint8_t>(i * 14));
   const std::map<std::string, std::string> text = {{"parameters", "{\"prompt\": \"eine Möwe 🐦\"}"},
                                                    {"Software", "januspro"}};
-  const auto bytes = encode_png(image, text);
+  const auto bytes = encode_image(image, text);
   EXPECT_EQ(decode_image(bytes, "own"), image);
   const TempDir dir;
   write_atomically(dir / "own.png", bytes);
-  EXPECT_EQ(load_png_text(dir / "own.png"), text);
-  EXPECT_EQ(encode_png(image, text), bytes);
+  EXPECT_EQ(load_picture_text(dir / "own.png"), text);
+  EXPECT_EQ(encode_image(image, text), bytes);
 }
 
 TEST(Image, TextOfEveryKindOfChunkIsRead) {
@@ -108,19 +111,154 @@ TEST(Image, TextOfEveryKindOfChunkIsRead) {
   dir.write("a.png", body.substr(0, end) +
                          chunk("iTXt", "Late" + zero + zero + zero + zero + zero + "für") +
                          body.substr(end));
-  const auto text = load_png_text(dir / "a.png");
+  const auto text = load_picture_text(dir / "a.png");
   EXPECT_EQ(text.at("Title"), "café");
   EXPECT_EQ(text.at("Long"), "squeezed");
   EXPECT_EQ(text.at("Late"), "für");
-  EXPECT_TRUE(load_png_text(kPictures / "rocket.jpg").empty());
+  EXPECT_TRUE(load_picture_text(kPictures / "rocket.jpg").empty());
 }
 
 TEST(Image, UnusableTextAndPicturesAreNotWritten) {
   const Image pixel{.width = 1, .height = 1, .rgb = {1, 2, 3}};
-  error_of(Code::bad_input, [&] { encode_png(pixel, {{"", "no keyword"}}); });
-  error_of(Code::bad_input, [&] { encode_png(pixel, {{std::string(80, 'k'), "long"}}); });
-  error_of(Code::bad_input, [&] { encode_png({.width = 2, .height = 1, .rgb = {1, 2, 3}}); });
-  error_of(Code::bad_input, [&] { encode_png({}); });
+  error_of(Code::bad_input, [&] { encode_image(pixel, {{"", "no keyword"}}); });
+  error_of(Code::bad_input, [&] { encode_image(pixel, {{std::string(80, 'k'), "long"}}); });
+  error_of(Code::bad_input, [&] { encode_image({.width = 2, .height = 1, .rgb = {1, 2, 3}}); });
+  error_of(Code::bad_input, [&] { encode_image({}); });
+  const PictureOptions jpeg{PictureFormat::jpeg}, webp{PictureFormat::webp};
+  expect_has(error_of(Code::bad_input,
+                      [&] {
+                        encode_image(pixel, {{"Title", "x"}}, jpeg);
+                      }),
+             "one text");
+  expect_has(error_of(Code::bad_input,
+                      [&] {
+                        encode_image(pixel, {{"parameters", "x"}, {"q", "x"}}, webp);
+                      }),
+             "one text");
+  const std::string largest((65533 - 6 - 64) / 2, 'x');
+  encode_image(pixel, {{"parameters", largest}}, jpeg);
+  expect_has(error_of(Code::bad_input,
+                      [&] {
+                        encode_image(pixel, {{"parameters", largest + "xx"}}, jpeg);
+                      }),
+             "does not fit in a JPEG");
+  encode_image(pixel, {{"parameters", largest + "xx"}}, webp);
+  for (const int quality : {-1, 101}) {
+    error_of(Code::bad_input, [&] { encode_image(pixel, {}, {PictureFormat::jpeg, quality}); });
+  }
+  expect_has(error_of(Code::bad_input,
+                      [&] {
+                        encode_image(pixel, {}, {PictureFormat::png, 90});
+                      }),
+             "no quality");
+  Image wide{.width = 65501, .height = 1, .rgb = std::vector<uint8_t>(65501 * 3)};
+  expect_has(error_of(Code::bad_input, [&] { encode_image(wide, {}, jpeg); }), "at most 65500");
+}
+
+// Smooth, so that a lossy format keeps it.
+Image gradient(int width, int height) {
+  Image image{.width = width, .height = height, .rgb = {}};
+  for (int y = 0; y < height; ++y) {
+    for (int x = 0; x < width; ++x) {
+      image.rgb.insert(image.rgb.end(),
+                       {static_cast<uint8_t>(x * 4), static_cast<uint8_t>(y * 6), 90});
+    }
+  }
+  return image;
+}
+
+TEST(Image, JpegsKeepWhatTheirQualitySays) {
+  const Image image = gradient(50, 33);
+  const auto distance = [&](int quality) {
+    const auto bytes = encode_image(image, {}, {PictureFormat::jpeg, quality});
+    EXPECT_EQ(bytes, encode_image(image, {}, {PictureFormat::jpeg, quality}));
+    const Image back = decode_image(bytes, "own");
+    EXPECT_EQ(back.width, image.width);
+    EXPECT_EQ(back.height, image.height);
+    double sum = 0;
+    for (size_t i = 0; i < image.rgb.size(); ++i) sum += std::abs(back.rgb[i] - image.rgb[i]);
+    return sum / static_cast<double>(image.rgb.size());
+  };
+  EXPECT_LT(distance(100), 1);
+  EXPECT_LT(distance(0), 1.5);  // the usual one
+  EXPECT_GT(distance(5), 2 * distance(0));
+  EXPECT_EQ(encode_image(image, {}, {PictureFormat::jpeg, 0}),
+            encode_image(image, {}, {PictureFormat::jpeg, 95}));
+}
+
+TEST(Image, TheCommentOfEveryFormatComesBack) {
+  const TempDir dir;
+  const Image image = gradient(8, 8);
+  for (const PictureFormat format :
+       {PictureFormat::png, PictureFormat::jpeg, PictureFormat::webp}) {
+    const std::map<std::string, std::string> text = {{"parameters", "{\"a\": \"Möwe 🐦\"}"}};
+    write_atomically(dir / "a", encode_image(image, text, {format}));
+    EXPECT_EQ(load_picture_text(dir / "a"), text);
+    EXPECT_EQ(load_image(dir / "a").width, 8);
+    write_atomically(dir / "a", encode_image(image, {}, {format}));
+    EXPECT_TRUE(load_picture_text(dir / "a").empty());
+  }
+}
+
+// The block of a picture that lies on its side.
+std::string lying() {
+  return "MM" + std::string("\0\x2a\0\0\0\x08\0\1\1\x12\0\3\0\0\0\1\0\6\0\0\0\0\0\0", 24);
+}
+
+TEST(Image, OrientationIsAppliedWhereAsked) {
+  const Image image = gradient(5, 2);
+  const auto bytes_of = [&](PictureFormat format) {
+    const auto bytes = encode_image(image, {{"parameters", "x"}}, {format});
+    return std::string(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+  };
+  std::string png = bytes_of(PictureFormat::png);
+  png.insert(33, chunk("eXIf", lying()));
+  std::string jpeg = bytes_of(PictureFormat::jpeg);
+  std::string webp = bytes_of(PictureFormat::webp);
+  for (std::string* bytes : {&jpeg, &webp}) {
+    // In place of the comment's block, which is longer.
+    const size_t at = bytes->find("MM" + std::string("\0\x2a", 2));
+    ASSERT_NE(at, std::string::npos);
+    bytes->replace(at, lying().size(), lying());
+  }
+  for (const std::string* bytes : {&png, &jpeg, &webp}) {
+    const auto span = std::as_bytes(std::span(*bytes));
+    const Image stored = decode_image(span, "picture");
+    EXPECT_EQ(stored.width, 5);
+    const Image upright = decode_upright(span, "picture");
+    EXPECT_EQ(upright.width, 2);
+    EXPECT_EQ(upright.height, 5);
+    // A quarter to the right: the first column, from below, is the first row.
+    const auto pixel = [](const Image& from, int x, int y) {
+      const auto* at = &from.rgb[static_cast<size_t>((y * from.width + x) * 3)];
+      return std::vector<uint8_t>(at, at + 3);
+    };
+    EXPECT_EQ(pixel(upright, 0, 0), pixel(stored, 0, 1));
+    EXPECT_EQ(pixel(upright, 1, 4), pixel(stored, 4, 0));
+  }
+  const TempDir dir;
+  EXPECT_EQ(load_upright(dir.write("a", png)).width, 2);
+  EXPECT_EQ(load_image(dir / "a").width, 5);
+}
+
+TEST(Image, DamagedExifIsPassedOver) {
+  const Image image = gradient(5, 2);
+  const auto encoded = encode_image(image, {{"parameters", "x"}}, {PictureFormat::jpeg});
+  std::string jpeg(reinterpret_cast<const char*>(encoded.data()), encoded.size());
+  const size_t at = jpeg.find("Exif");
+  jpeg[at + 7] = 'x';
+  EXPECT_EQ(decode_upright(std::as_bytes(std::span(jpeg)), "picture").width, 5);
+  const TempDir dir;
+  EXPECT_TRUE(load_picture_text(dir.write("a", jpeg)).empty());
+  // Segments of no length, and past the end.
+  for (const std::string& length :
+       {std::string("\0\0", 2), std::string("\xff\xff"), std::string("\0\x29", 2)}) {
+    const std::string head = "\xff\xd8\xff\xe1" + length + std::string("Exif\0\0", 6) + lying();
+    EXPECT_EQ(jpeg_exif(std::as_bytes(std::span(head))).size(), 0u);
+  }
+  const std::string whole =
+      "\xff\xd8\xff\xff\xe1" + std::string("\0\x22", 2) + std::string("Exif\0\0", 6) + lying();
+  EXPECT_EQ(jpeg_exif(std::as_bytes(std::span(whole))).size(), lying().size());
 }
 
 TEST(Image, SixteenBitsKeepTheHighByte) {
@@ -143,13 +281,11 @@ TEST(Image, GreyIsSpreadAndPaletteLookedUp) {
                         .before = chunk("PLTE", "abcdef"),
                         .rows = zero + "\x19"}))
                 .rgb,
-            (std::vector<uint8_t>{'d', 'e', 'f', 9, 9, 9}));
+            (std::vector<uint8_t>{'d', 'e', 'f', 0, 0, 0}));
 }
 
 TEST(Image, OtherKindsAreNamed) {
-  expect_has(refusal("RIFF....WEBPVP8 "), "WebP");
-  expect_has(refusal("GIF89a"), "GIF");
-  expect_has(refusal("BM......"), "BMP");
+  expect_has(refusal("RIFF....WAVE"), "unknown kind");
   expect_has(refusal(std::string("II*\0", 4)), "TIFF");
   expect_has(refusal("....ftypavif"), "AVIF");
   expect_has(refusal("<html>"), "web page");

@@ -1,22 +1,28 @@
 # SPDX-License-Identifier: MIT
-"""Decoding and preprocessing against Pillow, bit for bit, over random pictures of many kinds.
+"""Pictures read and written against Pillow, bit for bit, over random pictures of many kinds.
 
-    tests/parity/images.py FOLDER_OF_PROGRAMS [--cases N] [--seed N]
+    tests/parity/images.py FOLDER_OF_PROGRAMS [--cases N] [--seed N] [--kind TEXT]
 
-Every case is a picture written by Pillow: random size (squares, portraits, slivers), random content,
-PNG of each kind or JPEG of each kind. Compared are the decoded RGB bytes and the results of the
-three ways to resize. Prints one line a kind; exits 1 if any byte differs.
+Every case is a picture of random size (squares, portraits, slivers) and content, written in one of
+the kinds of _pictures.py. Compared are the decoded RGB bytes and the results of the three ways to
+resize. Then every EXIF orientation is undone in every format that has one, and what januspro
+writes is read by Pillow: pixels, and the comment that drawing programs keep in EXIF. Prints one line
+a kind; exits 1 if any byte differs.
 """
 import argparse
 import collections
+import io
 import pathlib
 import random
 import subprocess
 import sys
 import tempfile
+import warnings
 
 import numpy
-from PIL import Image, ImageDraw, ImageFilter
+from PIL import Image, ImageDraw, ImageFilter, ImageOps
+
+from _pictures import all_writers, png_chunk
 
 FILL = (127, 127, 127)
 
@@ -75,113 +81,6 @@ def random_picture(rng, size):
     return image
 
 
-def with_alpha(rng, image):
-    image = image.copy()
-    image.putalpha(Image.linear_gradient("L").resize(image.size))
-    return image
-
-
-def quantized(rng, image, colours):
-    return image.quantize(colours, dither=Image.Dither.NONE)
-
-
-def png_writers():
-    def plain(convert):
-        return lambda rng, image, path: convert(rng, image).save(path, "PNG")
-
-    def transparent(convert, value):
-        return lambda rng, image, path: convert(rng, image).save(path, "PNG", transparency=value)
-
-    def bits(n):
-        return lambda rng, image, path: quantized(rng, image, 2**n).save(path, "PNG", bits=n)
-
-    return {
-        "png rgb": plain(lambda rng, image: image),
-        "png rgb transparent colour": transparent(lambda rng, image: image, (1, 2, 3)),
-        "png rgba": plain(with_alpha),
-        "png grey": plain(lambda rng, image: image.convert("L")),
-        "png grey transparent": transparent(lambda rng, image: image.convert("L"), 7),
-        "png grey alpha": plain(lambda rng, image: with_alpha(rng, image).convert("LA")),
-        "png 1 bit": plain(lambda rng, image: image.convert("1")),
-        "png palette": plain(lambda rng, image: quantized(rng, image, rng.randint(2, 256))),
-        "png palette transparent": transparent(lambda rng, image: quantized(rng, image, 100), 3),
-        "png palette 1 bit": bits(1),
-        "png palette 2 bits": bits(2),
-        "png palette 4 bits": bits(4),
-        "png interlaced": lambda rng, image, path: write_interlaced(image, path),
-        "png 16 bit rgb": lambda rng, image, path: write_deep(rng, image, path),
-    }
-
-
-def png_chunk(kind, data):
-    import struct
-    import zlib
-    return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
-
-
-def write_png(path, size, depth, colour, interlace, rows):
-    import struct
-    import zlib
-    header = struct.pack(">IIBBBBB", *size, depth, colour, 0, 0, interlace)
-    with open(path, "wb") as file:
-        file.write(b"\x89PNG\r\n\x1a\n" + png_chunk(b"IHDR", header) +
-                   png_chunk(b"IDAT", zlib.compress(rows)) + png_chunk(b"IEND", b""))
-
-
-def write_interlaced(image, path):
-    """Adam7, which Pillow reads and does not write."""
-    pixels = numpy.asarray(image)
-    rows = b""
-    for x, y, dx, dy in [(0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4),
-                         (1, 0, 2, 2), (0, 1, 1, 2)]:
-        part = pixels[y::dy, x::dx]
-        if part.size:
-            rows += b"".join(b"\0" + row.tobytes() for row in part)
-    write_png(path, image.size, 8, 2, 1, rows)
-
-
-def write_deep(rng, image, path):
-    deep = numpy.asarray(image).astype(">u2") * 256 + rng.randint(0, 255)
-    write_png(path, image.size, 16, 2, 0, b"".join(b"\0" + row.tobytes() for row in deep.astype(">u2")))
-
-
-def jpeg_writers():
-    def jpeg(convert=lambda image: image, **options):
-        def write(rng, image, path):
-            convert(image).save(path, "JPEG", quality=rng.randint(5, 100), **options)
-        return write
-
-    def without_adobe(rng, image, path):
-        """CMYK whose Adobe marker was cut out."""
-        image.convert("CMYK").save(path, "JPEG", quality=90)
-        data = path.read_bytes()
-        at = data.index(b"\xff\xee")
-        length = int.from_bytes(data[at + 2:at + 4], "big")
-        path.write_bytes(data[:at] + data[at + 2 + length:])
-
-    def ycck(rng, image, path):
-        """CMYK data whose Adobe marker declares YCCK."""
-        image.convert("CMYK").save(path, "JPEG", quality=95)
-        data = bytearray(path.read_bytes())
-        at = data.index(b"\xff\xee")
-        data[at + 15] = 2
-        path.write_bytes(data)
-
-    return {
-        "jpeg 4:2:0": jpeg(subsampling="4:2:0"),
-        "jpeg 4:2:2": jpeg(subsampling="4:2:2"),
-        "jpeg 4:4:4": jpeg(subsampling="4:4:4"),
-        "jpeg progressive": jpeg(progressive=True),
-        "jpeg optimised": jpeg(optimize=True),
-        "jpeg grey": jpeg(lambda image: image.convert("L")),
-        "jpeg cmyk": jpeg(lambda image: image.convert("CMYK")),
-        "jpeg cmyk without adobe": without_adobe,
-        "jpeg ycck": ycck,
-        "jpeg rgb": jpeg(keep_rgb=True),
-        "jpeg restarts": jpeg(restart_marker_blocks=3),
-    }
-
-
 class Program:
     def __init__(self, folder, scratch):
         self.out = scratch / "out.rgb"
@@ -215,27 +114,106 @@ def compare(program, rng, path):
     return wrong
 
 
+COMMENT, EXIF_TABLE, ORIENTATION = 0x9286, 0x8769, 0x0112
+
+
+def exif_block(rng, orientation, comment):
+    exif = Image.Exif()
+    exif.endian = rng.choice("<>")
+    exif[ORIENTATION] = orientation
+    if comment is not None:
+        exif.get_ifd(EXIF_TABLE)[COMMENT] = comment
+    return exif.tobytes()
+
+
+def write_turned(rng, image, path, kind, exif):
+    if kind == "png" and rng.random() < 0.5:
+        image.save(path, "PNG")
+        data = path.read_bytes()  # Pillow writes it in front of the pixels; it may come behind
+        path.write_bytes(data[:-12] + png_chunk(b"eXIf", exif.removeprefix(b"Exif\0\0")) + data[-12:])
+    else:
+        image.save(path, kind, exif=exif, lossless=True)
+
+
+def check_orientations(program, rng, path):
+    """Every orientation in every format, with a comment in one of the forms that are about."""
+    failures = []
+    for kind in ("jpeg", "png", "webp"):
+        for orientation in [*range(1, 9), 0, 9]:
+            text = rng.choice(["a cat", "Möwe 🐦", '{"prompt": "中文"}'])
+            code = rng.choice(["UNICODE\0", "UNICODE\0", "ASCII\0\0\0", "\0" * 8]).encode()
+            wide = rng.choice(["utf-16-be", "utf-16-le"]) if "中" not in text else "utf-16-be"
+            comment = code + text.encode(wide if code.startswith(b"U") else "utf-8")
+            image = random_picture(rng, (rng.randint(1, 90), rng.randint(1, 90)))
+            write_turned(rng, image, path, kind, exif_block(rng, orientation, comment))
+            with Image.open(path) as stored:
+                upright = ImageOps.exif_transpose(stored).convert("RGB")
+            size, pixels = program.ask(["upright"], path)
+            if size != upright.size or pixels != upright.tobytes():
+                failures.append(f"orientation, {kind} {orientation}: {size}")
+            _, read = program.ask(["comment"], path)
+            if read.decode() != text:
+                failures.append(f"orientation, {kind}: comment {read} is not {text}")
+    return failures
+
+
+def check_written(program, rng, path, count):
+    """What januspro writes: pixels as Pillow's own writer of the same settings makes them."""
+    failures = []
+    for case in range(count):
+        image = random_picture(rng, (rng.randint(1, 200), rng.randint(1, 200)))
+        image.save(path, "PNG")
+        kind, quality = rng.choice(["png", "jpeg", "webp"]), rng.choice([0, 0, rng.randint(1, 100)])
+        quality *= kind != "png"
+        _, data = program.ask(["encode", kind, quality], path)
+        written = Image.open(io.BytesIO(data))
+        expected = image
+        if kind == "jpeg":
+            own = io.BytesIO()
+            image.save(own, "JPEG", quality=quality or 95, subsampling="4:4:4")
+            expected = Image.open(own).convert("RGB")
+        elif kind == "webp" and quality:  # encoders differ by version; decoders do not
+            path.write_bytes(data)
+            expected = Image.frombytes("RGB", image.size, program.ask(["decode"], path)[1])
+        if written.format.lower() != kind or written.convert("RGB").tobytes() != expected.tobytes():
+            failures.append(f"written, case {case}: {kind} of quality {quality}")
+        if kind != "png":
+            comment = written.getexif().get_ifd(EXIF_TABLE).get(COMMENT)
+        else:
+            comment = b"UNICODE\0" + written.text["parameters"].encode("utf-16-be")
+        if comment != b"UNICODE\0" + "Möwe 🐦".encode("utf-16-be"):
+            failures.append(f"written, case {case}: {kind}: comment {comment}")
+    return failures
+
+
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("programs", type=pathlib.Path)
-    parser.add_argument("--cases", type=int, default=600)
+    parser.add_argument("--cases", type=int, default=900)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--kind", default="", help="only kinds with this text in their name")
     options = parser.parse_args()
     rng = random.Random(options.seed)
-    writers = png_writers() | jpeg_writers()
+    warnings.simplefilter("ignore")  # about transparency, which is dropped
+    writers = {kind: writer for kind, writer in all_writers().items() if options.kind in kind}
     counts, failures = collections.Counter(), []
     with tempfile.TemporaryDirectory() as folder:
         scratch = pathlib.Path(folder)
         program = Program(options.programs, scratch)
+        path = scratch / "picture"  # no extension: content alone tells
         for case in range(options.cases):
             kind = list(writers)[case % len(writers)]
-            path = scratch / "picture"  # no extension: content alone tells
             writers[kind](rng, random_picture(rng, random_size(rng)), path)
             counts[kind] += 1
             failures += [f"{kind}, case {case}: {wrong}" for wrong in compare(program, rng, path)]
+        turned = [wrong for _ in range(8) for wrong in check_orientations(program, rng, path)]
+        written = check_written(program, rng, path, 240)
     for kind, count in counts.items():
         bad = sum(failure.startswith(kind + ",") for failure in failures)
         print(f"images: {kind}: {count} pictures, 4 results each, {bad} differ")
+    print(f"images: EXIF: 240 pictures, orientation and comment each, {len(turned)} differ")
+    print(f"images: written: 240 pictures, pixels and comment each, {len(written)} differ")
+    failures += turned + written
     print("\n".join(failures[:40]))
     return 1 if failures else 0
 

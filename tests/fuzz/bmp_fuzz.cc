@@ -1,0 +1,15 @@
+// Any bytes as a BMP; a small limit of pixels keeps every run short.
+// SPDX-License-Identifier: MIT
+#include "io/bmp.h"
+
+#include "fuzz_file.h"
+
+extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
+  const auto bytes = std::as_bytes(std::span(data, size));
+  janus::only_refuses([&] {
+    const janus::Image image = janus::decode_bmp(bytes, "input", {.pixels = 100'000});
+    const auto pixels = static_cast<size_t>(image.width) * static_cast<size_t>(image.height);
+    if (pixels == 0 || image.rgb.size() != pixels * 3) std::abort();
+  });
+  return 0;
+}
