@@ -1,4 +1,4 @@
-// `januspro draw`: prompts -> PNG files, each with its recipe. SPDX-License-Identifier: MIT
+// `januspro draw`: prompts -> picture files, each with its recipe. SPDX-License-Identifier: MIT
 #include <chrono>
 #include <cstring>
 #include <fstream>
@@ -10,6 +10,7 @@
 #include "apps/recipe.h"
 #include "apps/sheet.h"
 #include "base/error.h"
+#include "io/image.h"
 
 namespace janus {
 
@@ -25,6 +26,7 @@ struct DrawFlags {
   std::string output;
   std::string sheet;
   int images = 1;
+  int quality = 0;
   std::optional<double> guidance;
   int batch = 8;
   bool json = false;
@@ -32,14 +34,18 @@ struct DrawFlags {
   bool no_preview = false;
 };
 
-// One prompt a line; blank lines are passed over.
+// One prompt a line; blank lines and those that begin with # are passed over.
 std::vector<std::string> read_prompts(const std::string& path) {
   std::ifstream file(path);
   check(file.is_open(), Code::bad_input, path, ": cannot be read: ", std::strerror(errno));
   std::vector<std::string> prompts;
-  for (std::string line; std::getline(file, line);) {
+  bool first = true;
+  for (std::string line; std::getline(file, line); first = false) {
+    constexpr std::string_view kMark = "\xEF\xBB\xBF";  // editors put it in front of UTF-8
+    if (first && line.starts_with(kMark)) line.erase(0, kMark.size());
     if (!line.empty() && line.back() == '\r') line.pop_back();
-    if (line.find_first_not_of(" \t") != std::string::npos) prompts.push_back(line);
+    const size_t begin = line.find_first_not_of(" \t");
+    if (begin != std::string::npos && line[begin] != '#') prompts.push_back(line);
   }
   check(!file.bad(), Code::bad_input, path, ": cannot be read: ", std::strerror(errno));
   check(!prompts.empty(), Code::bad_input, path, ": holds no prompt (one a line is expected)");
@@ -62,11 +68,14 @@ class DrawVerb {
 
  private:
   void check_use() const;
+  PictureOptions options_for(const std::string& path) const;
   void plan_from_file();
   void plan_prompts();
   void check_same_model(const ModelInfo& info) const;
   void prepare_preview(Engine& engine);
+  void check_outputs_fit(const ModelInfo& info) const;
   bool on_step(Engine& engine, const Progress& progress);
+  Recipe recipe_of(size_t request, uint64_t seed, const ModelInfo& info) const;
   void keep(const Picture& picture, const ModelInfo& info);
   void keep_sheet(const std::vector<Picture>& pictures);
 
@@ -84,7 +93,8 @@ class DrawVerb {
 
 DrawVerb::DrawVerb(CLI::App& app, const Interrupt& interrupt) : app_(app), interrupt_(interrupt) {
   app.add_option("PROMPT", flags_.prompts, "One prompt each; they are drawn together");
-  app.add_option("--prompts", flags_.prompts_file, "A file with one prompt a line");
+  app.add_option("--prompts", flags_.prompts_file,
+                 "A file with one prompt a line; lines that begin with # are comments");
   app.add_option("--negative", flags_.negative, "What guidance moves away from");
   app.add_option("-n,--images", flags_.images, "Pictures of each prompt; picture k has seed + k")
       ->check(CLI::Range(1, 100000))
@@ -96,10 +106,15 @@ DrawVerb::DrawVerb(CLI::App& app, const Interrupt& interrupt) : app_(app), inter
   app.add_option("--batch", flags_.batch, "Pictures drawn side by side; more take more memory")
       ->check(CLI::Range(1, 1024))
       ->capture_default_str();
-  app.add_option("--from", flags_.from, "Repeat the picture in this PNG; other flags change it");
+  app.add_option("--from", flags_.from,
+                 "Repeat this picture by the recipe in it; other flags change it");
   app.add_option("-o,--output", flags_.output,
-                 "PNG to write; -1, -2, … before the extension for several; `-` is stdout");
-  app.add_option("--sheet", flags_.sheet, "Another PNG, of all the pictures side by side");
+                 "File to write, .png, .jpg or .webp; -1, -2, … before the extension for several; "
+                 "`-` is a PNG on stdout");
+  app.add_option("--sheet", flags_.sheet, "Another file, with all the pictures side by side");
+  app.add_option("--quality", flags_.quality,
+                 "Of JPEG (default: 95), and of WebP, which without it loses nothing")
+      ->check(CLI::Range(1, 100));
   app.add_flag("--json", flags_.json, "One JSON object a picture on stdout");
   app.add_flag("--quiet", flags_.quiet, "No progress, no notes on stderr");
   app.add_flag("--no-preview", flags_.no_preview, "No pictures in the terminal while they grow");
@@ -115,11 +130,16 @@ void DrawVerb::check_use() const {
   if (!flags_.from.empty() && named) {
     throw UsageError("draw: --from repeats one picture; leave the prompts out");
   }
-  for (const auto& [flag, path] : {std::pair{"-o ", flags_.output}, {"--sheet ", flags_.sheet}}) {
-    const std::string extension = std::filesystem::path(path).extension().string();
-    if (!extension.empty() && path != "-" && extension != ".png" && extension != ".PNG") {
-      throw UsageError("draw: " + (flag + path) + ": only PNG is written; name it .png");
+  bool any_quality = false;
+  for (const std::string& path : {flags_.output, flags_.sheet}) {
+    try {
+      any_quality = any_quality || picture_format(path) != PictureFormat::png;
+    } catch (const Error& error) {
+      throw UsageError(std::string("draw: ") + error.what());
     }
+  }
+  if (flags_.quality > 0 && !any_quality) {
+    throw UsageError("draw: --quality is for .jpg and .webp; PNG loses nothing");
   }
   if (flags_.sheet == "-" || (flags_.output == "-" && !flags_.sheet.empty())) {
     throw UsageError("draw: --sheet writes a file and says its name on stdout; name both files");
@@ -127,6 +147,11 @@ void DrawVerb::check_use() const {
   if (flags_.output == "-" && flags_.json) {
     throw UsageError("draw: -o - and --json both want stdout; give -o a file");
   }
+}
+
+PictureOptions DrawVerb::options_for(const std::string& path) const {
+  const PictureFormat format = picture_format(path);
+  return {format, format == PictureFormat::png ? 0 : flags_.quality};
 }
 
 void DrawVerb::plan_from_file() {
@@ -159,10 +184,6 @@ void DrawVerb::plan_prompts() {
   if (!flags_.prompts_file.empty()) {
     const std::vector<std::string> more = read_prompts(flags_.prompts_file);
     prompts.insert(prompts.end(), more.begin(), more.end());
-  }
-  const bool one = prompts.size() == 1 && flags_.images == 1;
-  if (flags_.output == "-" && !one) {
-    throw UsageError("draw: -o - writes one picture; give -o a file for several");
   }
   Recipe recipe;
   recipe.negative = flags_.negative;
@@ -223,9 +244,9 @@ bool DrawVerb::on_step(Engine& engine, const Progress& progress) {
   return true;
 }
 
-void DrawVerb::keep(const Picture& picture, const ModelInfo& info) {
-  Recipe recipe = recipes_[static_cast<size_t>(picture.request)];
-  recipe.seed = picture.seed;
+Recipe DrawVerb::recipe_of(size_t request, uint64_t seed, const ModelInfo& info) const {
+  Recipe recipe = recipes_[request];
+  recipe.seed = seed;
   recipe.model = flags_.model.shown_name(info);
   recipe.model_hash = info.hash;
   recipe.backend = info.backend;
@@ -233,29 +254,45 @@ void DrawVerb::keep(const Picture& picture, const ModelInfo& info) {
   recipe.cache = info.cache;
   recipe.round_rope = flags_.model.round_rope;
   recipe.version = version();
-  const auto replace = nlohmann::ordered_json::error_handler_t::replace;
-  const std::vector<std::byte> png =
-      encode_picture(picture.image, {{kRecipeKey, recipe.to_json().dump(-1, ' ', false, replace)}});
+  return recipe;
+}
+
+// What a format cannot hold is found out before minutes are spent on drawing: a long prompt in a
+// JPEG, a large sheet.
+void DrawVerb::check_outputs_fit(const ModelInfo& info) const {
+  const Image pixel{.width = 1, .height = 1, .rgb = {0, 0, 0}};
+  for (size_t i = 0; i < recipes_.size(); ++i) {
+    encode_picture(pixel, recipe_of(i, ~uint64_t{0}, info).as_text(), options_for(flags_.output));
+  }
+  if (flags_.sheet.empty()) return;
+  const SheetSize size = sheet_size(static_cast<int64_t>(count_), info.image, info.image);
+  check_fits(size.width, size.height, picture_format(flags_.sheet));
+}
+
+void DrawVerb::keep(const Picture& picture, const ModelInfo& info) {
+  const Recipe recipe = recipe_of(static_cast<size_t>(picture.request), picture.seed, info);
+  const std::vector<std::byte> bytes =
+      encode_picture(picture.image, recipe.as_text(), options_for(flags_.output));
   bar_->clear();
   ++kept_;
   if (flags_.output == "-") {
-    print({reinterpret_cast<const char*>(png.data()), png.size()});
+    print({reinterpret_cast<const char*>(bytes.data()), bytes.size()});
     return;
   }
   const std::filesystem::path path = output_path(flags_.output, kept_, count_);
-  save_result(path, png);
+  save_result(path, bytes);
   if (!flags_.json) return print(path.string() + "\n");
   nlohmann::ordered_json line{{"path", path.string()}};
   line.update(recipe.to_json());
   const auto now = std::chrono::steady_clock::now();
   line["seconds"] = std::chrono::duration<double>(now - started_).count();
-  print(line.dump(-1, ' ', false, replace) + "\n");
+  print(line.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace) + "\n");
 }
 
 void DrawVerb::keep_sheet(const std::vector<Picture>& pictures) {
   std::vector<Image> images;
   for (const Picture& picture : pictures) images.push_back(picture.image);
-  save_result(flags_.sheet, encode_picture(contact_sheet(images)));
+  save_result(flags_.sheet, encode_picture(contact_sheet(images), {}, options_for(flags_.sheet)));
   if (!flags_.json) return print(flags_.sheet + "\n");
   print(nlohmann::json{{"sheet", flags_.sheet}}.dump() + "\n");
 }
@@ -264,6 +301,9 @@ void DrawVerb::run() {
   check_use();
   flags_.from.empty() ? plan_prompts() : plan_from_file();
   count_ = recipes_.size() * static_cast<size_t>(flags_.images);
+  if (flags_.output == "-" && count_ > 1) {
+    throw UsageError("draw: -o - writes one picture; give -o a file for several");
+  }
   if (flags_.output.empty()) {
     flags_.output = "januspro-" + std::to_string(recipes_.front().seed) + ".png";
   }
@@ -284,6 +324,7 @@ void DrawVerb::run() {
       recipe.guidance = flags_.guidance.value_or(engine.info().guidance);
     }
   }
+  check_outputs_fit(engine.info());
   prepare_preview(engine);
 
   std::vector<DrawRequest> requests;

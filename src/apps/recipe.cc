@@ -34,11 +34,16 @@ nlohmann::ordered_json Recipe::to_json() const {
           {"version", version}};
 }
 
-Recipe read_recipe(const std::filesystem::path& png) {
-  const std::map<std::string, std::string> text = picture_text(png);
+std::map<std::string, std::string> Recipe::as_text() const {
+  const auto replace = nlohmann::ordered_json::error_handler_t::replace;
+  return {{kRecipeKey, to_json().dump(-1, ' ', false, replace)}};
+}
+
+Recipe read_recipe(const std::filesystem::path& picture) {
+  const std::map<std::string, std::string> text = picture_text(picture);
   const auto found = text.find(kRecipeKey);
-  check(found != text.end(), Code::bad_input, png.string(), ": holds no recipe (no `", kRecipeKey,
-        "` text chunk); was it saved again by another program?");
+  check(found != text.end(), Code::bad_input, picture.string(), ": holds no recipe (no `",
+        kRecipeKey, "` text, no EXIF comment); was it saved again by another program?");
   Recipe recipe;
   try {
     const auto json = nlohmann::json::parse(found->second);
@@ -57,7 +62,7 @@ Recipe read_recipe(const std::filesystem::path& png) {
     json.at("round_rope").get_to(recipe.round_rope);
     json.at("version").get_to(recipe.version);
   } catch (const nlohmann::json::exception& error) {
-    fail(Code::bad_input, png.string(), ": its `", kRecipeKey,
+    fail(Code::bad_input, picture.string(), ": its `", kRecipeKey,
          "` text is not a recipe of this program: ", error.what());
   }
   return recipe;

@@ -1,9 +1,11 @@
 // The recipe of a picture: what `draw --from` needs to draw it again, bit for bit on the same
-// backend. Kept as JSON in the `parameters` text chunk of a PNG. SPDX-License-Identifier: MIT
+// backend. Kept as JSON: in the `parameters` text chunk of a PNG, in the EXIF user comment of a
+// JPEG or WebP. SPDX-License-Identifier: MIT
 #pragma once
 
 #include <cstdint>
 #include <filesystem>
+#include <map>
 #include <nlohmann/json.hpp>
 #include <string>
 
@@ -29,11 +31,12 @@ struct Recipe {
 
   DrawRequest request() const;
   nlohmann::ordered_json to_json() const;
+  std::map<std::string, std::string> as_text() const;  // for encode_picture()
 };
 
 inline constexpr const char* kRecipeKey = "parameters";
 
 // Throws Code::bad_input naming the file and what is missing or of the wrong type.
-Recipe read_recipe(const std::filesystem::path& png);
+Recipe read_recipe(const std::filesystem::path& picture);
 
 }  // namespace janus

@@ -26,6 +26,12 @@ void paste(const Image& picture, int left, int top, Image& sheet) {
 
 }  // namespace
 
+SheetSize sheet_size(int64_t count, int width, int height) {
+  const int columns = static_cast<int>(std::ceil(std::sqrt(static_cast<double>(count))));
+  const int rows = static_cast<int>((count + columns - 1) / columns);
+  return {columns, columns * (width + kMargin) + kMargin, rows * (height + kMargin) + kMargin};
+}
+
 Image contact_sheet(std::span<const Image> pictures) {
   check(!pictures.empty(), Code::bug, "a sheet of no pictures");
   int width = 0;
@@ -34,17 +40,16 @@ Image contact_sheet(std::span<const Image> pictures) {
     width = std::max(width, picture.width);
     height = std::max(height, picture.height);
   }
-  const int count = static_cast<int>(pictures.size());
-  const int columns = static_cast<int>(std::ceil(std::sqrt(count)));
-  const int rows = (count + columns - 1) / columns;
+  const auto count = static_cast<int64_t>(pictures.size());
+  const SheetSize size = sheet_size(count, width, height);
   Image sheet;
-  sheet.width = columns * (width + kMargin) + kMargin;
-  sheet.height = rows * (height + kMargin) + kMargin;
+  sheet.width = size.width;
+  sheet.height = size.height;
   sheet.rgb.assign(static_cast<size_t>(sheet.width) * static_cast<size_t>(sheet.height) * 3,
                    kPaper);
-  for (int i = 0; i < count; ++i) {
-    const int left = kMargin + i % columns * (width + kMargin);
-    const int top = kMargin + i / columns * (height + kMargin);
+  for (int64_t i = 0; i < count; ++i) {
+    const int left = kMargin + static_cast<int>(i % size.columns) * (width + kMargin);
+    const int top = kMargin + static_cast<int>(i / size.columns) * (height + kMargin);
     paste(pictures[static_cast<size_t>(i)], left, top, sheet);
   }
   return sheet;

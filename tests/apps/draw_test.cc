@@ -110,7 +110,9 @@ TEST(DrawProgram, DashWritesThePngToStdout) {
 
 TEST(DrawProgram, PromptsComeFromAFile) {
   const Folder folder;
-  std::ofstream(folder.file("p.txt")) << "a red apple\r\n\n  \nblue\n";
+  // A mark of UTF-8, comments, blank lines, ends of lines of two kinds, none at the end.
+  std::ofstream(folder.file("p.txt"))
+      << "\xEF\xBB\xBF# two\r\na red apple\r\n\n  \n \t# not \"this\"\r\n\r\nblue";
   const Outcome outcome =
       run_program(draw({"--prompts", folder.file("p.txt"), "--seed", "7", "-o",
                         folder.file("a.png"), "--sheet", folder.file("s.png")}));
@@ -127,6 +129,85 @@ TEST(DrawProgram, PromptsComeFromAFile) {
               second.rgb[static_cast<size_t>(c)]);
   }
   EXPECT_EQ(run_program(draw({"--prompts", folder.file("none.txt")})).code, 1);
+  std::ofstream(folder.file("p.txt")) << "# nothing\n\n";
+  const Outcome empty = run_program(draw({"--prompts", folder.file("p.txt")}));
+  EXPECT_EQ(empty.code, 1);
+  EXPECT_NE(empty.err.find("holds no prompt"), std::string::npos) << empty.err;
+}
+
+TEST(DrawProgram, TheExtensionDecidesTheFormat) {
+  const Folder folder;
+  const auto drawn = [&](const std::string& name, std::vector<std::string> more = {}) {
+    more.insert(more.begin(), {"a red apple", "--seed", "7", "-o", folder.file(name)});
+    const Outcome outcome = run_program(draw(more));
+    EXPECT_EQ(outcome.code, 0) << outcome.err;
+    EXPECT_EQ(outcome.out, folder.file(name) + "\n");
+    return read_file(folder.file(name));
+  };
+  const std::string png = drawn("a.png");
+  const std::string jpeg = drawn("a.JPG");
+  const std::string webp = drawn("a.webp");
+  EXPECT_EQ(png.substr(1, 3), "PNG");
+  EXPECT_EQ(jpeg.substr(0, 3), "\xff\xd8\xff");
+  EXPECT_EQ(webp.substr(8, 4), "WEBP");
+  EXPECT_EQ(drawn("plain"), png);
+  EXPECT_EQ(drawn("a.jpeg"), jpeg);
+  // WebP loses nothing unless a quality is given.
+  EXPECT_EQ(load_picture(folder.file("a.webp")), load_picture(folder.file("a.png")));
+  EXPECT_NE(load_picture(folder.file("a.JPG")), load_picture(folder.file("a.png")));
+  EXPECT_LT(drawn("b.jpg", {"--quality", "20"}).size(), jpeg.size());
+  drawn("b.webp", {"--quality", "20"});
+  EXPECT_NE(load_picture(folder.file("b.webp")), load_picture(folder.file("a.png")));
+  EXPECT_EQ(picture_text(folder.file("a.webp")), picture_text(folder.file("a.png")));
+  EXPECT_EQ(picture_text(folder.file("a.JPG")), picture_text(folder.file("a.png")));
+}
+
+TEST(DrawProgram, EveryFormatRepeatsFromItsRecipe) {
+  const Folder folder;
+  for (const std::string name : {"a.png", "a.jpg", "a.webp"}) {
+    run_program(draw({"eine \"Möwe\" 🐦", "--seed", "3", "--guidance", "3.3", "-n", "2", "-o",
+                      folder.file(name)}));
+  }
+  for (const std::string name : {"a-2.png", "a-2.jpg", "a-2.webp"}) {
+    const Outcome again =
+        run_program({"draw", "--from", folder.file(name), "-o", folder.file("b.png")},
+                    {.environment = {{"JANUSPRO_MODEL", golden("tiny-hf")}}});
+    EXPECT_EQ(again.code, 0) << again.err;
+    EXPECT_EQ(read_file(folder.file("b.png")), read_file(folder.file("a-2.png"))) << name;
+  }
+  const Outcome photo = run_program(draw({"--from", golden("images/rocket.jpg")}));
+  EXPECT_EQ(photo.code, 1);
+  EXPECT_NE(photo.err.find("holds no recipe"), std::string::npos) << photo.err;
+}
+
+TEST(DrawProgram, SheetsOfAnyNumberComeInEveryFormat) {
+  const Folder folder;
+  std::ofstream(folder.file("p.txt")) << "a red apple\nblue\n";
+  const std::vector<std::tuple<std::string, int, int, int>> cases = {
+      {"s.png", 1, 2, 1}, {"s.jpg", 3, 3, 2}, {"s.webp", 5, 4, 3}};
+  for (const auto& [name, number, columns, rows] : cases) {
+    const Outcome outcome =
+        run_program(draw({"--prompts", folder.file("p.txt"), "-n", std::to_string(number), "--seed",
+                          "1", "-o", folder.file("a.webp"), "--sheet", folder.file(name)}));
+    EXPECT_EQ(outcome.code, 0) << outcome.err;
+    EXPECT_EQ(lines_of(outcome.out).size(), static_cast<size_t>(2 * number + 1));
+    const Image sheet = load_picture(folder.file(name));
+    EXPECT_EQ(sheet.width, columns * 70 + 6);
+    EXPECT_EQ(sheet.height, rows * 70 + 6);
+  }
+}
+
+// Before minutes are spent on drawing.
+TEST(DrawProgram, WhatAFormatCannotHoldIsFoundBeforeDrawing) {
+  const Folder folder;
+  const Outcome wide = run_program(
+      draw({"blue", "-n", "60000", "-o", folder.file("a.png"), "--sheet", folder.file("s.webp")}));
+  EXPECT_EQ(wide.code, 1);
+  EXPECT_NE(wide.err.find("does not fit in a WebP"), std::string::npos) << wide.err;
+  const Outcome lengthy = run_program(draw({std::string(40000, 'x'), "-o", folder.file("a.jpg")}));
+  EXPECT_EQ(lengthy.code, 1);
+  EXPECT_NE(lengthy.err.find("does not fit in a JPEG"), std::string::npos) << lengthy.err;
+  EXPECT_TRUE(folder.names().empty());
 }
 
 TEST(DrawProgram, InterruptKeepsWhatIsFinishedAndLeavesNothingHalf) {
@@ -155,7 +236,9 @@ TEST(DrawProgram, OutputThatCannotBeIsFoundBeforeDrawing) {
   EXPECT_NE(missing.err.find("no such directory"), std::string::npos) << missing.err;
   const Outcome directory = run_program(draw({"blue", "-o", folder.path().string()}));
   EXPECT_EQ(directory.code, 1);
-  EXPECT_EQ(run_program(draw({"blue", "-o", folder.file("a.jpg")})).code, 2);
+  const Outcome other = run_program(draw({"blue", "-o", folder.file("a.tif")}));
+  EXPECT_EQ(other.code, 2);
+  EXPECT_NE(other.err.find(".png, .jpg, .jpeg or .webp"), std::string::npos) << other.err;
   const Outcome full = run_program(draw({"blue", "-o", "/dev/full"}));
   EXPECT_EQ(full.code, 1);
   EXPECT_NE(full.err.find("No space left"), std::string::npos) << full.err;
