@@ -1,15 +1,27 @@
-// `januspro ask`: pictures and a question -> an answer, streamed. SPDX-License-Identifier: MIT
+// `januspro ask`: pictures and a question -> an answer, streamed; or one question about every
+// picture of a folder. SPDX-License-Identifier: MIT
+#include <algorithm>
 #include <chrono>
 #include <memory>
+#include <new>
 #include <nlohmann/json.hpp>
 
 #include "apps/command.h"
+#include "apps/folder.h"
 #include "apps/progress.h"
 #include "base/error.h"
 
 namespace janus {
 
 namespace {
+
+using Clock = std::chrono::steady_clock;
+
+constexpr std::string_view kSpace = " \t\r\n";
+
+double seconds_since(Clock::time_point started) {
+  return std::chrono::duration<double>(Clock::now() - started).count();
+}
 
 const char* finish_name(Answer::Finish finish) {
   switch (finish) {
@@ -29,7 +41,17 @@ class AskVerb {
   void run();
 
  private:
+  void check_use() const;
   AskRequest request() const;
+  Engine load(ProgressBar& bar) const;
+  void answer_one();
+  void answer_folder();
+  nlohmann::ordered_json answer_picture(Engine& engine, AskRequest& asked,
+                                        const std::filesystem::path& picture) const;
+  void keep(const std::filesystem::path& picture, const nlohmann::ordered_json& line,
+            AnswerFile* file) const;
+  nlohmann::ordered_json described(const Answer& answer, const AskRequest& asked,
+                                   const Engine& engine, double seconds) const;
   void stream(std::string_view piece);
 
   CLI::App& app_;
@@ -38,6 +60,9 @@ class AskVerb {
   SamplingFlags sampling_;
   std::vector<std::string> images_;
   std::vector<std::string> texts_;  // the question, and before it images given after one -i
+  std::string folder_;
+  std::string output_;
+  bool recursive_ = false;
   std::string system_;
   std::vector<std::string> stop_;
   int max_tokens_ = 512;
@@ -48,8 +73,15 @@ class AskVerb {
 
 AskVerb::AskVerb(CLI::App& app, const Interrupt& interrupt) : app_(app), interrupt_(interrupt) {
   sampling_.temperature = 0;
-  app.add_option("-i,--image", images_, "A picture, PNG or JPEG; may be given several times")
+  app.add_option("-i,--image", images_,
+                 "A picture: PNG, JPEG, WebP, GIF or BMP; may be given several times")
       ->allow_extra_args(false);
+  app.add_option("--images", folder_,
+                 "A folder: the question is asked about each picture in it, in the order of names");
+  app.add_flag("--recursive", recursive_, "… and in the folders within it");
+  app.add_option("-o,--output", output_,
+                 "With --images: JSON lines are added to this file, and pictures that it answers "
+                 "already are passed over");
   app.add_option("QUESTION", texts_, "The question; `<image_placeholder>` marks a picture's place")
       ->required();
   app.add_option("--system", system_, "System prompt (default: the model's; empty: none)");
@@ -59,10 +91,13 @@ AskVerb::AskVerb(CLI::App& app, const Interrupt& interrupt) : app_(app), interru
   app.add_option("--stop", stop_, "Text at which the answer ends; may be given several times")
       ->allow_extra_args(false);
   sampling_.add_to(app);
-  app.add_flag("--json", json_, "One JSON object on stdout, at the end");
+  app.add_flag("--json", json_,
+               "One JSON object on stdout, at the end; with --images, one a picture");
   app.add_flag("--quiet", quiet_, "No notes on stderr");
   model_.add_to(app);
-  app.footer("Example:\n  januspro ask -i photo.jpg 'What is in the picture?'");
+  app.footer(
+      "Example:\n  januspro ask -i photo.jpg 'What is in the picture?'\n"
+      "  januspro ask --images photos -o captions.jsonl 'Describe the picture.'");
 }
 
 AskRequest AskVerb::request() const {
@@ -85,7 +120,7 @@ AskRequest AskVerb::request() const {
 // White space in front of the answer is the template's, not the answer's.
 void AskVerb::stream(std::string_view piece) {
   if (!begun_) {
-    const size_t first = piece.find_first_not_of(" \t\r\n");
+    const size_t first = piece.find_first_not_of(kSpace);
     if (first == std::string_view::npos) return;
     piece.remove_prefix(first);
     begun_ = true;
@@ -93,13 +128,20 @@ void AskVerb::stream(std::string_view piece) {
   print(piece);
 }
 
-void AskVerb::run() {
+void AskVerb::check_use() const {
+  if (!folder_.empty()) {
+    if (images_.empty() && texts_.size() == 1) return;
+    throw UsageError("ask: --images asks one question about each picture; leave -i out");
+  }
+  if (recursive_ || !output_.empty()) {
+    throw UsageError("ask: --recursive and -o go with --images FOLDER");
+  }
   if (texts_.size() > 1 && images_.empty()) {
     throw UsageError("ask: one question is expected; put it in quotes, and -i before pictures");
   }
-  AskRequest asked = request();
-  if (asked.temperature > 0) asked.seed = sampling_.choose_seed(quiet_);
-  ProgressBar bar(quiet_);
+}
+
+Engine AskVerb::load(ProgressBar& bar) const {
   EngineOptions options = model_.options(interrupt_, quiet_);
   options.on_load = [&](double fraction) {
     if (bar.due()) bar.show("loading", static_cast<int64_t>(fraction * 100), 100, "%");
@@ -107,21 +149,110 @@ void AskVerb::run() {
   };
   Engine engine = Engine::load(options);
   bar.clear();
-  const auto started = std::chrono::steady_clock::now();
-  const Answer answer = engine.ask(asked, [&](std::string_view piece) {
-    if (!json_) stream(piece);
-    return !interrupt_.asked();
-  });
-  const auto spent = std::chrono::steady_clock::now() - started;
-  if (!json_) return print("\n");
+  return engine;
+}
+
+// What a line of JSON says of an answer.
+nlohmann::ordered_json AskVerb::described(const Answer& answer, const AskRequest& asked,
+                                          const Engine& engine, double seconds) const {
   nlohmann::ordered_json line{{"text", answer.text},
                               {"finish", finish_name(answer.finish)},
                               {"prompt_tokens", answer.prompt_tokens},
                               {"answer_tokens", answer.answer_tokens}};
   if (asked.temperature > 0) line["seed"] = asked.seed;
   line["model"] = model_.shown_name(engine.info());
-  line["seconds"] = std::chrono::duration<double>(spent).count();
-  print(line.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace) + "\n");
+  line["seconds"] = seconds;
+  return line;
+}
+
+void AskVerb::answer_one() {
+  AskRequest asked = request();
+  if (asked.temperature > 0) asked.seed = sampling_.choose_seed(quiet_);
+  ProgressBar bar(quiet_);
+  Engine engine = load(bar);
+  const auto started = Clock::now();
+  const Answer answer = engine.ask(asked, [&](std::string_view piece) {
+    if (!json_) stream(piece);
+    return !interrupt_.asked();
+  });
+  if (!json_) return print("\n");
+  print(json_line(described(answer, asked, engine, seconds_since(started))));
+}
+
+// The line of one picture: its answer, or why it could not be read. What goes wrong in the engine
+// would go wrong with every picture, and is thrown.
+nlohmann::ordered_json AskVerb::answer_picture(Engine& engine, AskRequest& asked,
+                                               const std::filesystem::path& picture) const {
+  nlohmann::ordered_json line{{"image", shown(picture)}, {"question", texts_.back()}};
+  const auto started = Clock::now();
+  try {
+    asked.messages.back().images = {load_picture(picture)};
+  } catch (const Error& error) {
+    if (error.code() == Code::bug) throw;
+    line["error"] = error.what();
+    return line;
+  } catch (const std::bad_alloc&) {
+    line["error"] = picture.string() + " takes more memory than there is; make it smaller";
+    return line;
+  }
+  Answer answer = engine.ask(asked, [&](std::string_view) { return !interrupt_.asked(); });
+  answer.text.erase(0, answer.text.find_first_not_of(kSpace));
+  line.update(described(answer, asked, engine, seconds_since(started)));
+  return line;
+}
+
+// Into the file; else to stdout, as JSON or as a name and a text of one line.
+void AskVerb::keep(const std::filesystem::path& picture, const nlohmann::ordered_json& line,
+                   AnswerFile* file) const {
+  const bool failed = line.contains("error");
+  if (failed && !quiet_) say("januspro: " + line["error"].get<std::string>());
+  if (file) return file->append(line);
+  if (json_) return print(json_line(line));
+  if (failed) return;
+  std::string text = line["text"];
+  std::replace_if(
+      text.begin(), text.end(), [](char c) { return kSpace.find(c) != kSpace.npos; }, ' ');
+  print(picture.string() + "\t" + text + "\n");
+}
+
+void AskVerb::answer_folder() {
+  std::vector<std::filesystem::path> pictures = pictures_in(folder_, recursive_);
+  std::unique_ptr<AnswerFile> file;
+  if (!output_.empty()) {
+    check_output(output_);
+    file = std::make_unique<AnswerFile>(output_);
+    const size_t answered = std::erase_if(pictures, [&](const std::filesystem::path& picture) {
+      return file->answers(shown(picture), texts_.back());
+    });
+    if (answered > 0 && !quiet_) {
+      say(output_ + ": answers " + std::to_string(answered) + " of " +
+          std::to_string(answered + pictures.size()) + " pictures already");
+    }
+  }
+  size_t failed = 0;
+  if (!pictures.empty()) {
+    AskRequest asked = request();
+    if (asked.temperature > 0) asked.seed = sampling_.choose_seed(quiet_);
+    ProgressBar bar(quiet_);
+    Engine engine = load(bar);
+    for (size_t i = 0; i < pictures.size(); ++i) {
+      interrupt_.check();
+      bar.show("asking", static_cast<int64_t>(i), static_cast<int64_t>(pictures.size()),
+               "pictures");
+      const nlohmann::ordered_json line = answer_picture(engine, asked, pictures[i]);
+      bar.clear();
+      keep(pictures[i], line, file.get());
+      failed += line.contains("error") ? 1 : 0;
+    }
+  }
+  if (file) print(output_ + "\n");
+  check(failed == 0, Code::bad_input, failed, " of ", pictures.size(),
+        " pictures could not be read; the others are answered");
+}
+
+void AskVerb::run() {
+  check_use();
+  folder_.empty() ? answer_one() : answer_folder();
 }
 
 }  // namespace

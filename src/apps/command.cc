@@ -33,6 +33,8 @@ sigset_t watched_signals() {
   return set;
 }
 
+}  // namespace
+
 void write_all(int fd, std::string_view bytes, const char* name) {
   while (!bytes.empty()) {
     const ssize_t written = ::write(fd, bytes.data(), bytes.size());
@@ -41,8 +43,6 @@ void write_all(int fd, std::string_view bytes, const char* name) {
     bytes.remove_prefix(static_cast<size_t>(written));
   }
 }
-
-}  // namespace
 
 Interrupt::Interrupt() {
   ::signal(SIGPIPE, SIG_IGN);  // a closed pipe is an error of write()

@@ -87,6 +87,8 @@ CLI::Validator whole_number();
 // "4.18 GB", "12.0 MB", "3.5 kB"
 std::string size_text(int64_t bytes);
 
+// Writes all of it. Throws Code::device_failure with `name` and the reason.
+void write_all(int fd, std::string_view bytes, const char* name);
 // Writes to stdout at once. Throws Code::device_failure naming the reason (closed pipe, full disk).
 void print(std::string_view bytes);
 // A result: written beside `path` and renamed; a device or pipe is written to directly.
