@@ -160,7 +160,7 @@ void RandomModelVerb::write_weights(const Config& config, Dtype type,
   const SyntheticSource source(config, config.layout, seed_);
   const auto shapes = source.shapes();
   int64_t total = 0, done = 0;
-  std::vector<SafetensorsEntry> entries;
+  std::vector<TensorEntry> entries;
   ProgressBar bar(quiet_);
   std::vector<float> values;
   std::vector<std::byte> bytes;

@@ -1,37 +1,51 @@
-// Element types of tensors, one traits row each.
+// Element types of tensors and storage types of weights, one traits row each.
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <string_view>
 
 namespace janus {
 
-enum class Dtype : uint8_t { f32, f16, bf16, i64, i32, u8 };
+// q8_0: blocks of 32 numbers along a row, as ggml defines them (base/quant.h).
+enum class Dtype : uint8_t { f32, f16, bf16, i64, i32, u8, q8_0 };
+
+inline constexpr std::array kDtypes = {Dtype::f32, Dtype::f16, Dtype::bf16, Dtype::i64,
+                                       Dtype::i32, Dtype::u8,  Dtype::q8_0};
 
 struct DtypeTraits {
   std::string_view name;              // as users and file names spell it
-  std::string_view safetensors_name;  // as a safetensors header spells it
-  int64_t bytes;                      // of one element
-  bool is_float;
+  std::string_view safetensors_name;  // as a safetensors header spells it; empty: it has no such
+  int ggml;                           // its number in a .gguf; -1: it has no such
+  int64_t block;                      // elements that are stored together; rows hold whole blocks
+  int64_t bytes;                      // of one block
+  bool is_float;                      // can be read as f32
 };
 
 constexpr DtypeTraits traits(Dtype type) {
   switch (type) {
     case Dtype::f32:
-      return {"f32", "F32", 4, true};
+      return {"f32", "F32", 0, 1, 4, true};
     case Dtype::f16:
-      return {"f16", "F16", 2, true};
+      return {"f16", "F16", 1, 1, 2, true};
     case Dtype::bf16:
-      return {"bf16", "BF16", 2, true};
+      return {"bf16", "BF16", 30, 1, 2, true};
     case Dtype::i64:
-      return {"i64", "I64", 8, false};
+      return {"i64", "I64", 27, 1, 8, false};
     case Dtype::i32:
-      return {"i32", "I32", 4, false};
+      return {"i32", "I32", 26, 1, 4, false};
     case Dtype::u8:
-      return {"u8", "U8", 1, false};
+      return {"u8", "U8", -1, 1, 1, false};
+    case Dtype::q8_0:
+      return {"q8_0", "", 8, 32, 34, true};
   }
-  return {"?", "?", 0, false};
+  return {"?", "", -1, 1, 0, false};
+}
+
+// Bytes of that many elements, which are whole blocks.
+constexpr int64_t bytes_of(Dtype type, int64_t elements) {
+  return elements / traits(type).block * traits(type).bytes;
 }
 
 }  // namespace janus

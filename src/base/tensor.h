@@ -28,7 +28,7 @@ struct Tensor {
   int64_t cols() const { return rank ? shape[static_cast<size_t>(rank - 1)] : 1; }
   int64_t rows() const;  // product of all dimensions but the innermost
   int64_t count() const { return rows() * cols(); }
-  int64_t bytes() const { return count() * traits(dtype).bytes; }
+  int64_t bytes() const { return bytes_of(dtype, count()); }
   bool dense() const { return row_stride == cols(); }
   explicit operator bool() const { return data != nullptr; }
 

@@ -32,9 +32,8 @@ struct Entry {
 };
 
 std::optional<Dtype> dtype_named(const std::string& name) {
-  for (const Dtype type :
-       {Dtype::f32, Dtype::f16, Dtype::bf16, Dtype::i64, Dtype::i32, Dtype::u8}) {
-    if (traits(type).safetensors_name == name) return type;
+  for (const Dtype type : kDtypes) {
+    if (!name.empty() && traits(type).safetensors_name == name) return type;
   }
   return std::nullopt;
 }
@@ -205,31 +204,22 @@ StoredTensor stored(const Entry& entry, std::span<const std::byte> data,
                     const std::shared_ptr<const MappedFile>& file) {
   StoredTensor tensor{.dtype = *entry.dtype, .shape = {}, .strides = {}, .data = {}, .file = file};
   tensor.shape.assign(entry.shape.begin(), entry.shape.end());
-  tensor.strides.resize(tensor.shape.size());
-  int64_t step = 1;
-  for (size_t i = tensor.shape.size(); i-- > 0;) {
-    tensor.strides[i] = step;
-    step *= std::max<int64_t>(tensor.shape[i], 1);
-  }
+  tensor.strides = dense_strides(tensor.shape);
   tensor.data = data.subspan(entry.offsets[0], entry.offsets[1] - entry.offsets[0]);
   return tensor;
 }
 
-int64_t entry_bytes(const SafetensorsEntry& entry) {
-  int64_t bytes = traits(entry.dtype).bytes;
-  for (const int64_t size : entry.shape) bytes *= size;
-  return bytes;
-}
-
 // The header, padded with spaces so that the data begins at a multiple of eight.
-std::string header_text(const std::vector<const SafetensorsEntry*>& entries,
+std::string header_text(const std::vector<const TensorEntry*>& entries,
                         const std::map<std::string, std::string>& metadata) {
   nlohmann::ordered_json header = nlohmann::ordered_json::object();
   if (!metadata.empty()) header["__metadata__"] = metadata;
   int64_t at = 0;
-  for (const SafetensorsEntry* entry : entries) {
+  for (const TensorEntry* entry : entries) {
     check(!header.contains(entry->name), Code::bug, "two tensors are named ", entry->name);
-    const int64_t end = at + entry_bytes(*entry);
+    check(!traits(entry->dtype).safetensors_name.empty(), Code::bug, "tensor ", entry->name,
+          " is of type ", traits(entry->dtype).name, ", which safetensors lacks");
+    const int64_t end = at + entry->bytes();
     header[entry->name] = {{"dtype", traits(entry->dtype).safetensors_name},
                            {"shape", entry->shape},
                            {"data_offsets", {at, end}}};
@@ -260,11 +250,10 @@ StoredTensors read_safetensors(const std::filesystem::path& path,
   return tensors;
 }
 
-void write_safetensors(const std::filesystem::path& path,
-                       const std::vector<SafetensorsEntry>& entries,
+void write_safetensors(const std::filesystem::path& path, const std::vector<TensorEntry>& entries,
                        const std::map<std::string, std::string>& metadata) {
-  std::vector<const SafetensorsEntry*> order;
-  for (const SafetensorsEntry& entry : entries) order.push_back(&entry);
+  std::vector<const TensorEntry*> order;
+  for (const TensorEntry& entry : entries) order.push_back(&entry);
   // Wide elements first: then every tensor begins at a multiple of its element size.
   std::stable_sort(order.begin(), order.end(), [](const auto* a, const auto* b) {
     return traits(a->dtype).bytes > traits(b->dtype).bytes;
@@ -274,8 +263,8 @@ void write_safetensors(const std::filesystem::path& path,
   const uint64_t size = header.size();
   file.write(std::as_bytes(std::span(&size, 1)));
   file.write(header);
-  for (const SafetensorsEntry* entry : order) {
-    int64_t left = entry_bytes(*entry);
+  for (const TensorEntry* entry : order) {
+    int64_t left = entry->bytes();
     entry->produce([&](std::span<const std::byte> piece) {
       left -= static_cast<int64_t>(piece.size());
       file.write(piece);

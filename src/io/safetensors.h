@@ -4,16 +4,11 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
-#include <cstdint>
 #include <filesystem>
-#include <functional>
 #include <map>
-#include <span>
 #include <string>
 #include <vector>
 
-#include "base/dtype.h"
-#include "base/tensor.h"
 #include "io/stored.h"
 
 namespace janus {
@@ -25,18 +20,9 @@ namespace janus {
 StoredTensors read_safetensors(const std::filesystem::path& path,
                                std::map<std::string, std::string>* metadata = nullptr);
 
-// Writes one file, tensor by tensor, so that a checkpoint of any size needs little memory. Tensors
-// of wider elements come first in the file, else the order given is kept.
-struct SafetensorsEntry {
-  std::string name;
-  Dtype dtype;
-  std::vector<int64_t> shape;
-  // Called once, in file order; hands the tensor's bytes (little-endian, dense) to the sink in any
-  // number of pieces that add up to the size.
-  std::function<void(const std::function<void(std::span<const std::byte>)>& sink)> produce;
-};
-void write_safetensors(const std::filesystem::path& path,
-                       const std::vector<SafetensorsEntry>& entries,
+// Writes one file, tensor by tensor. Tensors of wider elements come first in the file, else the
+// order given is kept. Throws Code::bug for a type that the format lacks.
+void write_safetensors(const std::filesystem::path& path, const std::vector<TensorEntry>& entries,
                        const std::map<std::string, std::string>& metadata = {});
 
 }  // namespace janus

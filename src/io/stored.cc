@@ -3,48 +3,19 @@
 #include "io/stored.h"
 
 #include <algorithm>
-#include <cstring>
-#include <functional>
 
 #include "base/error.h"
-#include "base/half.h"
+#include "base/quant.h"
 
 namespace janus {
 namespace {
 
-// Stored data may begin at any byte, so elements are copied out and never pointed at.
-template <class T>
-T element(const std::byte* data, int64_t index) {
-  T value;
-  std::memcpy(&value, data + index * static_cast<int64_t>(sizeof(T)), sizeof(T));
-  return value;
-}
-
-// out[i] = element (begin + i * stride) of `data`. The dense loop is apart so that it is
-// vectorised.
-template <class T, class Convert>
-void convert_run(const std::byte* data, int64_t begin, int64_t stride, std::span<float> out,
-                 Convert convert) {
-  const auto n = static_cast<int64_t>(out.size());
-  float* to = out.data();
-  if (stride == 1) {
-    for (int64_t i = 0; i < n; ++i) to[i] = convert(element<T>(data, begin + i));
-  } else {
-    for (int64_t i = 0; i < n; ++i) to[i] = convert(element<T>(data, begin + i * stride));
-  }
-}
-
-void convert_run(Dtype dtype, const std::byte* data, int64_t begin, int64_t stride,
+// out[i] = element (begin + i * stride) of `data`.
+void convert_run(Dtype dtype, std::span<const std::byte> data, int64_t begin, int64_t stride,
                  std::span<float> out) {
-  switch (dtype) {
-    case Dtype::f32:
-      return convert_run<float>(data, begin, stride, out, std::identity{});
-    case Dtype::f16:
-      return convert_run<uint16_t>(data, begin, stride, out, f16_to_f32);
-    case Dtype::bf16:
-      return convert_run<uint16_t>(data, begin, stride, out, bf16_to_f32);
-    default:
-      fail(Code::bug, "a tensor of ", traits(dtype).name, " is read as f32");
+  if (stride == 1) return decode(dtype, data, begin, out);
+  for (size_t i = 0; i < out.size(); ++i) {
+    decode(dtype, data, begin + static_cast<int64_t>(i) * stride, out.subspan(i, 1));
   }
 }
 
@@ -71,7 +42,7 @@ void StoredTensor::read_f32(int64_t begin, std::span<float> out) const {
   check(begin >= 0 && wanted <= total && begin <= total - wanted, Code::bug, "elements ", begin,
         " to ", begin, " + ", wanted, " of a stored tensor ", shape_text(shape), " are asked for");
   if (wanted == 0) return;
-  if (dense()) return convert_run(dtype, data.data(), begin, 1, out);
+  if (dense()) return decode(dtype, data, begin, out);
   const size_t last = shape.size() - 1;
   const int64_t cols = shape[last];
   for (int64_t done = 0; done < wanted;) {
@@ -84,13 +55,29 @@ void StoredTensor::read_f32(int64_t begin, std::span<float> out) const {
       rest /= shape[d];
     }
     const int64_t run = std::min(cols - col, wanted - done);
-    convert_run(dtype, data.data(), offset, strides[last],
+    convert_run(dtype, data, offset, strides[last],
                 out.subspan(static_cast<size_t>(done), static_cast<size_t>(run)));
     done += run;
   }
 }
 
 void StoredTensor::drop() const { file->drop(data.data(), static_cast<int64_t>(data.size())); }
+
+std::vector<int64_t> dense_strides(std::span<const int64_t> shape) {
+  std::vector<int64_t> strides(shape.size());
+  int64_t step = 1;
+  for (size_t i = shape.size(); i-- > 0;) {
+    strides[i] = step;
+    step *= std::max<int64_t>(shape[i], 1);
+  }
+  return strides;
+}
+
+int64_t TensorEntry::bytes() const {
+  int64_t elements = 1;
+  for (const int64_t size : shape) elements *= size;
+  return bytes_of(dtype, elements);
+}
 
 std::string shape_text(std::span<const int64_t> shape) {
   std::string text = "[";

@@ -5,6 +5,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <span>
@@ -17,7 +18,8 @@
 namespace janus {
 
 // One tensor as stored: little-endian elements, `strides` in elements (dense row-major unless a
-// torch file says otherwise). `data` covers exactly the span the strides can reach.
+// torch file says otherwise; types of blocks are always dense). `data` covers exactly the span the
+// strides can reach.
 struct StoredTensor {
   Dtype dtype = Dtype::f32;
   std::vector<int64_t> shape;
@@ -35,6 +37,21 @@ struct StoredTensor {
 };
 
 using StoredTensors = std::map<std::string, StoredTensor>;
+
+// Strides of dense row-major memory.
+std::vector<int64_t> dense_strides(std::span<const int64_t> shape);
+
+// A tensor that a writer puts into a file, so that a checkpoint of any size needs little memory.
+struct TensorEntry {
+  std::string name;
+  Dtype dtype;
+  std::vector<int64_t> shape;
+  // Called once, in file order; hands the tensor's bytes (little-endian, dense) to the sink in any
+  // number of pieces that add up to the size.
+  std::function<void(const std::function<void(std::span<const std::byte>)>& sink)> produce;
+
+  int64_t bytes() const;
+};
 
 std::string shape_text(std::span<const int64_t> shape);  // "[2048, 5632]"
 

@@ -34,10 +34,11 @@ void StoredSource::read(const std::string& tensor, int64_t begin, std::span<floa
   if (begin == 0) {
     const DtypeTraits type = traits(stored.dtype);
     check(type.is_float, Code::bad_checkpoint, name_, ": tensor ", tensor, " holds ", type.name,
-          "; weights must be f32, f16 or bf16 (quantised checkpoints are not read)");
+          "; weights must be f32, f16 or bf16, or q8_0 in a .gguf (other quantised checkpoints are "
+          "not read)");
     // A stride of zero would let a small file claim a model of any size.
-    check(stored.count() <= static_cast<int64_t>(stored.data.size()) / type.bytes,
-          Code::bad_checkpoint, name_, ": tensor ", tensor, " ", shape_text(stored.shape),
+    check(stored.count() / type.block <= std::ssize(stored.data) / type.bytes, Code::bad_checkpoint,
+          name_, ": tensor ", tensor, " ", shape_text(stored.shape),
           " repeats its own elements; was it saved from an expanded view?");
   }
   stored.read_f32(begin, out);
@@ -48,7 +49,7 @@ void StoredSource::done(const std::string& tensor, int64_t end) const {
   if (end >= stored.count()) {
     stored.drop();
   } else if (stored.dense()) {
-    stored.file->drop(stored.data.data(), end * traits(stored.dtype).bytes);
+    stored.file->drop(stored.data.data(), bytes_of(stored.dtype, end));
   }
 }
 

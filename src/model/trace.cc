@@ -47,7 +47,7 @@ void Trace::add_pixels(const std::string& name, std::span<const uint8_t> pixels,
 }
 
 void Trace::save(const std::filesystem::path& path) const {
-  std::vector<SafetensorsEntry> entries;
+  std::vector<TensorEntry> entries;
   for (const auto& [name, entry] : entries_) {
     entries.push_back({name, entry.dtype, entry.shape,
                        [&bytes = entry.bytes](const auto& sink) { sink(bytes); }});

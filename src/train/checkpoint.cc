@@ -61,11 +61,11 @@ NamedTensors named_parameters(const torch::nn::Module& module) {
 }
 
 void save_tensors(const fs::path& path, const NamedTensors& tensors, bool bf16) {
-  std::vector<SafetensorsEntry> entries;
+  std::vector<TensorEntry> entries;
   for (const auto& [name, tensor] : tensors) {
     torch::Tensor kept = tensor.detach().contiguous();
     if (bf16 && kept.is_floating_point()) kept = kept.to(torch::kBFloat16);
-    SafetensorsEntry entry;
+    TensorEntry entry;
     entry.name = name;
     entry.dtype = stored_type(kept, name);
     entry.shape = kept.sizes().vec();

@@ -15,7 +15,7 @@ namespace {
 namespace fs = std::filesystem;
 
 void write_tensors(const fs::path& path, const std::vector<std::string>& names) {
-  std::vector<SafetensorsEntry> entries;
+  std::vector<TensorEntry> entries;
   for (const std::string& name : names) {
     entries.push_back({name, Dtype::f32, {1}, [](const auto& sink) {
                          const float value = 1;

@@ -26,8 +26,8 @@ std::string entry(const std::string& name, const std::string& dtype, const std::
          ",\"data_offsets\":[" + std::to_string(begin) + "," + std::to_string(end) + "]}";
 }
 
-SafetensorsEntry floats_entry(const std::string& name, std::vector<int64_t> shape,
-                              const std::vector<float>& values) {
+TensorEntry floats_entry(const std::string& name, std::vector<int64_t> shape,
+                         const std::vector<float>& values) {
   return {name, Dtype::f32, std::move(shape), [values](const auto& sink) {
             sink(std::as_bytes(std::span(values).first(1)));
             sink(std::as_bytes(std::span(values).subspan(1)));

@@ -178,7 +178,7 @@ class Folder {
 
 // f32 tensors of `source`, which must outlive the call.
 void write_checkpoint(const std::filesystem::path& path, const TensorSource& source) {
-  std::vector<SafetensorsEntry> entries;
+  std::vector<TensorEntry> entries;
   for (const auto& [name, shape] : source.shapes()) {
     int64_t count = 1;
     for (const int64_t size : shape) count *= size;
