@@ -26,9 +26,13 @@
 namespace janus {
 
 struct EngineOptions {
-  std::filesystem::path checkpoint = {};  // directory, either published layout
-  std::string backend = "auto";           // "auto", "cpu", "ref"
-  int threads = 0;                        // 0: the physical cores this process may use
+  // A directory in either published layout, a .gguf made by `januspro convert`, or the language
+  // file of llama.cpp's pair; mmproj is its vision file (default: mmproj*.gguf beside it).
+  std::filesystem::path checkpoint = {};
+  std::filesystem::path mmproj = {};
+  std::string halves = "auto";   // "both", "read", "draw"; auto: all that the files hold
+  std::string backend = "auto";  // "auto", "cpu", "ref"
+  int threads = 0;               // 0: the physical cores this process may use
   std::string isa = {};          // highest instruction set to use; empty: the best there is
   std::string weights = "auto";  // "f32", "bf16"; auto: as stored, f32 on "ref"
   std::string cache = "auto";    // keys and values: "f32", "bf16"; auto: as the weights
@@ -40,13 +44,14 @@ struct EngineOptions {
 
 // What was loaded, and its sizes.
 struct ModelInfo {
-  std::string name = {};     // of the checkpoint directory
-  std::string layout = {};   // "transformers" or "official"
-  std::string hash = {};     // of config and weights, the same for either layout
+  std::string name = {};     // of the checkpoint's directory or file
+  std::string layout = {};   // "transformers", "official", "gguf" or "llama.cpp"
+  std::string hash = {};     // of the weights that were loaded, the same for every layout
   std::string backend = {};  // "ref", "cpu avx512"
   std::string weights = {};  // "f32" or "bf16"
   std::string cache = {};
   int threads = 0;
+  bool reads = true, draws = true;  // which halves were loaded
   int64_t parameters = 0;
   int64_t weight_bytes = 0;       // as held in memory
   int64_t cache_token_bytes = 0;  // keys and values of one token of one sequence

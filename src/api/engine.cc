@@ -9,7 +9,6 @@
 #include "generate/draw.h"
 #include "generate/load.h"
 #include "generate/preview.h"
-#include "io/processor_config.h"
 #include "januspro/januspro.hpp"
 #include "kernels/open.h"
 #include "model/model.h"
@@ -18,6 +17,7 @@
 namespace janus {
 
 struct Engine::Parts {
+  Checkpoint checkpoint;
   Model model;
   PromptBuilder prompts;
   Dtype cache;
@@ -45,14 +45,21 @@ std::string hex(uint64_t value) {
   return text;
 }
 
-int64_t count_parameters(const Config& config) {
+int64_t count_parameters(const Model& model) {
   int64_t total = 0;
-  for (const TensorSpec& tensor : list_tensors(config, config.layout)) {
-    int64_t count = 1;
-    for (const int64_t size : tensor.shape) count *= size;
-    total += count;
+  const Config& config = model.config();
+  for (const TensorSpec& tensor : list_tensors(config, config.layout, model.parts())) {
+    total += tensor.count();
   }
   return total;
+}
+
+Parts parse_halves(const std::string& text, const Checkpoint& checkpoint) {
+  if (text == "auto") return checkpoint.parts();
+  if (text == "both") return {};
+  if (text == "read") return kReadingParts;
+  if (text == "draw") return kDrawingParts;
+  fail(Code::bad_input, "halves \"", text, "\" is not one of auto, both, read, draw");
 }
 
 ModelInfo describe(const EngineOptions& options, const Model& model, Dtype weights, Dtype cache) {
@@ -61,13 +68,15 @@ ModelInfo describe(const EngineOptions& options, const Model& model, Dtype weigh
   ModelInfo info;
   const auto path = std::filesystem::weakly_canonical(options.checkpoint);
   info.name = path.filename().string();
-  info.layout = config.layout == Layout::official ? "official" : "transformers";
+  info.layout = layout_name(config.layout);
   info.hash = hex(model.weights().fingerprint);
   info.backend = model.backend().name();
   info.weights = traits(weights).name;
   info.cache = traits(cache).name;
   info.threads = model.backend().threads();
-  info.parameters = count_parameters(config);
+  info.parameters = count_parameters(model);
+  info.reads = model.parts().reads();
+  info.draws = model.parts().draws();
   info.weight_bytes = model.weights().bytes;
   info.cache_token_bytes = KvCache::bytes(model.backend(), llama, cache, 1) / kKvBlock;
   info.context = llama.context;
@@ -97,28 +106,32 @@ Engine Engine::load(const EngineOptions& options) {
   check(options.pictures_at_once >= 1, Code::bad_input, "pictures at once is ",
         options.pictures_at_once, "; it must be 1 or more");
   // Small files first: what is wrong with them is found before gigabytes are read.
-  PromptBuilder prompts = load_prompts(options.checkpoint, load_config(options.checkpoint));
+  Checkpoint checkpoint(options.checkpoint, options.mmproj);
+  const janus::Parts parts = parse_halves(options.halves, checkpoint);
+  checkpoint.require(parts);
+  PromptBuilder prompts = load_prompts(checkpoint, options.on_warning);
   std::shared_ptr<const Backend> backend =
       open_backend(options.backend, options.threads, options.isa);
   const bool is_ref = backend->name() == "ref";
   const Dtype weights = parse_type(options.weights, "weights", [&] {
-    return is_ref ? Dtype::f32 : stored_type(options.checkpoint);
+    return is_ref ? Dtype::f32 : held_type(checkpoint.tensors());
   });
   const Dtype cache = parse_type(options.cache, "cache", [&] { return weights; });
 
   LoadOptions load;
-  load.checkpoint = options.checkpoint;
   load.backend = std::move(backend);
   load.weights = weights;
+  load.parts = parts;
   load.round_rope = options.round_rope;
   load.on_progress = [&](double fraction) {
     check(!options.on_load || options.on_load(fraction), Code::cancelled, "loading was stopped");
   };
   load.log = options.on_warning;
-  Model model = Model::load(load);
+  Model model = Model::load(checkpoint, load);
   ModelInfo info = describe(options, model, weights, cache);
-  info.guidance = load_processor_config(options.checkpoint).guidance.value_or(kPublishedGuidance);
-  return Engine(std::unique_ptr<Parts>(new Parts{std::move(model),
+  info.guidance = checkpoint.processor().guidance.value_or(kPublishedGuidance);
+  return Engine(std::unique_ptr<Parts>(new Parts{std::move(checkpoint),
+                                                 std::move(model),
                                                  std::move(prompts),
                                                  cache,
                                                  options.pictures_at_once,
@@ -133,6 +146,9 @@ std::vector<Picture> Engine::draw(const DrawRequest& request, const DrawEvents& 
 
 std::vector<Picture> Engine::draw(std::span<const DrawRequest> requests, const DrawEvents& events) {
   const std::lock_guard lock(parts_->turn);
+  parts_->checkpoint.require(kDrawingParts);
+  check(parts_->info.draws, Code::bad_input,
+        "the engine was loaded to read only; load it with halves \"draw\" or \"both\" to draw");
   std::vector<DrawRequest> whole(requests.begin(), requests.end());
   for (DrawRequest& request : whole) {
     if (!request.guidance) request.guidance = parts_->info.guidance;
@@ -143,6 +159,8 @@ std::vector<Picture> Engine::draw(std::span<const DrawRequest> requests, const D
 
 Answer Engine::ask(const AskRequest& request, const OnText& on_text) {
   const std::lock_guard lock(parts_->turn);
+  check(parts_->info.reads, Code::bad_input,
+        "the engine was loaded to draw only; load it with halves \"read\" or \"both\" to ask");
   return janus::ask({parts_->model, parts_->prompts, parts_->cache}, request, on_text);
 }
 
@@ -152,6 +170,10 @@ void Engine::prepare_preview(const std::filesystem::path& folder,
                              const std::function<bool()>& wanted) {
   const std::lock_guard lock(parts_->turn);
   if (parts_->preview) return;
+  if (auto kept = parts_->checkpoint.preview()) {
+    parts_->preview = PreviewMap::of(std::move(*kept), parts_->model.config());
+    if (parts_->preview) return;
+  }
   const std::filesystem::path file =
       folder.empty() ? folder : folder / ("preview-" + parts_->info.hash + ".safetensors");
   if (!file.empty()) parts_->preview = PreviewMap::load(file, parts_->model);

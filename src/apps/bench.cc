@@ -15,7 +15,6 @@
 #include "generate/draw.h"
 #include "generate/load.h"
 #include "generate/state.h"
-#include "io/checkpoint_files.h"
 #include "kernels/open.h"
 
 namespace janus {
@@ -179,22 +178,27 @@ void BenchVerb::print_limits() {
 }
 
 void BenchVerb::load() {
+  const Checkpoint checkpoint = flags_.checkpoint();
+  const StoredTensors tensors = checkpoint.tensors();
   LoadOptions options;
-  options.checkpoint = flags_.path();
   options.backend = backend_;
-  const Dtype stored = stored_type(options.checkpoint);
+  options.parts = checkpoint.parts();
+  for (const char* work : {"step", "vq_decode", "vq_encode", "picture"}) {
+    if (wants(work)) checkpoint.require(kDrawingParts);
+  }
+  const Dtype stored = held_type(tensors);
   type_ = flags_.type == "auto" ? stored : flags_.type == "bf16" ? Dtype::bf16 : Dtype::f32;
   cache_ = flags_.cache == "auto" ? type_ : flags_.cache == "bf16" ? Dtype::bf16 : Dtype::f32;
   options.weights = type_;
   options.round_rope = flags_.round_rope;
   options.on_progress = [&](double) { interrupt_.check(); };
   int64_t bytes = 0;
-  for (const auto& [name, tensor] : open_checkpoint_dir(options.checkpoint)) {
+  for (const auto& [name, tensor] : tensors) {
     bytes += static_cast<int64_t>(tensor.data.size());
   }
   const auto once = [&] {
     model_.reset();
-    model_ = Model::load(options);
+    model_ = Model::load(checkpoint, options);
   };
   if (wants("load")) return measure("load", {}, {bytes, 0}, once);
   once();
@@ -257,7 +261,7 @@ void BenchVerb::towers() {
 }
 
 void BenchVerb::picture() {
-  const PromptBuilder prompts = load_prompts(flags_.path(), model_->config());
+  const PromptBuilder prompts = load_prompts(flags_.checkpoint());
   const DrawRequest request{.prompt = "a red ball on a green field"};
   const int64_t codes = model_->config().image_tokens();
   const auto words = static_cast<int64_t>(prompts.draw(request.prompt).size());

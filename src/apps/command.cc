@@ -70,8 +70,10 @@ void ModelFlags::add_to(CLI::App& app) {
 
 void ModelFlags::add_model(CLI::App& app) {
   app.add_option("-m,--model", model,
-                 "Checkpoint directory, or org/name[@revision] once pulled (default: "
+                 "Checkpoint directory or .gguf, or org/name[@revision] once pulled (default: "
                  "$JANUSPRO_MODEL, else the one that ships)");
+  app.add_option("--mmproj", mmproj,
+                 "Vision file to a language .gguf of llama.cpp (default: mmproj*.gguf beside it)");
 }
 
 void ModelFlags::add_backend(CLI::App& app) {
@@ -107,6 +109,7 @@ std::string ModelFlags::backend_name() const {
 EngineOptions ModelFlags::options(const Interrupt& interrupt, bool quiet) const {
   EngineOptions options;
   options.checkpoint = path();
+  options.mmproj = mmproj;
   options.backend = backend_name();
   options.threads = threads;
   options.isa = isa;
@@ -138,15 +141,16 @@ std::filesystem::path ModelFlags::find_model(const std::string& given) {
     std::vector<std::filesystem::path> found;
     for (std::filesystem::directory_iterator entry(place, none), end; !none && entry != end;
          entry.increment(none)) {
-      if (std::filesystem::exists(entry->path() / "config.json", none)) found.push_back(*entry);
+      const bool whole = std::filesystem::exists(entry->path() / "config.json", none) ||
+                         entry->path().extension() == ".gguf";
+      if (whole) found.push_back(*entry);
     }
     none.clear();
     if (!found.empty()) return *std::min_element(found.begin(), found.end());
   }
   fail(Code::bad_input,
-       "no model: give -m DIRECTORY, pull one (januspro pull --help) or set JANUSPRO_MODEL; looked "
-       "for a directory "
-       "with a config.json in",
+       "no model: give -m PATH, pull one (januspro pull --help) or set JANUSPRO_MODEL; looked for "
+       "a directory with a config.json, or a .gguf, in",
        places);
 }
 

@@ -16,6 +16,7 @@
 #include <thread>
 
 #include "januspro/januspro.hpp"
+#include "model/checkpoint.h"
 
 namespace janus {
 
@@ -44,6 +45,7 @@ class Interrupt {
 // Flags that choose and load a model, the same for every verb.
 struct ModelFlags {
   std::string model;  // empty: the default one
+  std::string mmproj;
   std::string device = "auto";
   std::string backend;  // empty: what the device says
   int threads = 0;
@@ -58,6 +60,7 @@ struct ModelFlags {
   void add_types(CLI::App& app);
   std::string backend_name() const;  // throws Code::not_supported for cuda
   std::filesystem::path path() const { return find_model(model); }
+  Checkpoint checkpoint() const { return Checkpoint(path(), mmproj); }
   EngineOptions options(const Interrupt& interrupt, bool quiet) const;
   // What a result says it was made by: `org/name@commit` of a pulled model, else its folder's name.
   std::string shown_name(const ModelInfo& info) const;
@@ -103,6 +106,7 @@ Run add_draw(CLI::App& app, const Interrupt& interrupt);
 Run add_ask(CLI::App& app, const Interrupt& interrupt);
 Run add_info(CLI::App& app, const Interrupt& interrupt);
 Run add_trace(CLI::App& app, const Interrupt& interrupt);
+Run add_convert(CLI::App& app, const Interrupt& interrupt);
 Run add_random_model(CLI::App& app, const Interrupt& interrupt);
 Run add_bench(CLI::App& app, const Interrupt& interrupt);
 Run add_pull(CLI::App& app, const Interrupt& interrupt);

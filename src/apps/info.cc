@@ -6,9 +6,9 @@
 
 #include "apps/command.h"
 #include "base/error.h"
-#include "io/checkpoint_files.h"
 #include "kernels/open.h"
-#include "model/config.h"
+#include "model/checkpoint_check.h"
+#include "model/gguf_names.h"
 #include "model/kv_cache.h"
 #include "model/weight_names.h"
 
@@ -16,11 +16,28 @@ namespace janus {
 
 namespace {
 
-int64_t elements(const TensorSpec& tensor) {
-  int64_t count = 1;
-  for (const int64_t size : tensor.shape) count *= size;
-  return count;
-}
+// Numbers of each group of tensors, by the type they are stored in; and all together.
+struct Stored {
+  nlohmann::ordered_json groups = nlohmann::ordered_json::object();
+  std::set<std::string> types;
+  int64_t parameters = 0, bytes = 0;
+
+  Stored(const Config& config, const Parts& parts, Layout layout, const StoredTensors& tensors) {
+    for (const FieldTensors& field : list_fields(config, parts)) {
+      const std::string group(tensor_group(field.of(Layout::transformers).front().name));
+      for (const TensorSpec& tensor : field.of(layout)) {
+        const std::string type(traits(tensors.at(tensor.name).dtype).name);
+        nlohmann::ordered_json& count = groups[group][type];
+        count = (count.is_null() ? 0 : count.get<int64_t>()) + tensor.count();
+        parameters += tensor.count();
+      }
+    }
+    for (const auto& [name, tensor] : tensors) {
+      types.emplace(traits(tensor.dtype).name);
+      bytes += std::ssize(tensor.data);
+    }
+  }
+};
 
 // Keys and values of pictures drawn side by side: two rows each, behind a prompt of usual length.
 constexpr int64_t kUsualPrompt = 32;
@@ -31,7 +48,7 @@ class InfoVerb {
   void run();
 
  private:
-  nlohmann::ordered_json describe(const std::filesystem::path& path) const;
+  nlohmann::ordered_json describe(const Checkpoint& checkpoint) const;
   nlohmann::ordered_json memory(const Config& config, int64_t parameters) const;
 
   ModelFlags flags_;
@@ -40,7 +57,7 @@ class InfoVerb {
 };
 
 InfoVerb::InfoVerb(CLI::App& app) {
-  app.add_option("MODEL", named_, "Checkpoint, as -m");
+  app.add_option("MODEL", named_, "Checkpoint directory, .gguf or pulled model, as -m");
   app.add_flag("--json", json_, "One JSON object");
   flags_.add_model(app);
   flags_.add_backend(app);
@@ -66,51 +83,45 @@ nlohmann::ordered_json InfoVerb::memory(const Config& config, int64_t parameters
   return plan;
 }
 
-nlohmann::ordered_json InfoVerb::describe(const std::filesystem::path& path) const {
-  const Config config = load_config(path);
-  const StoredTensors stored = open_checkpoint_dir(path);
-  std::set<std::string> types;
-  int64_t bytes = 0, parameters = 0;
-  for (const auto& [name, tensor] : stored) {
-    types.emplace(traits(tensor.dtype).name);
-    bytes += static_cast<int64_t>(tensor.data.size());
-  }
-  for (const TensorSpec& tensor : list_tensors(config, config.layout)) {
-    parameters += elements(tensor);
-  }
+nlohmann::ordered_json InfoVerb::describe(const Checkpoint& checkpoint) const {
+  const Config config = checkpoint.config();
+  const Parts parts = checkpoint.parts();
+  const StoredTensors tensors = checkpoint.tensors();
+  const Layout layout = check_tensors(config, *checkpoint.source(), parts);
+  const Stored stored(config, parts, layout, tensors);
   const LlamaConfig& llama = config.llama;
   const VisionConfig& vision = config.vision;
   const VqConfig& vq = config.vq;
-  return {{"path", path.string()},
-          {"layout", config.layout == Layout::official ? "official" : "transformers"},
-          {"tensors", stored.size()},
-          {"parameters", parameters},
-          {"bytes", bytes},
-          {"types", types},
-          {"language",
-           {{"width", llama.width},
-            {"layers", llama.layers},
-            {"heads", llama.heads},
-            {"kv_heads", llama.kv_heads},
-            {"head_width", llama.head_width},
-            {"mlp_width", llama.mlp_width},
-            {"vocabulary", llama.vocabulary},
-            {"context", llama.context}}},
-          {"vision",
-           {{"image", vision.image},
-            {"patch", vision.patch},
-            {"tokens", vision.tokens()},
-            {"width", vision.width},
-            {"layers", vision.layers},
-            {"heads", vision.heads}}},
-          {"codec",
-           {{"image", config.image},
-            {"tokens", config.image_tokens()},
-            {"codes", vq.codes},
-            {"code_width", vq.code_width},
-            {"base_channels", vq.base},
-            {"latent", vq.latent}}},
-          {"memory", memory(config, parameters)}};
+  nlohmann::ordered_json values{{"path", checkpoint.path().string()},
+                                {"layout", layout_name(config.layout)},
+                                {"tensors", tensors.size()},
+                                {"parameters", stored.parameters},
+                                {"bytes", stored.bytes},
+                                {"types", stored.types},
+                                {"stored", stored.groups},
+                                {"language",
+                                 {{"width", llama.width},
+                                  {"layers", llama.layers},
+                                  {"heads", llama.heads},
+                                  {"kv_heads", llama.kv_heads},
+                                  {"head_width", llama.head_width},
+                                  {"mlp_width", llama.mlp_width},
+                                  {"vocabulary", llama.vocabulary},
+                                  {"context", llama.context}}},
+                                {"vision",
+                                 {{"image", vision.image},
+                                  {"patch", vision.patch},
+                                  {"tokens", vision.tokens()},
+                                  {"width", vision.width},
+                                  {"layers", vision.layers},
+                                  {"heads", vision.heads}}}};
+  if (parts.draws()) {
+    values["codec"] = {{"image", config.image},    {"tokens", config.image_tokens()},
+                       {"codes", vq.codes},        {"code_width", vq.code_width},
+                       {"base_channels", vq.base}, {"latent", vq.latent}};
+  }
+  values["memory"] = memory(config, stored.parameters);
+  return values;
 }
 
 // key  value, one a line; groups as key.key.
@@ -135,7 +146,7 @@ void InfoVerb::run() {
     throw UsageError("info: give the model once, by its name or with -m");
   }
   if (!named_.empty()) flags_.model = named_;
-  const nlohmann::ordered_json values = describe(flags_.path());
+  const nlohmann::ordered_json values = describe(flags_.checkpoint());
   if (json_) return print(values.dump() + "\n");
   print_table(values, "");
 }

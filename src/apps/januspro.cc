@@ -40,6 +40,8 @@ int run(int argc, char** argv, const janus::Interrupt& interrupt) {
   add("info", "What is in a checkpoint, and the memory it takes", janus::add_info);
   add("trace", "Named tensors of one pass, for comparing with another implementation",
       janus::add_trace);
+  add("convert", "A checkpoint in another form: .gguf, or a directory of either layout",
+      janus::add_convert);
   add("random-model", "Write a checkpoint with random weights", janus::add_random_model);
   add("bench", "Measure speed, beside what this machine could reach", janus::add_bench);
   add("pull", "Fetch a model from the Hub", janus::add_pull);

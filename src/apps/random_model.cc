@@ -1,23 +1,17 @@
 // `januspro random-model`: a checkpoint of published shape with weights by rule, for tests and
 // benches where no weights may be had. Written tensor by tensor, so that little memory does for any
 // size. SPDX-License-Identifier: MIT
-#include <unistd.h>
-
-#include <algorithm>
+#include <filesystem>
 #include <memory>
-#include <vector>
 
 #include "apps/command.h"
-#include "apps/model_files.h"
+#include "apps/new_directory.h"
 #include "apps/progress.h"
 #include "base/error.h"
-#include "base/half.h"
+#include "base/quant.h"
 #include "io/bpe_train.h"
-#include "io/file.h"
-#include "io/safetensors.h"
-#include "model/config.h"
+#include "model/save.h"
 #include "model/synthetic.h"
-#include "model/weight_names.h"
 
 namespace janus {
 
@@ -61,61 +55,34 @@ Config preset(const std::string& name) {
 }
 
 // A small table: what is written out does not matter, only that every text has ids.
-void save_tokenizer(const std::filesystem::path& directory, int64_t context) {
+std::string small_tokenizer() {
   BpeTrainer trainer;
   for (const char* line : {"a red ball on a green field", "What is shown in this image?",
                            "a blue cube on a red table", "Describe the picture in a few words.",
                            "There are two balls in the picture, one is red and one is blue."}) {
     trainer.add(line);
   }
-  save_tokenizer_files(directory, trainer.train(512, janus_added_tokens()), context);
+  return trainer.train(512, janus_added_tokens());
 }
 
-void convert(std::span<const float> values, Dtype type, std::vector<std::byte>& out) {
-  const auto size = static_cast<size_t>(traits(type).bytes);
-  out.resize(values.size() * size);
-  if (type == Dtype::f32) {
-    std::copy_n(std::as_bytes(values).data(), out.size(), out.data());
-    return;
-  }
-  for (size_t i = 0; i < values.size(); ++i) {
-    const uint16_t bits = type == Dtype::f16 ? f32_to_f16(values[i]) : f32_to_bf16(values[i]);
-    std::copy_n(std::as_bytes(std::span(&bits, 1)).data(), size, out.data() + i * size);
-  }
-}
-
-// A directory that is there whole or not at all.
-class NewDirectory {
+// Values as a checkpoint of that type has them: a .gguf keeps vectors in f32, and a model is to be
+// the same there and in a directory.
+class RoundedSource : public TensorSource {
  public:
-  explicit NewDirectory(std::filesystem::path path) : path_(std::move(path)) {
-    if (!path_.has_filename()) path_ = path_.parent_path();  // "name/"
-    std::error_code none;
-    check(!std::filesystem::exists(path_, none) || std::filesystem::is_empty(path_, none),
-          Code::bad_input, path_.string(), ": is there already; remove it or choose another name");
-    partial_ = path_;
-    partial_ += ".partial-" + std::to_string(getpid());
-    std::error_code error;
-    std::filesystem::create_directory(partial_, error);
-    check(!error, Code::device_failure, partial_.string(), ": cannot be made: ", error.message());
+  RoundedSource(const TensorSource& base, Dtype type) : base_(base), type_(type) {}
+  std::string name() const override { return base_.name(); }
+  std::map<std::string, std::vector<int64_t>> shapes() const override { return base_.shapes(); }
+  void read(const std::string& tensor, int64_t begin, std::span<float> out) const override {
+    base_.read(tensor, begin, out);
+    std::vector<std::byte> stored(static_cast<size_t>(bytes_of(type_, std::ssize(out))));
+    encode(type_, out, stored);
+    decode(type_, stored, 0, out);
   }
-  ~NewDirectory() {
-    std::error_code none;
-    if (!partial_.empty()) std::filesystem::remove_all(partial_, none);
-  }
-  NewDirectory(const NewDirectory&) = delete;
-  NewDirectory& operator=(const NewDirectory&) = delete;
-
-  const std::filesystem::path& partial() const { return partial_; }
-  void commit() {
-    std::error_code error;
-    std::filesystem::rename(partial_, path_, error);
-    check(!error, Code::device_failure, path_.string(), ": cannot be made: ", error.message());
-    partial_.clear();
-  }
+  void done(const std::string&, int64_t) const override {}
 
  private:
-  std::filesystem::path path_;
-  std::filesystem::path partial_;
+  const TensorSource& base_;
+  Dtype type_;
 };
 
 class RandomModelVerb {
@@ -124,10 +91,12 @@ class RandomModelVerb {
   void run();
 
  private:
-  void write_weights(const Config& config, Dtype type, const std::filesystem::path& path) const;
+  Layout layout() const;
+  Config config() const;
 
   const Interrupt& interrupt_;
-  std::string directory_;
+  CLI::App& app_;
+  std::string target_;
   std::string preset_;
   std::string type_ = "bf16";
   std::string layout_ = "transformers";
@@ -137,67 +106,76 @@ class RandomModelVerb {
 };
 
 RandomModelVerb::RandomModelVerb(CLI::App& app, const Interrupt& interrupt)
-    : interrupt_(interrupt) {
-  app.add_option("DIR", directory_, "Directory to make")->required();
+    : interrupt_(interrupt), app_(app) {
+  app.add_option("DIR", target_, "Directory to make, or a name ending in .gguf")->required();
   app.add_option("--preset", preset_, "Sizes")
       ->required()
       ->check(CLI::IsMember({"tiny", "1b", "7b"}));
   app.add_option("--seed", seed_, "Which values")->check(whole_number())->capture_default_str();
   app.add_option("--layers", layers_, "Language layers, instead of the preset's")
       ->check(CLI::Range(1, 1000));
-  app.add_option("--type", type_, "How values are stored")
-      ->check(CLI::IsMember({"f32", "bf16", "f16"}))
+  app.add_option("--type", type_, "How values are stored; q8_0 in a .gguf only")
+      ->check(CLI::IsMember({"f32", "bf16", "f16", "q8_0"}))
       ->capture_default_str();
-  app.add_option("--layout", layout_, "Names of tensors and files")
+  app.add_option("--layout", layout_, "Names of tensors and files, for a directory")
       ->check(CLI::IsMember({"transformers", "official"}))
       ->capture_default_str();
   app.add_flag("--quiet", quiet_, "No progress on stderr");
   app.footer("Example:\n  januspro random-model tiny --preset tiny --seed 1");
 }
 
-void RandomModelVerb::write_weights(const Config& config, Dtype type,
-                                    const std::filesystem::path& path) const {
-  const SyntheticSource source(config, config.layout, seed_);
-  const auto shapes = source.shapes();
-  int64_t total = 0, done = 0;
-  std::vector<TensorEntry> entries;
-  ProgressBar bar(quiet_);
-  std::vector<float> values;
-  std::vector<std::byte> bytes;
-  for (const TensorSpec& tensor : list_tensors(config, config.layout)) {
-    int64_t count = 1;
-    for (const int64_t size : tensor.shape) count *= size;
-    total += count;
-    const auto produce = [&, name = tensor.name, count](const auto& sink) {
-      constexpr int64_t kPiece = 1 << 18;  // values at a time
-      for (int64_t begin = 0; begin < count; begin += kPiece) {
-        interrupt_.check();
-        values.resize(static_cast<size_t>(std::min(kPiece, count - begin)));
-        source.read(name, begin, values);
-        convert(values, type, bytes);
-        sink(bytes);
-        done += static_cast<int64_t>(values.size());
-        if (bar.due()) bar.show("writing", done / 1'000'000, total / 1'000'000, "M values");
-      }
-    };
-    entries.push_back({tensor.name, type, tensor.shape, produce});
-  }
-  write_safetensors(path, entries, {{"format", "pt"}});
+Layout RandomModelVerb::layout() const {
+  return layout_ == "official" ? Layout::official : Layout::transformers;
+}
+
+Config RandomModelVerb::config() const {
+  Config config = preset(preset_);
+  config.layout = layout();
+  if (layers_ > 0) config.llama.layers = layers_;
+  return config;
 }
 
 void RandomModelVerb::run() {
-  Config config = preset(preset_);
-  config.layout = layout_ == "official" ? Layout::official : Layout::transformers;
-  if (layers_ > 0) config.llama.layers = layers_;
-  const Dtype type = type_ == "f32" ? Dtype::f32 : type_ == "f16" ? Dtype::f16 : Dtype::bf16;
-  NewDirectory directory(directory_);
-  for (const auto& [name, text] : model_files(config, type)) {
-    write_atomically(directory.partial() / name, std::as_bytes(std::span(text)));
+  const bool gguf = std::filesystem::path(target_).extension() == ".gguf";
+  if (!gguf && type_ == "q8_0") {
+    throw UsageError("random-model: q8_0 is for a .gguf; name the target so");
   }
-  save_tokenizer(directory.partial(), config.llama.context);
-  write_weights(config, type, directory.partial() / "model.safetensors");
-  directory.commit();
-  print(directory_ + "\n");
+  if (gguf && app_.count("--layout") > 0) {
+    throw UsageError("random-model: --layout is for a directory; a .gguf has names of its own");
+  }
+  SaveOptions options;
+  for (const Dtype type : kDtypes) {
+    if (traits(type).name == type_) options.type = type;
+  }
+  const SyntheticSource exact(config(), layout(), seed_);
+  const Dtype stored = options.type == Dtype::q8_0 ? Dtype::bf16 : *options.type;
+  const RoundedSource source(exact, stored);
+  const ModelToSave model{.name = "random-" + preset_,
+                          .config = config(),
+                          .source = source,
+                          .stored = [&](const std::string&) { return stored; },
+                          .tokenizer_json = small_tokenizer(),
+                          .processor = {},
+                          .preview = {},
+                          .preview_shape = {}};
+  ProgressBar bar(quiet_);
+  options.on_progress = [&](int64_t done, int64_t total) {
+    interrupt_.check();
+    if (bar.due()) bar.show("writing", done / 1'000'000, total / 1'000'000, "M values");
+  };
+  std::error_code none;
+  if (gguf) {
+    check(!std::filesystem::exists(target_, none), Code::bad_input, target_,
+          ": is there already; remove it or choose another name");
+    save_gguf(target_, model, options);
+  } else {
+    NewDirectory directory(target_, false);
+    save_tokenizer_files(directory.partial(), model.tokenizer_json, model.config.llama.context);
+    save_directory(directory.partial(), layout(), model, options);
+    directory.commit();
+  }
+  bar.clear();
+  print(target_ + "\n");
 }
 
 }  // namespace

@@ -52,17 +52,19 @@ struct Loaded {
 // Comparing wants exact weights: f32 unless asked otherwise.
 Dtype type_of(const std::string& text) { return text == "bf16" ? Dtype::bf16 : Dtype::f32; }
 
-Loaded load(const PassFlags& flags, const Interrupt& interrupt) {
+Loaded load(const PassFlags& flags, const Parts& wanted, const Interrupt& interrupt) {
   check_output(flags.output);
   LoadOptions options;
-  options.checkpoint = flags.model.path();
   options.backend = open_backend(flags.model.backend_name(), flags.model.threads, flags.model.isa);
   options.weights = type_of(flags.model.type);
   options.round_rope = flags.model.round_rope;
   options.on_progress = [&](double) { interrupt.check(); };
   options.log = [](const std::string& line) { say("warning: " + line); };
-  PromptBuilder prompts = load_prompts(options.checkpoint, load_config(options.checkpoint));
-  return {Model::load(options), std::move(prompts), type_of(flags.model.cache)};
+  const Checkpoint checkpoint = flags.model.checkpoint();
+  options.parts = checkpoint.parts();
+  checkpoint.require(wanted);
+  PromptBuilder prompts = load_prompts(checkpoint, options.log);
+  return {Model::load(checkpoint, options), std::move(prompts), type_of(flags.model.cache)};
 }
 
 void save(const Trace& trace, const std::string& output) {
@@ -101,7 +103,7 @@ struct AskTrace {
     }
     std::vector<Image> pictures;
     for (const std::string& path : paths) pictures.push_back(load_image(path));
-    const Loaded loaded = load(pass, interrupt);
+    const Loaded loaded = load(pass, kReadingParts, interrupt);
     std::vector<int32_t> ids;
     if (raw_ids.empty()) {
       const Message message{Role::user, texts.back(), static_cast<int64_t>(pictures.size())};
@@ -138,7 +140,7 @@ struct DrawTrace {
       throw UsageError("trace draw: either a prompt or --raw-ids is expected");
     }
     const std::vector<int32_t> codes = read_ids(image_ids);
-    const Loaded loaded = load(pass, interrupt);
+    const Loaded loaded = load(pass, kDrawingParts, interrupt);
     PromptRows rows;
     rows.guided = raw_ids.empty() ? loaded.prompts.draw(prompt) : read_ids(raw_ids);
     rows.unguided = loaded.prompts.unguided(rows.guided);
@@ -160,7 +162,7 @@ struct EncodeTrace {
   }
   void run(const Interrupt& interrupt) const {
     const Image picture = load_image(image);
-    const Loaded loaded = load(pass, interrupt);
+    const Loaded loaded = load(pass, {}, interrupt);
     Trace trace;
     observe_encode(loaded.model, picture, trace);
     save(trace, pass.output);
@@ -186,7 +188,9 @@ struct TokensTrace {
     if (given + !text_file.empty() + !decode.empty() != 1) {
       throw UsageError("trace tokens: one of a text, --text-file and --decode is expected");
     }
-    const Tokenizer tokenizer = Tokenizer::load(model.path() / "tokenizer.json");
+    const Checkpoint checkpoint = model.checkpoint();
+    const Tokenizer tokenizer =
+        Tokenizer::parse(checkpoint.tokenizer_json(), checkpoint.tokenizer_name());
     if (!decode.empty()) return print(tokenizer.decode(read_ids(decode), false) + "\n");
     print(ids_text(tokenizer.encode(given ? text : read_text(text_file))));
   }

@@ -78,7 +78,7 @@ Answering::Answering(const Asking& asking, const AskRequest& request, const OnTe
       on_text_(on_text),
       stream_(asking.prompts.tokenizer(), false),
       filter_(request.stop) {
-  for (const std::string& stop : stop_strings()) {
+  for (const std::string& stop : asking.prompts.stop_strings()) {
     if (const auto id = asking.prompts.tokenizer().find(stop)) stop_ids_.push_back(*id);
   }
   answer_.prompt_tokens = prompt_tokens;

@@ -150,32 +150,40 @@ PreviewMap PreviewMap::fit(const Model& model, const std::function<void()>& betw
   return map;
 }
 
+std::optional<PreviewMap> PreviewMap::of(std::vector<float> values, const Config& config) {
+  PreviewMap map;
+  map.inputs_ = config.vq.code_width + 1;
+  map.matrix_ = std::move(values);
+  const auto finite = [](float x) { return std::isfinite(x); };
+  const bool fits = std::ssize(map.matrix_) == kOutputs * map.inputs_ &&
+                    std::all_of(map.matrix_.begin(), map.matrix_.end(), finite);
+  return fits ? std::optional(std::move(map)) : std::nullopt;
+}
+
+std::vector<int64_t> PreviewMap::shape() const { return {kOutputs, inputs_}; }
+
 std::optional<PreviewMap> PreviewMap::load(const std::filesystem::path& path, const Model& model) {
   std::error_code none;
   if (!std::filesystem::exists(path, none)) return std::nullopt;
-  PreviewMap map;
-  map.inputs_ = model.config().vq.code_width + 1;
   try {
     const StoredTensors tensors = read_safetensors(path);
     const auto found = tensors.find("preview");
-    const std::vector<int64_t> shape{kOutputs, map.inputs_};
+    const std::vector<int64_t> shape{kOutputs, model.config().vq.code_width + 1};
     if (found == tensors.end() || found->second.shape != shape) return std::nullopt;
     if (found->second.dtype != Dtype::f32) return std::nullopt;
-    map.matrix_.resize(static_cast<size_t>(kOutputs * map.inputs_));
-    found->second.read_f32(0, map.matrix_);
-    const auto finite = [](float x) { return std::isfinite(x); };
-    if (!std::all_of(map.matrix_.begin(), map.matrix_.end(), finite)) return std::nullopt;
+    std::vector<float> values(static_cast<size_t>(found->second.count()));
+    found->second.read_f32(0, values);
+    return of(std::move(values), model.config());
   } catch (const Error&) {
     return std::nullopt;  // damaged: it is only a copy of what can be fitted again
   }
-  return map;
 }
 
 void PreviewMap::save(const std::filesystem::path& path) const {
   const auto produce = [&](const std::function<void(std::span<const std::byte>)>& sink) {
     sink(std::as_bytes(std::span(matrix_)));
   };
-  write_safetensors(path, {{"preview", Dtype::f32, {kOutputs, inputs_}, produce}});
+  write_safetensors(path, {{"preview", Dtype::f32, shape(), produce}});
 }
 
 Image PreviewMap::show(const Model& model, std::span<const int32_t> codes) const {

@@ -25,6 +25,12 @@ class PreviewMap {
   // `between` is called before each.
   static PreviewMap fit(const Model& model, const std::function<void()>& between = {});
 
+  // The map as its numbers; nothing when they are of another model.
+  static std::optional<PreviewMap> of(std::vector<float> values, const Config& config);
+  // [kSide·kSide·3, E + 1]
+  const std::vector<float>& values() const { return matrix_; }
+  std::vector<int64_t> shape() const;
+
   // Nothing when there is no such file or it is of another model or format.
   static std::optional<PreviewMap> load(const std::filesystem::path& path, const Model& model);
   void save(const std::filesystem::path& path) const;

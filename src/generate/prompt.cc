@@ -54,23 +54,15 @@ std::string with_placeholders(const Message& message, size_t index) {
   return text + message.text;
 }
 
-void append_turn(std::string& out, Role role, std::string_view text, size_t index) {
-  const std::string_view content = strip(text);
-  out += role == Role::user ? kUserToken : kAssistantToken;
-  out += ":";
-  if (content.empty()) return;
-  out += " ";
-  out += content;
-  out += index % 2 == 0 ? kTurnEnd : kEosToken;
-}
-
 }  // namespace
 
-SpecialIds special_ids(const Tokenizer& tokenizer) {
+ChatRoles janus_pro_roles() { return {std::string(kUserToken), std::string(kAssistantToken)}; }
+
+SpecialIds special_ids(const Tokenizer& tokenizer, const ChatRoles& roles) {
   const auto id_of = [&](std::string_view token) {
     const std::optional<int32_t> id = tokenizer.find(token);
     check(id.has_value(), Code::bad_checkpoint, "the tokenizer lacks the token ", token,
-          "; this is not the tokenizer.json of a Janus-Pro model");
+          "; this is not the tokenizer of a Janus-Pro model");
     return *id;
   };
   SpecialIds ids;
@@ -80,8 +72,9 @@ SpecialIds special_ids(const Tokenizer& tokenizer) {
   ids.boi = id_of(kBeginImageToken);
   ids.eoi = id_of(kEndImageToken);
   ids.image = id_of(kImageToken);
-  ids.user = id_of(kUserToken);
-  ids.assistant = id_of(kAssistantToken);
+  const bool words = roles != janus_pro_roles();
+  ids.user = words ? tokenizer.find(roles.user).value_or(-1) : id_of(kUserToken);
+  ids.assistant = words ? tokenizer.find(roles.assistant).value_or(-1) : id_of(kAssistantToken);
   return ids;
 }
 
@@ -91,18 +84,31 @@ std::string_view default_system_prompt() {
          "natural language.";
 }
 
-std::vector<std::string> stop_strings() {
-  return {std::string(kUserToken), std::string(kEosToken)};
-}
-
 PromptBuilder::PromptBuilder(Tokenizer tokenizer, int64_t image_tokens,
-                             std::optional<std::string> system)
+                             std::optional<std::string> system, std::optional<ChatRoles> roles)
     : tokenizer_(std::move(tokenizer)),
-      ids_(special_ids(tokenizer_)),
+      roles_(roles ? std::move(*roles) : janus_pro_roles()),
+      ids_(special_ids(tokenizer_, roles_)),
       image_tokens_(image_tokens),
       system_(system ? std::move(*system) : std::string(default_system_prompt())) {
   check(image_tokens > 0, Code::bad_checkpoint, "a picture of ", image_tokens,
         " tokens; config.json gives image and patch sizes that leave none");
+}
+
+std::vector<std::string> PromptBuilder::stop_strings() const {
+  if (roles_ != janus_pro_roles()) return {std::string(kEosToken)};
+  return {roles_.user, std::string(kEosToken)};
+}
+
+void PromptBuilder::append_turn(std::string& out, Role role, std::string_view text,
+                                size_t index) const {
+  const std::string_view content = strip(text);
+  out += role == Role::user ? roles_.user : roles_.assistant;
+  out += ":";
+  if (content.empty()) return;
+  out += " ";
+  out += content;
+  out += index % 2 == 0 ? kTurnEnd : kEosToken;
 }
 
 std::vector<int32_t> PromptBuilder::read(std::span<const Message> messages,

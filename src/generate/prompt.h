@@ -12,6 +12,7 @@
 #include <string_view>
 #include <vector>
 
+#include "io/processor_config.h"
 #include "io/special_tokens.h"
 #include "io/tokenizer.h"
 
@@ -21,11 +22,15 @@ struct SpecialIds {
   int32_t bos = 0, eos = 0, pad = 0;  // begin and end of a sequence, filler
   int32_t boi = 0, eoi = 0;           // around a picture
   int32_t image = 0;                  // one per vector of a picture that is read
-  int32_t user = 0, assistant = 0;    // roles
+  int32_t user = 0, assistant = 0;    // roles; -1 where they are plain words (Janus-1.3B)
 };
 
-// Throws Code::bad_checkpoint naming the first token that the table lacks.
-SpecialIds special_ids(const Tokenizer& tokenizer);
+// Janus-Pro's, each a token of its own.
+ChatRoles janus_pro_roles();
+
+// Throws Code::bad_checkpoint naming the first token that the table lacks. Janus-Pro's roles must
+// be tokens; others may be words.
+SpecialIds special_ids(const Tokenizer& tokenizer, const ChatRoles& roles = janus_pro_roles());
 
 enum class Role { user, assistant };
 
@@ -38,20 +43,21 @@ struct Message {
 // The reference's system prompt for reading; drawing has none.
 std::string_view default_system_prompt();
 
-// Strings at which a reply ends besides the end token.
-std::vector<std::string> stop_strings();
-
 // Turns messages into ids for one model.
 class PromptBuilder {
  public:
   // `image_tokens`: rows per picture that is read. `system`: empty for none; without a value the
-  // reference's. Throws as special_ids does.
+  // reference's. `roles`: without a value Janus-Pro's. Throws as special_ids does.
   PromptBuilder(Tokenizer tokenizer, int64_t image_tokens,
-                std::optional<std::string> system = std::nullopt);
+                std::optional<std::string> system = std::nullopt,
+                std::optional<ChatRoles> roles = std::nullopt);
 
   const SpecialIds& ids() const { return ids_; }
   const Tokenizer& tokenizer() const { return tokenizer_; }
   int64_t image_tokens() const { return image_tokens_; }
+  const ChatRoles& roles() const { return roles_; }
+  // Tokens at which a reply ends, by their strings.
+  std::vector<std::string> stop_strings() const;
 
   // Ids [T] of a conversation up to where the model's reply begins: begin token, system prompt,
   // turns, open assistant turn; each picture is begin-of-image, `image_tokens` image ids,
@@ -77,7 +83,10 @@ class PromptBuilder {
  private:
   std::vector<int32_t> tokenize(const std::string& text, int64_t images) const;
 
+  void append_turn(std::string& out, Role role, std::string_view text, size_t index) const;
+
   Tokenizer tokenizer_;
+  ChatRoles roles_;
   SpecialIds ids_;
   int64_t image_tokens_;
   std::string system_;

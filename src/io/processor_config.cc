@@ -14,6 +14,23 @@ namespace {
 
 using Json = nlohmann::json;
 
+std::optional<ChatRoles> roles_from(const Json& root, const std::string& name) {
+  if (const auto found = root.find("roles"); found != root.end() && !found->is_null()) {
+    const auto role = [&](const char* side) {
+      const bool there = found->is_object() && found->contains(side) && (*found)[side].is_string();
+      const std::string text = there ? (*found)[side].get<std::string>() : std::string();
+      check(!text.empty(), Code::bad_checkpoint, name, ": roles.", side,
+            " is not a text; give {\"user\": …, \"assistant\": …} or leave roles out");
+      return text;
+    };
+    return ChatRoles{role("user"), role("assistant")};
+  }
+  // (deepseek-ai/Janus, janus/utils/conversation.py)
+  const auto format = root.find("sft_format");
+  if (format != root.end() && *format == "deepseek_old") return janus_1_3b_roles();
+  return std::nullopt;
+}
+
 ProcessorConfig from_json(const Json& root, const std::string& name) {
   ProcessorConfig config;
   check(root.is_object(), Code::bad_checkpoint, name, " is not a JSON object");
@@ -34,6 +51,7 @@ ProcessorConfig from_json(const Json& root, const std::string& name) {
           "; it must be a whole number from 1 to ", kMost);
     config.image_tokens = found->get<int64_t>();
   }
+  config.roles = roles_from(root, name);
   return config;
 }
 
@@ -47,6 +65,8 @@ std::optional<float> guidance_from(const Json& root, const std::string& name) {
 }
 
 }  // namespace
+
+ChatRoles janus_1_3b_roles() { return {"User", "Assistant"}; }
 
 ProcessorConfig parse_processor_config(std::string_view json, const std::string& name) {
   return from_json(parse_json(std::string(json), name), name);

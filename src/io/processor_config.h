@@ -12,11 +12,24 @@
 
 namespace janus {
 
+// How the sides of a conversation are called in a prompt.
+struct ChatRoles {
+  std::string user, assistant;
+
+  bool operator==(const ChatRoles&) const = default;
+};
+
 struct ProcessorConfig {
   std::optional<std::string> system_prompt;  // of the file; an empty one means none is used
   std::optional<int64_t> image_tokens;       // `num_image_tokens`: per picture in a prompt
   std::optional<float> guidance;             // `guidance_scale` of generation_config.json
+  // `roles` {user, assistant}, an extension of this project; those of Janus-1.3B where `sft_format`
+  // is "deepseek_old". None: the model's tokenizer shows.
+  std::optional<ChatRoles> roles;
 };
+
+// Those of Janus-1.3B: plain words, where Janus-Pro has tokens of its own.
+ChatRoles janus_1_3b_roles();
 
 // Throws Code::bad_checkpoint naming file and key when a value has the wrong type.
 ProcessorConfig parse_processor_config(std::string_view json, const std::string& name);

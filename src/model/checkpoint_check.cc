@@ -16,7 +16,7 @@ constexpr size_t kShown = 12;  // lines of one kind in a message; the rest are c
 
 using Shapes = std::map<std::string, std::vector<int64_t>>;
 
-// By the first words of the names; both kinds never occur together.
+// By the first words of the names; no two kinds occur together.
 Layout layout_of(const Shapes& shapes, const std::string& where) {
   const auto has = [&](const std::string& prefix) {
     const auto found = shapes.lower_bound(prefix);
@@ -24,6 +24,8 @@ Layout layout_of(const Shapes& shapes, const std::string& where) {
   };
   if (has("language_model.") || has("gen_vision_model.")) return Layout::official;
   if (has("model.language_model.") || has("model.vqmodel.")) return Layout::transformers;
+  if (has("lm.") || has("vq.")) return Layout::gguf;
+  if (has("blk.") || has("v.blk.")) return Layout::llama_cpp;
   fail(Code::bad_checkpoint, where, ": none of its ", shapes.size(),
        " tensors has a name of Janus-Pro", shapes.empty() ? "" : ", the first is ",
        shapes.empty() ? "" : shapes.begin()->first.substr(0, 80),
@@ -36,18 +38,25 @@ struct Problems {
   size_t count() const { return missing.size() + misshaped.size() + unknown.size(); }
 };
 
-Problems compare(const std::vector<TensorSpec>& wanted, const Shapes& shapes) {
+// Where the sizes of a model are stated.
+std::string sizes_of(Layout layout) {
+  const bool file = layout == Layout::gguf || layout == Layout::llama_cpp;
+  return file ? "its metadata" : "config.json";
+}
+
+Problems compare(const Config& config, const Parts& parts, Layout layout, const Shapes& shapes) {
   Problems problems;
   std::set<std::string> known;
-  for (const TensorSpec& spec : wanted) {
-    known.insert(spec.name);
+  for (const TensorSpec& spec : list_tensors(config, layout)) known.insert(spec.name);
+  for (const TensorSpec& spec : list_tensors(config, layout, parts)) {
     const auto found = shapes.find(spec.name);
     if (found == shapes.end()) {
       problems.missing.push_back(spec.name + " " + shape_text(spec.shape));
-      problems.head_missing |= spec.name.ends_with("lm_head.weight");
+      problems.head_missing |=
+          spec.name.ends_with("lm_head.weight") || spec.name == "output.weight";
     } else if (found->second != spec.shape) {
-      problems.misshaped.push_back(spec.name + " is " + shape_text(found->second) +
-                                   ", config.json says " + shape_text(spec.shape));
+      problems.misshaped.push_back(spec.name + " is " + shape_text(found->second) + ", " +
+                                   sizes_of(layout) + " says " + shape_text(spec.shape));
     }
   }
   for (const auto& [name, shape] : shapes) {
@@ -72,32 +81,38 @@ bool any_contains(const std::vector<std::string>& lines, const std::string& word
                      [&](const std::string& line) { return line.find(word) != std::string::npos; });
 }
 
-std::string text_of(const Problems& p, const std::string& where) {
+std::string text_of(const Problems& p, const std::string& where, Layout layout) {
   const bool other_size = !p.misshaped.empty() || (!p.missing.empty() && !p.unknown.empty());
+  const std::string sizes = sizes_of(layout);
+  const std::string mixed = layout == Layout::llama_cpp
+                                ? "are the two files from different models?"
+                                : "is " + sizes + " from another size of the model?";
   std::string text = where + ": " + std::to_string(p.count()) +
-                     (p.count() == 1 ? " tensor does" : " tensors do") + " not fit config.json";
-  list(text, "of another shape", p.misshaped, "is config.json from another size of the model?");
+                     (p.count() == 1 ? " tensor does" : " tensors do") + " not fit " + sizes;
+  list(text, "of another shape", p.misshaped, mixed);
   list(
       text, "missing", p.missing,
       p.head_missing && p.missing.size() == 1
           ? "the output matrix is separate and never taken from the embeddings; was the file saved "
             "with tied weights?"
-      : other_size ? "is config.json from another size of the model?"
+      : other_size ? mixed
                    : "is a file of the checkpoint missing?");
   list(text, "unknown", p.unknown,
        any_contains(p.unknown, "lora_") ? "merge the adapter into the model first"
-       : other_size                     ? "is config.json from another size of the model?"
+       : other_size                     ? mixed
                                         : "does the checkpoint hold another model besides?");
   return text;
 }
 
 }  // namespace
 
-Layout check_tensors(const Config& config, const TensorSource& source) {
+Layout check_tensors(const Config& config, const TensorSource& source, const Parts& parts) {
   const Shapes shapes = source.shapes();
   const Layout layout = layout_of(shapes, source.name());
-  const Problems problems = compare(list_tensors(config, layout), shapes);
-  if (problems.count() > 0) fail(Code::bad_checkpoint, text_of(problems, source.name()));
+  const Problems problems = compare(config, parts, layout, shapes);
+  if (problems.count() > 0) {
+    fail(Code::bad_checkpoint, text_of(problems, source.name(), layout));
+  }
   return layout;
 }
 

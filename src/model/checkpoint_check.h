@@ -4,11 +4,13 @@
 #pragma once
 
 #include "model/config.h"
+#include "model/parts.h"
 #include "model/tensor_source.h"
 
 namespace janus {
 
-// The layout of the tensors' names. Throws Code::bad_checkpoint.
-Layout check_tensors(const Config& config, const TensorSource& source);
+// The layout of the tensors' names. Only those of `parts` must be there. Throws
+// Code::bad_checkpoint.
+Layout check_tensors(const Config& config, const TensorSource& source, const Parts& parts = {});
 
 }  // namespace janus

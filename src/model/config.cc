@@ -9,51 +9,14 @@
 
 #include "io/file.h"
 #include "io/json.h"
+#include "model/config_check.h"
 #include "model/config_json.h"
+#include "model/stranger.h"
 
 namespace janus {
 namespace {
 
-// Far above any published size and far below overflow of products in int64_t.
-constexpr int kMaxWidth = 1 << 16;
-constexpr int kMaxLayers = 1 << 10;
-constexpr int kMaxHeads = 1 << 10;
-constexpr int kMaxMlpWidth = 1 << 20;
-constexpr int kMaxIds = 1 << 22;
-constexpr int kMaxContext = 1 << 20;
-constexpr int64_t kMaxRopeValues = int64_t{1} << 25;  // context · head width: a table of 128 MiB
-constexpr int kMaxImage = 1 << 12;
-constexpr int kMaxGrid = 1 << 8;  // patches or codes a side; attention is over their square
-constexpr int kMaxChannels = 1 << 16;
-constexpr int kMaxLevels = 8;
-constexpr int kMaxBlocks = 16;
-constexpr int kMaxDepth = 16;
 constexpr int64_t kConfigBytes = 16'000'000;
-
-void refuse(const Section& section, const std::string& key, const std::string& value,
-            const std::string& supported) {
-  fail(Code::not_supported, section.file(), ": ", section.name(key), " is ", value, "; only ",
-       supported, " is supported");
-}
-
-void require_text(const Section& section, const std::string& key, const std::string& wanted) {
-  const std::string value = section.text(key, wanted);
-  if (value != wanted) refuse(section, key, "\"" + value + "\"", "\"" + wanted + "\"");
-}
-
-void require_flag(const Section& section, const std::string& key, bool wanted) {
-  if (section.flag(key, wanted) != wanted) {
-    refuse(section, key, wanted ? "false" : "true", wanted ? "true" : "false");
-  }
-}
-
-// A size that another part of the file (or a default) already fixes.
-void require_size(const Section& section, const std::string& key, int fallback, int wanted,
-                  const std::string& because) {
-  const int value = section.whole(key, fallback, 1, kMaxIds);
-  check(value == wanted, Code::bad_checkpoint, section.file(), ": ", section.name(key), " is ",
-        value, ", but ", because, " is ", wanted, "; they must be equal");
-}
 
 // rope_scaling (transformers 4) and rope_parameters (5): only the plain kind; returns theta.
 double rope_theta(const Section& section) {
@@ -93,55 +56,14 @@ LlamaConfig parse_llama(const Section& section) {
   c.context = section.whole("max_position_embeddings", c.context, 1, kMaxContext);
   c.rms_eps = static_cast<float>(section.number("rms_norm_eps", 1e-6, 0, 1));
   c.rope_theta = rope_theta(section);
-  check(c.heads % c.kv_heads == 0, Code::bad_checkpoint, section.file(), ": ",
-        section.name("num_attention_heads"), " ", c.heads, " is not a multiple of ",
-        section.name("num_key_value_heads"), " ", c.kv_heads);
-  check(c.head_width % 2 == 0, Code::bad_checkpoint, section.file(), ": the head width ",
-        c.head_width, " of ", section.name("hidden_size"), " is odd; rotary positions need pairs");
-  check(int64_t{c.context} * c.head_width <= kMaxRopeValues, Code::not_supported, section.file(),
-        ": ", section.name("max_position_embeddings"), " ", c.context, " with heads of ",
-        c.head_width, " needs too large a table of rotations");
+  check_llama(c, section, {});
   return c;
-}
-
-void check_vision(const VisionConfig& c, const Section& section) {
-  check(c.patch <= c.image, Code::bad_checkpoint, section.file(), ": ", section.name("patch_size"),
-        " ", c.patch, " is larger than the image of ", c.image);
-  check(c.grid() <= kMaxGrid, Code::bad_checkpoint, section.file(), ": ", section.path(), " has ",
-        c.grid(), " patches a side, above ", kMaxGrid);
-  check(c.width % c.heads == 0, Code::bad_checkpoint, section.file(), ": the vision width ",
-        c.width, " of ", section.path(), " is not a multiple of its ", c.heads, " heads");
 }
 
 // int(width · ratio), as both references compute it.
 int mlp_width(const Section& section, int width) {
   const double ratio = section.number("mlp_ratio", 4, 0.001, 64);
   return std::max(1, static_cast<int>(width * ratio));
-}
-
-void check_vq(const VqConfig& c, const Section& section) {
-  check(c.multipliers.size() == c.decoder_multipliers.size(), Code::not_supported, section.file(),
-        ": encoder_ch_mult and decoder_ch_mult of ", section.path(),
-        " differ in length; the codec needs as many levels up as down");
-  std::vector<int> multipliers = c.multipliers;
-  multipliers.insert(multipliers.end(), c.decoder_multipliers.begin(), c.decoder_multipliers.end());
-  multipliers.push_back(1);
-  for (const int multiplier : multipliers) {
-    const int64_t channels = int64_t{c.base} * multiplier;
-    check(channels <= kMaxChannels, Code::bad_checkpoint, section.file(), ": ", c.base,
-          " base channels times ", multiplier, " in ", section.path(), " is above ", kMaxChannels);
-    check(channels % c.groups == 0, Code::bad_checkpoint, section.file(), ": ", channels,
-          " channels (", c.base, " times ", multiplier, ") do not divide into ", c.groups,
-          " normalisation groups; num_groups of ", section.path(), " names another count");
-  }
-}
-
-// Drawn pictures have as many codes a side as read ones have patches.
-// (transformers, JanusConfig.__post_init__; the official script's constants agree)
-void set_picture_size(Config& c, const std::string& file) {
-  c.image = c.vision.grid() * c.vq.downsample();
-  check(c.image <= kMaxImage, Code::bad_checkpoint, file, ": ", c.vision.grid(),
-        " codes a side times ", c.vq.downsample(), " pixels a code is above ", kMaxImage);
 }
 
 // --- official ----------------------------------------------------------------------------------
@@ -189,7 +111,7 @@ VqConfig parse_official_vq(const Section& section) {
       params.list("decoder_ch_mult", c.decoder_multipliers, kMaxLevels, 1, kMaxChannels);
   c.blocks = params.whole("num_res_blocks", c.blocks, 1, kMaxBlocks);
   c.groups = params.whole("num_groups", c.groups, 1, kMaxChannels);
-  check_vq(c, params);
+  check_vq(c, params, {});
   return c;
 }
 
@@ -203,12 +125,19 @@ int parse_projector(const Section& section, int inputs, const std::string& input
   return params.whole("depth", 1, 1, kMaxDepth);
 }
 
-Config parse_official(const Section& root) {
+// Of the other models of this model_type. (deepseek-ai/Janus, janus/janusflow; DeepSeek-VL)
+void refuse_relatives(const Section& root) {
   for (const char* key : {"vision_und_enc_config", "vision_gen_enc_config"}) {
-    check(!root.has(key), Code::not_supported, root.file(),
-          ": this is a JanusFlow checkpoint (it has ", key,
-          "), another model that draws by rectified flow; Janus-Pro is needed");
+    if (root.has(key)) refuse_stranger(root.file(), "janusflow", std::string("it has ") + key);
   }
+  const bool draws = root.has("gen_vision_config") || root.has("gen_head_config");
+  if (!draws && root.has("vision_config") && root.has("aligner_config")) {
+    refuse_stranger(root.file(), "deepseek_vl", "it has no gen_vision_config");
+  }
+}
+
+Config parse_official(const Section& root) {
+  refuse_relatives(root);
   Config c;
   c.layout = Layout::official;
   c.llama = parse_llama(root.child("language_config"));
@@ -262,7 +191,7 @@ VqConfig parse_vq(const Section& section) {
   c.decoder_multipliers = c.multipliers;
   c.blocks = section.whole("num_res_blocks", c.blocks, 1, kMaxBlocks);
   c.groups = section.whole("num_groups", c.groups, 1, kMaxChannels);
-  check_vq(c, section);
+  check_vq(c, section, {});
   return c;
 }
 
@@ -299,15 +228,32 @@ Config parse_config(std::string_view json, const std::string& name) {
   if (type == "janus") return parse_transformers(root);
   check(!type.empty(), Code::bad_checkpoint, name,
         ": no model_type; is this the config.json of a Janus checkpoint?");
-  fail(Code::not_supported, name, ": model_type is \"", type.substr(0, 60),
-       "\"; only Janus-Pro (multi_modality or janus) is supported");
+  refuse_stranger(name, type, "its model_type is \"" + type.substr(0, 60) + "\"");
+}
+
+std::string_view layout_name(Layout layout) {
+  switch (layout) {
+    case Layout::official:
+      return "official";
+    case Layout::transformers:
+      return "transformers";
+    case Layout::gguf:
+      return "gguf";
+    case Layout::llama_cpp:
+      return "llama.cpp";
+  }
+  return "?";
 }
 
 Config load_config(const std::filesystem::path& dir) {
   const std::filesystem::path path = dir / "config.json";
   std::error_code ignored;
-  check(std::filesystem::exists(path, ignored), Code::bad_checkpoint, path.string(),
-        ": no such file; a checkpoint is a directory with config.json and its weights");
+  if (!std::filesystem::exists(path, ignored)) {
+    refuse_strange_folder(dir);
+    fail(
+        Code::bad_checkpoint, path.string(),
+        ": no such file; a checkpoint is a directory with config.json and its weights, or a .gguf");
+  }
   Config config = parse_config(read_text(path, kConfigBytes), path.string());
   config.preprocessing = load_preprocessing(dir);
   return config;

@@ -13,9 +13,11 @@
 
 namespace janus {
 
-// How a checkpoint's tensors are named: "official" (deepseek-ai/Janus, model_type multi_modality)
-// or "transformers" (model_type janus).
-enum class Layout { official, transformers };
+// How a checkpoint's tensors are named: as deepseek-ai/Janus does (model_type multi_modality), as
+// transformers (model_type janus), as a .gguf made here, as llama.cpp's language and vision files.
+enum class Layout { official, transformers, gguf, llama_cpp };
+inline constexpr int kLayouts = 4;
+std::string_view layout_name(Layout layout);
 
 // LLaMA decoder. (transformers, models/llama, LlamaConfig)
 struct LlamaConfig {

@@ -1,6 +1,6 @@
-// Section: one object of a config.json that knows its own path, so that every complaint names the
-// key, the value found and what would be right. Reading config.json is all it is for; which keys
-// there are is config.cc.
+// Section: one object of a config.json (or of the metadata of a .gguf) that knows its own path, so
+// that every complaint names the key, the value found and what would be right. Which keys there are
+// is config.cc and config_gguf.cc.
 // SPDX-License-Identifier: MIT
 #pragma once
 
@@ -68,6 +68,21 @@ class Section {
     check(value->is_string(), Code::bad_checkpoint, file_, ": ", name(key), " is ", shown(*value),
           ", expected a string");
     return value->get<std::string>();
+  }
+
+  // Exactly as many numbers as `fallback` has.
+  std::vector<double> numbers(const std::string& key, const std::vector<double>& fallback,
+                              double low, double high) const {
+    const nlohmann::json* value = find(key);
+    if (!value) return fallback;
+    bool fits = value->is_array() && value->size() == fallback.size();
+    for (size_t i = 0; fits && i < fallback.size(); ++i) {
+      const nlohmann::json& item = (*value)[i];
+      fits = item.is_number() && item.get<double>() >= low && item.get<double>() <= high;
+    }
+    check(fits, Code::bad_checkpoint, file_, ": ", name(key), " is ", shown(*value), ", expected ",
+          fallback.size(), " numbers from ", low, " to ", high);
+    return value->get<std::vector<double>>();
   }
 
   // 1 to `most` whole numbers.

@@ -13,8 +13,10 @@
 #include "base/log.h"
 #include "base/tensor.h"
 #include "kernels/backend.h"
+#include "model/checkpoint.h"
 #include "model/config.h"
 #include "model/kv_cache.h"
+#include "model/parts.h"
 #include "model/trace.h"
 #include "model/weights.h"
 #include "model/workspace.h"
@@ -22,9 +24,10 @@
 namespace janus {
 
 struct LoadOptions {
-  std::filesystem::path checkpoint;  // directory of either layout
+  std::filesystem::path checkpoint;  // what Checkpoint opens
   std::shared_ptr<const Backend> backend;
   Dtype weights = Dtype::bf16;  // storage of matrices: f32 or bf16
+  Parts parts;                  // what is wanted; more than the checkpoint holds is refused
   bool round_rope = false;      // round rotary frequencies to bf16, as the official bf16 scripts do
   std::function<void(double fraction)> on_progress;
   Log log;
@@ -32,12 +35,15 @@ struct LoadOptions {
 
 class Model {
  public:
-  // Throws Code::bad_checkpoint or Code::not_supported as load_config and load_weights do.
+  // Throws Code::bad_checkpoint or Code::not_supported as Checkpoint and load_weights do.
   static Model load(const LoadOptions& options);
-  // The same with sizes and values from elsewhere; options.checkpoint is not read.
+  // From a checkpoint that is open already; options.checkpoint is not read.
+  static Model load(const Checkpoint& checkpoint, const LoadOptions& options);
+  // The same with sizes and values from elsewhere.
   static Model from(const Config& config, const TensorSource& source, const LoadOptions& options);
 
   const Config& config() const;
+  const Parts& parts() const;  // what was loaded; the calls below refuse to do without their part
   const Backend& backend() const;
   const Weights& weights() const;
 
@@ -66,8 +72,8 @@ class Model {
                     Trace* trace = nullptr) const;
 
  private:
-  struct Parts;
-  std::shared_ptr<const Parts> parts_;
+  struct Loaded;
+  std::shared_ptr<const Loaded> loaded_;
 };
 
 }  // namespace janus

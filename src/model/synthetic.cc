@@ -3,9 +3,6 @@
 
 #include <cmath>
 
-#include "base/error.h"
-#include "model/weight_names.h"
-
 namespace janus {
 namespace {
 
@@ -37,12 +34,6 @@ void fill(const std::string& name, uint32_t seed, int64_t begin, double base, do
   }
 }
 
-int64_t count_of(const TensorSpec& tensor) {
-  int64_t count = 1;
-  for (const int64_t size : tensor.shape) count *= size;
-  return count;
-}
-
 }  // namespace
 
 void synthetic_uniform(const std::string& name, uint32_t seed, int64_t begin,
@@ -50,68 +41,42 @@ void synthetic_uniform(const std::string& name, uint32_t seed, int64_t begin,
   fill(name, seed, begin, 0, 1, out);
 }
 
-// Walks both layouts of each field side by side: the wanted tensor takes its elements where the
-// official one of the same field has them.
-class SyntheticSource::Collector : public WeightVisitor {
- public:
-  Collector(Layout names, std::map<std::string, Rule>& rules) : names_(names), rules_(rules) {}
-
-  void matrix(Weight&, int64_t, int64_t, const FieldTensors& weight,
-              const FieldTensors& bias) override {
-    add(weight);
-    add(bias);
+SyntheticSource::Rule SyntheticSource::rule_of(const TensorSpec& official) {
+  Rule rule;
+  rule.stream = official.name;
+  const auto is = [&](const char* end) { return official.name.ends_with(end); };
+  if (is(".bias") || is("pos_embed")) {
+    rule.scale = 0.1;
+  } else if (official.shape.size() == 1) {
+    rule.base = 1;
+    rule.scale = 0.1;
+  } else if (!is("gen_embed.weight") && !is("quantize.embedding.weight") &&
+             !is("embed_tokens.weight")) {
+    const int64_t fan_in = official.count() / official.shape[0];
+    rule.scale = std::sqrt(3.0 / static_cast<double>(fan_in));
   }
-  void conv(Conv&, int64_t, int64_t, const FieldTensors& weight,
-            const FieldTensors& bias) override {
-    add(weight);
-    add(bias);
-  }
-  void table(Table&, int64_t, int64_t, const FieldTensors& weight) override { add(weight); }
-  void plain(OwnedTensor&, int64_t, int64_t, const FieldTensors& weight) override { add(weight); }
+  return rule;
+}
 
- private:
-  void add(const FieldTensors& field) {
+// Both layouts of each field side by side: the wanted tensor takes its elements where the official
+// one of the same field has them.
+SyntheticSource::SyntheticSource(const Config& config, Layout names, uint32_t seed) : seed_(seed) {
+  for (const FieldTensors& field : list_fields(config)) {
     const std::vector<TensorSpec>& official = field.of(Layout::official);
     size_t at = 0;
     int64_t offset = 0;
-    for (const TensorSpec& tensor : field.of(names_)) {
+    for (const TensorSpec& tensor : field.of(names)) {
       Rule rule = rule_of(official[at]);
       rule.shape = tensor.shape;
       rule.offset = offset;
       rules_.emplace(tensor.name, rule);
-      offset += count_of(tensor);
-      if (offset == count_of(official[at])) {
+      offset += tensor.count();
+      if (offset == official[at].count()) {
         ++at;
         offset = 0;
       }
     }
   }
-
-  static Rule rule_of(const TensorSpec& official) {
-    Rule rule;
-    rule.stream = official.name;
-    const auto is = [&](const char* end) { return official.name.ends_with(end); };
-    if (is(".bias") || is("pos_embed")) {
-      rule.scale = 0.1;
-    } else if (official.shape.size() == 1) {
-      rule.base = 1;
-      rule.scale = 0.1;
-    } else if (!is("gen_embed.weight") && !is("quantize.embedding.weight") &&
-               !is("embed_tokens.weight")) {
-      const int64_t fan_in = count_of(official) / official.shape[0];
-      rule.scale = std::sqrt(3.0 / static_cast<double>(fan_in));
-    }
-    return rule;
-  }
-
-  Layout names_;
-  std::map<std::string, Rule>& rules_;
-};
-
-SyntheticSource::SyntheticSource(const Config& config, Layout names, uint32_t seed) : seed_(seed) {
-  Weights shape_only;
-  Collector collector(names, rules_);
-  visit_weights(config, shape_only, collector);
 }
 
 std::map<std::string, std::vector<int64_t>> SyntheticSource::shapes() const {

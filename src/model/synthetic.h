@@ -12,6 +12,7 @@
 
 #include "model/config.h"
 #include "model/tensor_source.h"
+#include "model/weight_names.h"
 
 namespace janus {
 
@@ -38,7 +39,7 @@ class SyntheticSource : public TensorSource {
     int64_t offset = 0;          // of its first element in the stream
     double base = 0, scale = 1;  // value = base + scale·v
   };
-  class Collector;
+  static Rule rule_of(const TensorSpec& official);
 
   std::map<std::string, Rule> rules_;
   uint32_t seed_;

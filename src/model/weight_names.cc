@@ -3,6 +3,8 @@
 
 #include <utility>
 
+#include "model/gguf_names.h"
+
 namespace janus {
 namespace {
 
@@ -21,9 +23,20 @@ struct Name {
 
 Name number(int i) { return {"." + std::to_string(i), "." + std::to_string(i)}; }
 
+// Shapes in a .gguf are those of the transformers layout.
+FieldTensors in_all_layouts(std::vector<TensorSpec> official,
+                            std::vector<TensorSpec> transformers) {
+  std::vector<TensorSpec> gguf, llama_cpp;
+  for (const TensorSpec& tensor : transformers) {
+    gguf.push_back({gguf_name(tensor.name), tensor.shape});
+    const std::string name = llama_cpp_name(tensor.name);
+    if (!name.empty()) llama_cpp.push_back({name, tensor.shape});
+  }
+  return {{std::move(official), std::move(transformers), std::move(gguf), std::move(llama_cpp)}};
+}
+
 FieldTensors one(const Name& name, const std::vector<int64_t>& shape) {
-  return {{std::vector<TensorSpec>{{name.official, shape}},
-           std::vector<TensorSpec>{{name.transformers, shape}}}};
+  return in_all_layouts({{name.official, shape}}, {{name.transformers, shape}});
 }
 
 void append(FieldTensors& to, const FieldTensors& more) {
@@ -38,10 +51,12 @@ class Walk {
  public:
   Walk(const Config& config, WeightVisitor& visitor) : config_(config), visitor_(visitor) {}
 
-  void llama(Weights& w);
+  void language(Weights& w);
+  void text_head(Weights& w);
   void vision(Weights& w);
-  void bridges(Weights& w);
-  void codec(Weights& w);
+  void aligner(Weights& w);
+  void drawing(Weights& w);
+  void codec(Weights& w, bool encoding, bool decoding);
 
  private:
   void llama_block(LlamaBlock& b, const Name& at);
@@ -100,7 +115,7 @@ void Walk::llama_block(LlamaBlock& b, const Name& at) {
   linear_without_bias(b.down, at + ".mlp.down_proj", d, f);
 }
 
-void Walk::llama(Weights& w) {
+void Walk::language(Weights& w) {
   const LlamaConfig& c = config_.llama;
   const Name model{"language_model.model", "model.language_model"};
   visitor_.table(w.embed_text, c.vocabulary, c.width,
@@ -110,21 +125,25 @@ void Walk::llama(Weights& w) {
     llama_block(w.blocks[static_cast<size_t>(i)], model + ".layers" + number(i));
   }
   rms_norm(w.final_norm, model + ".norm", c.width);
+}
+
+void Walk::text_head(Weights& w) {
+  const LlamaConfig& c = config_.llama;
   linear_without_bias(w.text_head, {"language_model.lm_head", "lm_head"}, c.vocabulary, c.width);
 }
 
-// Fused in the official layout, three tensors in the other.
+// Fused in the official layout, three tensors in the others.
 void Walk::vision_qkv(Weight& field, const Name& at) {
   const int64_t d = config_.vision.width;
-  FieldTensors weight, bias;
-  weight.by_layout[0] = {{at.official + ".attn.qkv.weight", {3 * d, d}}};
-  bias.by_layout[0] = {{at.official + ".attn.qkv.bias", {3 * d}}};
+  std::vector<TensorSpec> weight, bias;
   for (const char* part : {".q_proj", ".k_proj", ".v_proj"}) {
     const std::string name = at.transformers + ".self_attn" + part;
-    weight.by_layout[1].push_back({name + ".weight", {d, d}});
-    bias.by_layout[1].push_back({name + ".bias", {d}});
+    weight.push_back({name + ".weight", {d, d}});
+    bias.push_back({name + ".bias", {d}});
   }
-  visitor_.matrix(field, 3 * d, d, weight, bias);
+  const std::string fused = at.official + ".attn.qkv";
+  visitor_.matrix(field, 3 * d, d, in_all_layouts({{fused + ".weight", {3 * d, d}}}, weight),
+                  in_all_layouts({{fused + ".bias", {3 * d}}}, bias));
 }
 
 void Walk::vision_block(VisionBlock& b, const Name& at) {
@@ -143,10 +162,9 @@ void Walk::vision(Weights& w) {
   w.patch_embed.stride = c.patch;
   conv(w.patch_embed, tower + Name{".patch_embed.proj", ".embeddings.patch_embedding"}, c.width, 3,
        c.patch);
-  FieldTensors position;
-  position.by_layout[0] = {{tower.official + ".pos_embed", {1, c.tokens(), c.width}}};
-  position.by_layout[1] = {
-      {tower.transformers + ".embeddings.position_embedding.weight", {c.tokens(), c.width}}};
+  const FieldTensors position = in_all_layouts(
+      {{tower.official + ".pos_embed", {1, c.tokens(), c.width}}},
+      {{tower.transformers + ".embeddings.position_embedding.weight", {c.tokens(), c.width}}});
   visitor_.plain(w.position_embed, c.tokens(), c.width, position);
   w.vision_blocks.resize(static_cast<size_t>(c.layers));
   for (int i = 0; i < c.layers; ++i) {
@@ -167,9 +185,12 @@ void Walk::projector(std::vector<Weight>& layers, const Name& at, int depth, int
   }
 }
 
-void Walk::bridges(Weights& w) {
-  const VqConfig& vq = config_.vq;
+void Walk::aligner(Weights& w) {
   projector(w.aligner, {"aligner", "model.aligner"}, config_.aligner_depth, config_.vision.width);
+}
+
+void Walk::drawing(Weights& w) {
+  const VqConfig& vq = config_.vq;
   visitor_.table(
       w.embed_code, vq.codes, vq.code_width,
       one({"gen_embed.weight", "model.generation_embeddings.weight"}, {vq.codes, vq.code_width}));
@@ -262,20 +283,20 @@ void Walk::decoder(VqTower& t, const Name& at) {
   conv3(t.conv_out, at + ".conv_out", 3, channels);
 }
 
-void Walk::codec(Weights& w) {
+// The book of codes is needed both ways.
+void Walk::codec(Weights& w, bool encoding, bool decoding) {
   const VqConfig& c = config_.vq;
   const Name vq{"gen_vision_model", "model.vqmodel"};
   visitor_.plain(w.codebook, c.codes, c.code_width,
                  one(vq + ".quantize.embedding.weight", {c.codes, c.code_width}));
-  conv(w.quant, vq + ".quant_conv", c.code_width, c.latent, 1);
-  conv(w.post_quant, vq + ".post_quant_conv", c.latent, c.code_width, 1);
-  encoder(w.encoder, vq + ".encoder");
-  decoder(w.decoder, vq + ".decoder");
+  if (encoding) conv(w.quant, vq + ".quant_conv", c.code_width, c.latent, 1);
+  if (decoding) conv(w.post_quant, vq + ".post_quant_conv", c.latent, c.code_width, 1);
+  if (encoding) encoder(w.encoder, vq + ".encoder");
+  if (decoding) decoder(w.decoder, vq + ".decoder");
 }
 
 class Lister : public WeightVisitor {
  public:
-  explicit Lister(Layout layout) : layout_(layout) {}
   void matrix(Weight&, int64_t, int64_t, const FieldTensors& weight,
               const FieldTensors& bias) override {
     add(weight);
@@ -289,30 +310,49 @@ class Lister : public WeightVisitor {
   void table(Table&, int64_t, int64_t, const FieldTensors& weight) override { add(weight); }
   void plain(OwnedTensor&, int64_t, int64_t, const FieldTensors& weight) override { add(weight); }
 
-  std::vector<TensorSpec> tensors;
+  std::vector<FieldTensors> fields;
 
  private:
   void add(const FieldTensors& field) {
-    tensors.insert(tensors.end(), field.of(layout_).begin(), field.of(layout_).end());
+    if (!field.of(Layout::official).empty()) fields.push_back(field);
   }
-  Layout layout_;
 };
 
 }  // namespace
 
-void visit_weights(const Config& config, Weights& weights, WeightVisitor& visitor) {
-  Walk walk(config, visitor);
-  walk.llama(weights);
-  walk.vision(weights);
-  walk.bridges(weights);
-  walk.codec(weights);
+int64_t TensorSpec::count() const {
+  int64_t result = 1;
+  for (const int64_t size : shape) result *= size;
+  return result;
 }
 
-std::vector<TensorSpec> list_tensors(const Config& config, Layout layout) {
+// The order decides the fingerprint of a model.
+void visit_weights(const Config& config, Weights& weights, WeightVisitor& visitor,
+                   const Parts& parts) {
+  Walk walk(config, visitor);
+  if (parts.language) walk.language(weights);
+  if (parts.reading) {
+    walk.text_head(weights);
+    walk.vision(weights);
+    walk.aligner(weights);
+  }
+  if (parts.drawing) walk.drawing(weights);
+  if (parts.encoder || parts.decoder) walk.codec(weights, parts.encoder, parts.decoder);
+}
+
+std::vector<FieldTensors> list_fields(const Config& config, const Parts& parts) {
   Weights weights;
-  Lister lister(layout);
-  visit_weights(config, weights, lister);
-  return std::move(lister.tensors);
+  Lister lister;
+  visit_weights(config, weights, lister, parts);
+  return std::move(lister.fields);
+}
+
+std::vector<TensorSpec> list_tensors(const Config& config, Layout layout, const Parts& parts) {
+  std::vector<TensorSpec> tensors;
+  for (const FieldTensors& field : list_fields(config, parts)) {
+    tensors.insert(tensors.end(), field.of(layout).begin(), field.of(layout).end());
+  }
+  return tensors;
 }
 
 bool is_ignored_tensor(const std::string& name) {

@@ -1,7 +1,7 @@
-// The one place that says which checkpoint tensors make up each field of Weights, in either layout,
-// and of which shape. Loading, naming what is missing, and writing random models all walk it.
+// The one place that says which checkpoint tensors make up each field of Weights, in each layout,
+// and of which shape. Loading, naming what is missing, converting and random models all walk it.
 // The lists are those of deepseek-ai/Janus (state dict of MultiModalityCausalLM) and transformers
-// (JanusForConditionalGeneration).
+// (JanusForConditionalGeneration); those of the .gguf layouts follow from the latter (gguf_names).
 // SPDX-License-Identifier: MIT
 #pragma once
 
@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "model/config.h"
+#include "model/parts.h"
 #include "model/weights.h"
 
 namespace janus {
@@ -19,11 +20,13 @@ namespace janus {
 struct TensorSpec {
   std::string name;
   std::vector<int64_t> shape;  // outermost first; rows of the field are along the first
+
+  int64_t count() const;  // elements
 };
 
-// The tensors of one field, by layout.
+// The tensors of one field, by layout; none where a layout lacks the field.
 struct FieldTensors {
-  std::array<std::vector<TensorSpec>, 2> by_layout;
+  std::array<std::vector<TensorSpec>, kLayouts> by_layout;
   const std::vector<TensorSpec>& of(Layout layout) const {
     return by_layout[static_cast<size_t>(layout)];
   }
@@ -45,11 +48,14 @@ class WeightVisitor {
                      const FieldTensors& weight) = 0;
 };
 
-// Sizes the lists in `weights` from the config and visits every field.
-void visit_weights(const Config& config, Weights& weights, WeightVisitor& visitor);
+// Sizes the lists in `weights` from the config and visits every field of `parts`.
+void visit_weights(const Config& config, Weights& weights, WeightVisitor& visitor,
+                   const Parts& parts = {});
 
+// Every field, in the order of visiting: weights, then their biases.
+std::vector<FieldTensors> list_fields(const Config& config, const Parts& parts = {});
 // Every tensor of a checkpoint of that layout, in the order of visiting.
-std::vector<TensorSpec> list_tensors(const Config& config, Layout layout);
+std::vector<TensorSpec> list_tensors(const Config& config, Layout layout, const Parts& parts = {});
 
 // Tensors that a checkpoint may hold besides: never used by the reference either.
 bool is_ignored_tensor(const std::string& name);

@@ -45,7 +45,7 @@ class FieldReader {
     }
     fingerprint_.add(out);
     offset_ += static_cast<int64_t>(out.size());
-    const bool end = offset_ == count(tensor);
+    const bool end = offset_ == tensor.count();
     if (end || offset_ - released_ >= kReleaseAfter) {
       source_.done(tensor.name, offset_);
       released_ = offset_;
@@ -54,12 +54,6 @@ class FieldReader {
       ++at_;
       offset_ = released_ = 0;
     }
-  }
-
-  static int64_t count(const TensorSpec& tensor) {
-    int64_t result = 1;
-    for (const int64_t size : tensor.shape) result *= size;
-    return result;
   }
 
  private:
@@ -137,7 +131,7 @@ class Loader : public WeightVisitor {
     FieldReader reader(source_, parts, fingerprint_);
     size_t begin = 0;
     for (const TensorSpec& part : parts) {
-      const auto count = static_cast<size_t>(FieldReader::count(part));
+      const auto count = static_cast<size_t>(part.count());
       reader.next(std::span(values).subspan(begin, count));
       begin += count;
     }
@@ -174,18 +168,19 @@ class Loader : public WeightVisitor {
 }  // namespace
 
 Weights load_weights(const Config& config, const TensorSource& source, const Backend& backend,
-                     Dtype matrices, const std::function<void(double)>& on_progress) {
+                     Dtype matrices, const std::function<void(double)>& on_progress,
+                     const Parts& parts) {
   check(matrices == Dtype::f32 || matrices == Dtype::bf16, Code::bad_input, "weights as ",
         traits(matrices).name, " are not supported; f32 and bf16 are");
-  const Layout layout = check_tensors(config, source);
+  const Layout layout = check_tensors(config, source, parts);
   int64_t total = 0;
-  for (const TensorSpec& tensor : list_tensors(config, layout)) {
-    total += FieldReader::count(tensor);
+  for (const TensorSpec& tensor : list_tensors(config, layout, parts)) {
+    total += tensor.count();
   }
   Loader loader(source, layout, backend, matrices, total, on_progress);
   Weights weights;
-  visit_weights(config, weights, loader);
-  make_rows_unit(weights.codebook.view);
+  visit_weights(config, weights, loader, parts);
+  if (parts.decoder || parts.encoder) make_rows_unit(weights.codebook.view);
   weights.bytes = loader.bytes();
   weights.fingerprint = loader.fingerprint();
   return weights;

@@ -11,6 +11,7 @@
 #include "kernels/backend.h"
 #include "kernels/weight.h"
 #include "model/config.h"
+#include "model/parts.h"
 #include "model/tensor_source.h"
 
 namespace janus {
@@ -95,14 +96,16 @@ struct Weights {
   VqTower encoder, decoder;
 
   int64_t bytes = 0;         // of everything held
-  uint64_t fingerprint = 0;  // of every value as read: equal for both layouts of one model
+  uint64_t fingerprint = 0;  // of every value as read: equal for all layouts of one model
 };
 
-// Reads every field from `source`, whose names may be those of either layout, and packs it for
-// `backend`: matrices, convolutions and tables in `matrices` (f32 or bf16), the rest in f32.
-// Throws Code::bad_checkpoint naming every tensor that is missing, unknown or of another shape
-// (before any memory is taken), or the first value that is not finite.
+// Reads every field of `parts` from `source`, whose names may be those of any layout, and packs it
+// for `backend`: matrices, convolutions and tables in `matrices` (f32 or bf16), the rest in f32.
+// Fields of other parts stay empty. Throws Code::bad_checkpoint naming every tensor that is
+// missing, unknown or of another shape (before any memory is taken), or the first value that is not
+// finite.
 Weights load_weights(const Config& config, const TensorSource& source, const Backend& backend,
-                     Dtype matrices, const std::function<void(double fraction)>& on_progress = {});
+                     Dtype matrices, const std::function<void(double fraction)>& on_progress = {},
+                     const Parts& parts = {});
 
 }  // namespace janus

@@ -54,8 +54,8 @@ TEST(Api, FieldsAreThoseOfTheFrozenList) {
       (Names{"messages", "system", "max_tokens", "temperature", "top_k", "top_p", "seed", "stop"}));
   EXPECT_EQ(fields_of("requests.hpp", "ChatMessage"), (Names{"role", "text", "images"}));
   EXPECT_EQ(fields_of("januspro.hpp", "EngineOptions"),
-            (Names{"checkpoint", "backend", "threads", "isa", "weights", "cache", "round_rope",
-                   "pictures_at_once", "on_load", "on_warning"}));
+            (Names{"checkpoint", "mmproj", "halves", "backend", "threads", "isa", "weights",
+                   "cache", "round_rope", "pictures_at_once", "on_load", "on_warning"}));
   EXPECT_EQ(fields_of("image.hpp", "PictureOptions"), (Names{"format", "quality"}));
 }
 
@@ -193,6 +193,34 @@ TEST(Api, PicturesForARequestStandUpright) {
   } catch (const Error& error) {
     EXPECT_EQ(std::string(error.what()).rfind("mine", 0), 0u) << error.what();
   }
+}
+
+// Each half alone does what both do, and says what it lacks.
+TEST(Api, OneHalfAlone) {
+  Engine both = Engine::load(tiny_options());
+  EXPECT_TRUE(both.info().reads && both.info().draws);
+  EngineOptions options = tiny_options();
+  options.halves = "read";
+  Engine reading = Engine::load(options);
+  options.halves = "draw";
+  Engine drawing = Engine::load(options);
+  EXPECT_LT(reading.info().weight_bytes, both.info().weight_bytes / 2);
+  EXPECT_LT(drawing.info().weight_bytes, both.info().weight_bytes);
+  const AskRequest question{.messages = {{"user", "hi", {}}}, .max_tokens = 5};
+  EXPECT_EQ(reading.ask(question).text, both.ask(question).text);
+  EXPECT_EQ(drawing.draw({.prompt = "blue"})[0].image, both.draw({.prompt = "blue"})[0].image);
+  for (const auto& call : std::vector<std::function<void()>>{
+           [&] { reading.draw({.prompt = "blue"}); }, [&] { drawing.ask(question); }}) {
+    try {
+      call();
+      ADD_FAILURE() << "done without its half";
+    } catch (const Error& error) {
+      EXPECT_EQ(error.code(), Code::bad_input);
+      EXPECT_NE(std::string(error.what()).find("halves"), std::string::npos) << error.what();
+    }
+  }
+  options.halves = "left";
+  EXPECT_EQ(code_of(options), Code::bad_input);
 }
 
 TEST(Api, FilesAreWholeOrNotThere) {

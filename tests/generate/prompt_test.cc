@@ -127,6 +127,35 @@ TEST_P(Prompt, UnguidedTwin) {
   EXPECT_EQ(prompts_.unguided(drawn, "blue"), prompts_.draw("blue"));
 }
 
+// Janus-1.3B: the table of -7B and plain words for the roles. The ids are those of the official
+// processor. (PKU-Alignment/align-anything, projects/janus)
+TEST(OldRoles, DrawingPromptOfJanus13B) {
+  const PromptBuilder prompts(golden::table("7b"), kImageTokens, {}, janus_1_3b_roles());
+  const Ids expected = {100000, 5726, 25,    338, 3415,  12,   394,   1461,  12,
+                        64548,  8072, 280,   245, 49983, 3787, 10404, 11,    366,
+                        4426,   5501, 36837, 285, 1461,  12,   22927, 12404, 8898,
+                        279,    254,  5013,  13,  185,   185,  77398, 25,    100016};
+  EXPECT_EQ(prompts.draw("A close-up high-contrast photo of a doomed cityscape, with dark blue "
+                         "skies and high-rise buildings standing in the distance."),
+            expected);
+  EXPECT_EQ(prompts.stop_strings(), std::vector<std::string>{std::string(kEosToken)});
+}
+
+TEST(OldRoles, NeedNoTokensOfTheirOwn) {
+  nlohmann::json changed = golden::read_json("tiny.json");
+  for (nlohmann::json& added : changed["added_tokens"]) {
+    if (added["content"] == kUserToken) added["content"] = "<|else|>";
+  }
+  const Tokenizer table = Tokenizer::parse(changed.dump(), "changed.json");
+  EXPECT_THROW(PromptBuilder(table, 4), Error);
+  const PromptBuilder prompts(table, 4, "", janus_1_3b_roles());
+  const Ids ids = prompts.read(std::vector{user("hi", 1)});
+  EXPECT_EQ(table.decode(ids, true), std::string(kBosToken) + "User: <begin_of_image>" +
+                                         "<image_placeholder><image_placeholder>" +
+                                         "<image_placeholder><image_placeholder>" +
+                                         "<end_of_image>\nhi\n\nAssistant:");
+}
+
 TEST(SpecialIds, EachMissingTokenIsNamed) {
   const nlohmann::json whole = golden::read_json("tiny.json");
   for (const std::string_view token : {kBosToken, kEosToken, kPadToken, kBeginImageToken,

@@ -23,10 +23,10 @@ struct Tiny {
 
 inline Tiny load_tiny(const std::string& backend = "cpu", int threads = 1) {
   LoadOptions options;
-  options.checkpoint = golden("tiny-hf");
   options.backend = open_backend(backend, threads);
   options.weights = Dtype::f32;
-  return {Model::load(options), load_prompts(options.checkpoint, load_config(options.checkpoint))};
+  const Checkpoint checkpoint(golden("tiny-hf"));
+  return {Model::load(checkpoint, options), load_prompts(checkpoint)};
 }
 
 // Loaded once for all tests of the program.

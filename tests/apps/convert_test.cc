@@ -1,0 +1,178 @@
+// `januspro convert`, and .gguf files with every verb. SPDX-License-Identifier: MIT
+#include <gtest/gtest.h>
+#include <signal.h>
+
+#include <algorithm>
+#include <fstream>
+#include <nlohmann/json.hpp>
+
+#include "io/gguf.h"
+#include "io/safetensors.h"
+#include "januspro/januspro.hpp"
+#include "program.h"
+
+namespace janus {
+namespace {
+
+void expect_done(const Outcome& outcome) { EXPECT_EQ(outcome.code, 0) << outcome.err; }
+
+void expect_failed(const Outcome& outcome, int code, const std::string& cause) {
+  EXPECT_EQ(outcome.code, code) << outcome.out;
+  EXPECT_EQ(outcome.out, "");
+  EXPECT_NE(outcome.err.find(cause), std::string::npos) << outcome.err;
+}
+
+TEST(ConvertProgram, PrintsPathAndSize) {
+  const Folder folder;
+  const std::string file = folder.file("a.gguf");
+  const Outcome made = run_program({"convert", golden("tiny-hf"), file});
+  expect_done(made);
+  EXPECT_EQ(made.out, file + "  3.7 MB\n");
+  EXPECT_EQ(made.err, "");
+  const std::string directory = folder.file("d");
+  const Outcome json = run_program({"convert", file, directory, "--type", "bf16", "--json"});
+  expect_done(json);
+  const auto said = nlohmann::json::parse(json.out);
+  EXPECT_EQ(said["path"], directory);
+  EXPECT_EQ(said["files"].size(), 1u);
+  EXPECT_EQ(said["bytes"], std::filesystem::file_size(directory + "/model.safetensors"));
+  EXPECT_EQ(folder.names(), (std::vector<std::string>{"a.gguf", "d"}));
+  EXPECT_TRUE(std::filesystem::exists(directory + "/tokenizer_config.json"));
+  EXPECT_TRUE(std::filesystem::exists(directory + "/special_tokens_map.json"));
+}
+
+TEST(ConvertProgram, ReplacesOnlyWhenTold) {
+  const Folder folder;
+  const std::string file = folder.file("a.gguf"), directory = folder.file("d");
+  const std::vector<std::string> to_file = {"convert", golden("tiny-hf"), file, "--no-preview"};
+  const std::vector<std::string> to_directory = {"convert", golden("tiny-hf"), directory};
+  expect_done(run_program(to_file));
+  expect_done(run_program(to_directory));
+  expect_failed(run_program(to_file), 1, "--force replaces it");
+  expect_failed(run_program(to_directory), 1, "--force replaces it");
+  for (std::vector<std::string> again : {to_file, to_directory}) {
+    again.insert(again.end(), {"--force", "--type", "bf16"});
+    expect_done(run_program(again));
+  }
+  EXPECT_LT(std::filesystem::file_size(file), 2'000'000u);
+  // Onto itself, and never a folder that is no checkpoint.
+  expect_done(run_program({"convert", file, file, "--force", "--type", "f32"}));
+  std::filesystem::create_directory(folder.file("mine"));
+  std::ofstream(folder.file("mine/letter.txt")) << "dear";
+  expect_failed(run_program({"convert", file, folder.file("mine"), "--force"}), 1,
+                "no checkpoint directory");
+  EXPECT_EQ(read_file(folder.file("mine/letter.txt")), "dear");
+  EXPECT_EQ(folder.names(), (std::vector<std::string>{"a.gguf", "d", "mine"}));
+}
+
+TEST(ConvertProgram, WrongUseExitsWithTwo) {
+  const Folder folder;
+  const std::string tiny = golden("tiny-hf");
+  expect_failed(run_program({"convert", tiny, folder.file("d"), "--type", "q8_0"}), 2, "q8_0");
+  expect_failed(run_program({"convert", tiny, folder.file("d"), "--no-preview"}), 2, ".gguf");
+  expect_failed(run_program({"convert", tiny, folder.file("a.gguf"), "--layout", "official"}), 2,
+                "--layout");
+  expect_failed(run_program({"convert", tiny, folder.file("a.gguf"), "--type", "q4_K"}), 2, "q4_K");
+  expect_failed(
+      run_program({"random-model", folder.file("d"), "--preset", "tiny", "--type", "q8_0"}), 2,
+      "q8_0");
+  expect_failed(run_program({"convert", folder.file("none"), folder.file("a.gguf")}), 1, "none");
+  expect_failed(run_program({"convert", tiny, folder.file("no/a.gguf")}), 1, "no such directory");
+  EXPECT_TRUE(folder.names().empty());
+}
+
+// What a picture was drawn from does not matter, and neither does what a question was asked of.
+TEST(ConvertProgram, EveryVerbTakesTheFile) {
+  const Folder folder;
+  const std::string tiny = golden("tiny-hf"), file = folder.file("a.gguf");
+  expect_done(run_program({"convert", tiny, file}));
+  std::vector<nlohmann::json> drawn;
+  std::vector<std::string> answers, ids;
+  for (const std::string& model : {tiny, file}) {
+    const std::string png = folder.file(std::to_string(drawn.size()) + ".png");
+    const Outcome draw =
+        run_program({"draw", "a ball", "-m", model, "--seed", "1", "--json", "-o", png});
+    expect_done(draw);
+    drawn.push_back(nlohmann::json::parse(draw.out));
+    const Outcome ask = run_program({"ask", "-m", model, "-i", golden("images/rocket.jpg"),
+                                     "--max-tokens", "8", "What is it?"});
+    expect_done(ask);
+    answers.push_back(ask.out);
+    ids.push_back(run_program({"trace", "tokens", "-m", model, "a <|User|> b"}).out);
+  }
+  EXPECT_EQ(load_picture(folder.file("0.png")), load_picture(folder.file("1.png")));
+  EXPECT_EQ(drawn[0]["model_hash"], drawn[1]["model_hash"]);
+  EXPECT_EQ(answers[0], answers[1]);
+  EXPECT_EQ(ids[0], ids[1]);
+  expect_done(run_program({"bench", "-m", file, "--work", "load,step", "--rows", "1", "--runs", "1",
+                           "--context", "8", "--tokens", "8", "--json"}));
+}
+
+TEST(ConvertProgram, InfoShowsTypesByGroup) {
+  const Folder folder;
+  const std::string file = folder.file("a.gguf");
+  expect_done(run_program({"convert", golden("tiny-official"), file, "--type", "q8_0"}));
+  const auto info = nlohmann::json::parse(run_program({"info", file, "--json"}).out);
+  EXPECT_EQ(info["layout"], "gguf");
+  EXPECT_EQ(info["parameters"], 905547);
+  EXPECT_EQ(info["types"], nlohmann::json::parse(R"(["bf16", "f32", "q8_0"])"));
+  EXPECT_EQ(info["stored"]["language"]["q8_0"], 2 * (4 * 64 * 64 + 3 * 160 * 64));
+  EXPECT_EQ(info["stored"]["language"]["f32"], 5 * 64);
+  EXPECT_EQ(info["stored"]["heads"]["bf16"], 640 * 64 + 64 * 64 + 256 * 64);
+  EXPECT_FALSE(info["stored"]["codec"].contains("q8_0"));
+  const Outcome table = run_program({"info", "-m", file});
+  EXPECT_NE(table.out.find("stored.vision.q8_0 "), std::string::npos) << table.out;
+}
+
+TEST(ConvertProgram, TheFileHoldsThePreview) {
+  const Folder folder;
+  const std::string file = folder.file("a.gguf"), again = folder.file("b.gguf");
+  expect_done(run_program({"convert", golden("tiny-hf"), file}));
+  expect_done(run_program({"convert", file, again, "--type", "q8_0"}));
+  const StoredTensors one = GgufFile(file).tensors(), other = GgufFile(again).tensors();
+  const StoredTensor& map = one.at("preview.weight");
+  EXPECT_EQ(map.shape, (std::vector<int64_t>{12, 9}));
+  EXPECT_TRUE(std::ranges::equal(map.data, other.at("preview.weight").data));
+}
+
+TEST(ConvertProgram, ProgressIsForTerminals) {
+  const Folder folder;
+  const Outcome seen =
+      run_program({"convert", golden("tiny-hf"), folder.file("a.gguf")}, {.terminal = true});
+  EXPECT_NE(seen.err.find("writing"), std::string::npos) << seen.err;
+  const Outcome quiet = run_program(
+      {"convert", golden("tiny-hf"), folder.file("b.gguf"), "--quiet"}, {.terminal = true});
+  EXPECT_EQ(quiet.err, "");
+}
+
+TEST(RandomModelProgram, FileAndDirectoryAreOneModel) {
+  const Folder folder;
+  std::vector<std::string> hashes;
+  for (const char* name : {"m", "m.gguf"}) {
+    const Outcome made = run_program(
+        {"random-model", folder.file(name), "--preset", "tiny", "--seed", "3", "--type", "bf16"});
+    expect_done(made);
+    EXPECT_EQ(made.out, folder.file(name) + "\n");
+    const Outcome drawn = run_program({"draw", "a ball", "-m", folder.file(name), "--seed", "1",
+                                       "--json", "-o", folder.file("x.png")});
+    expect_done(drawn);
+    hashes.push_back(nlohmann::json::parse(drawn.out)["model_hash"]);
+  }
+  EXPECT_EQ(hashes[0], hashes[1]);
+  expect_failed(run_program({"random-model", folder.file("m.gguf"), "--preset", "tiny"}), 1,
+                "is there already");
+}
+
+TEST(RandomModelProgram, InterruptLeavesNoFile) {
+  const Folder folder;
+  Setting setting;
+  setting.signal = SIGTERM;
+  setting.until = [&] { return !folder.names().empty(); };
+  const Outcome outcome = run_program(
+      {"random-model", folder.file("m.gguf"), "--preset", "1b", "--type", "q8_0"}, setting);
+  EXPECT_EQ(outcome.code, 130) << outcome.err;
+  EXPECT_TRUE(folder.names().empty());
+}
+
+}  // namespace
+}  // namespace janus

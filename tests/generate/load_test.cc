@@ -1,0 +1,109 @@
+// Which words a checkpoint's prompts use: by its processor_config.json, or by what its tokenizer
+// and sizes show. SPDX-License-Identifier: MIT
+#include "generate/load.h"
+
+#include <gtest/gtest.h>
+
+#include <fstream>
+
+#include "io/temp_dir.h"
+#include "io/tokenizer_golden.h"
+
+namespace janus {
+namespace {
+
+std::filesystem::path checkpoint(const std::string& name) {
+  return std::filesystem::path(JANUSPRO_SOURCE_DIR) / "tests" / "golden" / name;
+}
+
+class Roles : public testing::Test {
+ protected:
+  Roles() {
+    for (const char* name : {"config.json", "tokenizer.json", "processor_config.json"}) {
+      std::filesystem::copy_file(checkpoint("tiny-hf") / name, dir_ / name);
+    }
+  }
+  nlohmann::json read(const char* name) const {
+    std::ifstream file(dir_ / name);
+    return nlohmann::json::parse(file);
+  }
+  ChatRoles roles() {
+    warnings_.clear();
+    const Checkpoint opened(dir_.path());
+    return load_prompts(opened, [&](const std::string& line) { warnings_ += line; }).roles();
+  }
+  // Sizes of the 24-layer tower, whose tables differ between Janus-Pro-1B and Janus-1.3B.
+  void use_24_layers(const std::string& table) {
+    nlohmann::json config = read("config.json");
+    config["text_config"].update({{"hidden_size", 2048},
+                                  {"num_hidden_layers", 24},
+                                  {"num_attention_heads", 16},
+                                  {"num_key_value_heads", 16},
+                                  {"head_dim", 128},
+                                  {"vocab_size", 102400}});
+    for (const char* part : {"vision_config", "vq_config"}) config[part]["projection_dim"] = 2048;
+    config["vq_config"]["image_token_embed_dim"] = 2048;
+    dir_.write("config.json", config.dump());
+    dir_.write("tokenizer.json", golden::janus_json(table).dump());
+  }
+  TempDir dir_;
+  std::string warnings_;
+};
+
+TEST_F(Roles, OfJanusPro) {
+  EXPECT_EQ(roles(), janus_pro_roles());
+  use_24_layers("1b");
+  EXPECT_EQ(roles(), janus_pro_roles());
+  EXPECT_EQ(warnings_, "");
+}
+
+TEST_F(Roles, OfJanus13BByItsTable) {
+  use_24_layers("7b");
+  EXPECT_EQ(roles(), janus_1_3b_roles());
+  expect_has(warnings_, "Janus-1.3B");
+}
+
+TEST_F(Roles, OfATableWithoutTokensForThem) {
+  nlohmann::json table = read("tokenizer.json");
+  for (nlohmann::json& added : table["added_tokens"]) {
+    if (added["content"] == kUserToken) added["content"] = "<|left|>";
+    if (added["content"] == kAssistantToken) added["content"] = "<|right|>";
+  }
+  dir_.write("tokenizer.json", table.dump());
+  EXPECT_EQ(roles(), janus_1_3b_roles());
+  expect_has(warnings_, "no token <|User|>");
+  table["added_tokens"].back()["content"] = kUserToken;
+  dir_.write("tokenizer.json", table.dump());
+  expect_has(error_of(Code::bad_checkpoint, [&] { roles(); }), "<|Assistant|>");
+}
+
+TEST_F(Roles, AsTheFileSays) {
+  nlohmann::json processor = read("processor_config.json");
+  processor["sft_format"] = "deepseek_old";
+  dir_.write("processor_config.json", processor.dump());
+  EXPECT_EQ(roles(), janus_1_3b_roles());
+  EXPECT_EQ(warnings_, "");
+  processor["roles"] = {{"user", "Q"}, {"assistant", "A"}};
+  dir_.write("processor_config.json", processor.dump());
+  EXPECT_EQ(roles(), (ChatRoles{"Q", "A"}));
+  processor["roles"] = {{"user", "Q"}};
+  dir_.write("processor_config.json", processor.dump());
+  expect_has(error_of(Code::bad_checkpoint, [&] { roles(); }), "roles.assistant");
+}
+
+TEST(HeldType, IsThatOfMostBytes) {
+  EXPECT_EQ(held_type(Checkpoint(checkpoint("tiny-hf")).tensors()), Dtype::f32);
+  EXPECT_EQ(held_type(Checkpoint(checkpoint("tiny-official")).tensors()), Dtype::bf16);
+  StoredTensors mixed;
+  const std::vector<std::byte> bytes(3400);
+  mixed["a"] = {.dtype = Dtype::q8_0, .shape = {3200}, .strides = {1}, .data = bytes, .file = {}};
+  mixed["b"] = {.dtype = Dtype::f32,
+                .shape = {256},
+                .strides = {1},
+                .data = std::span(bytes).first(1024),
+                .file = {}};
+  EXPECT_EQ(held_type(mixed), Dtype::bf16);
+}
+
+}  // namespace
+}  // namespace janus
