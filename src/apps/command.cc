@@ -207,11 +207,11 @@ void check_output(const std::filesystem::path& path) {
   if (is_special(path)) return;
   std::error_code none;
   check(!std::filesystem::is_directory(path, none), Code::bad_input, path.string(),
-        ": is a directory; -o wants the name of a file");
+        ": is a directory; a file is to be written, give its name");
   std::filesystem::path folder = path.parent_path();
   if (folder.empty()) folder = ".";
   check(std::filesystem::is_directory(folder, none), Code::bad_input, folder.string(),
-        ": no such directory; make it first, or choose another with -o");
+        ": no such directory; make it first, or choose another");
   check(::access(folder.c_str(), W_OK) == 0, Code::device_failure, folder.string(),
         ": cannot be written to: ", std::strerror(errno));
 }

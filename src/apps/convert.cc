@@ -29,14 +29,6 @@ constexpr const char* kCompanions[] = {"tokenizer_config.json", "special_tokens_
 
 bool names_gguf(const fs::path& path) { return path.extension() == ".gguf"; }
 
-// "Janus-Pro-1B" of "models/Janus-Pro-1B/" and of "Janus-Pro-1B.gguf".
-std::string name_of(const fs::path& source) {
-  fs::path name = fs::weakly_canonical(source);
-  if (!name.has_filename()) name = name.parent_path();
-  if (names_gguf(name)) name.replace_extension();
-  return name.filename().string();
-}
-
 class ConvertVerb {
  public:
   ConvertVerb(CLI::App& app, const Interrupt& interrupt);
@@ -178,7 +170,7 @@ void ConvertVerb::run() {
   open();
   const StoredTensors tensors = checkpoint_->tensors();
   const auto source = checkpoint_->source();
-  ModelToSave model{.name = name_of(source_),
+  ModelToSave model{.name = checkpoint_->title(),
                     .config = checkpoint_->config(),
                     .source = *source,
                     .stored = [&](const std::string& one) { return tensors.at(one).dtype; },

@@ -11,8 +11,8 @@ namespace janus {
 // q8_0: blocks of 32 numbers along a row, as ggml defines them (base/quant.h).
 enum class Dtype : uint8_t { f32, f16, bf16, i64, i32, u8, q8_0 };
 
-inline constexpr std::array kDtypes = {Dtype::f32, Dtype::f16, Dtype::bf16, Dtype::i64,
-                                       Dtype::i32, Dtype::u8,  Dtype::q8_0};
+inline constexpr std::array<Dtype, 7> kDtypes = {Dtype::f32, Dtype::f16, Dtype::bf16, Dtype::i64,
+                                                 Dtype::i32, Dtype::u8,  Dtype::q8_0};
 
 struct DtypeTraits {
   std::string_view name;              // as users and file names spell it

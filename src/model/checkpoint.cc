@@ -109,6 +109,15 @@ std::string Checkpoint::name() const {
   return vision_ ? path_.string() + " + " + vision_->path().filename().string() : path_.string();
 }
 
+std::string Checkpoint::title() const {
+  if (file_) {
+    const std::string_view stated = file_->text("general.name").value_or("");
+    return stated.empty() ? path_.stem().string() : std::string(stated);
+  }
+  const fs::path whole = fs::weakly_canonical(path_);
+  return (whole.has_filename() ? whole : whole.parent_path()).filename().string();
+}
+
 Parts Checkpoint::parts() const { return vision_ ? kReadingParts : Parts{}; }
 
 void Checkpoint::require(const Parts& parts) const {

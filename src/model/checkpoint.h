@@ -27,8 +27,9 @@ class Checkpoint {
   explicit Checkpoint(const std::filesystem::path& path, const std::filesystem::path& mmproj = {});
 
   const std::filesystem::path& path() const { return path_; }
-  std::string name() const;  // for messages: the path, or both
-  Parts parts() const;       // what is there
+  std::string name() const;   // for messages: the path, or both
+  std::string title() const;  // what the model is called: by the file, or as its directory
+  Parts parts() const;        // what is there
   // Throws Code::not_supported naming the half that is not.
   void require(const Parts& parts) const;
 

@@ -2,7 +2,6 @@
 // conversion/janus_pro.py. SPDX-License-Identifier: MIT
 #include "model/gguf_names.h"
 
-#include <array>
 #include <span>
 
 #include "base/error.h"
@@ -15,45 +14,45 @@ struct Rename {
 };
 
 // The first beginning that fits is replaced.
-constexpr std::array kPrefixes = {
-    Rename{"model.language_model.", "lm."},
-    Rename{"model.vision_model.", "vision."},
-    Rename{"model.aligner.", "aligner."},
-    Rename{"model.generation_embeddings.", "gen_embed."},
-    Rename{"model.generation_aligner.", "gen_aligner."},
-    Rename{"model.generation_head.", "gen_head."},
-    Rename{"model.vqmodel.", "vq."},
+constexpr Rename kPrefixes[] = {
+    {"model.language_model.", "lm."},
+    {"model.vision_model.", "vision."},
+    {"model.aligner.", "aligner."},
+    {"model.generation_embeddings.", "gen_embed."},
+    {"model.generation_aligner.", "gen_aligner."},
+    {"model.generation_head.", "gen_head."},
+    {"model.vqmodel.", "vq."},
 };
 
-constexpr std::array kLlamaWhole = {
-    Rename{"lm_head", "output"},
-    Rename{"model.language_model.embed_tokens", "token_embd"},
-    Rename{"model.language_model.norm", "output_norm"},
-    Rename{"model.vision_model.embeddings.patch_embedding", "v.patch_embd"},
-    Rename{"model.vision_model.embeddings.position_embedding", "v.position_embd"},
-    Rename{"model.vision_model.post_layernorm", "v.post_ln"},
-    Rename{"model.aligner.fc1", "mm.0"},
+constexpr Rename kLlamaWhole[] = {
+    {"lm_head", "output"},
+    {"model.language_model.embed_tokens", "token_embd"},
+    {"model.language_model.norm", "output_norm"},
+    {"model.vision_model.embeddings.patch_embedding", "v.patch_embd"},
+    {"model.vision_model.embeddings.position_embedding", "v.position_embd"},
+    {"model.vision_model.post_layernorm", "v.post_ln"},
+    {"model.aligner.fc1", "mm.0"},
 };
 
 constexpr std::string_view kLanguageBlock = "model.language_model.layers.";
-constexpr std::array kLanguageParts = {
-    Rename{"input_layernorm", "attn_norm"},    Rename{"self_attn.q_proj", "attn_q"},
-    Rename{"self_attn.k_proj", "attn_k"},      Rename{"self_attn.v_proj", "attn_v"},
-    Rename{"self_attn.o_proj", "attn_output"}, Rename{"post_attention_layernorm", "ffn_norm"},
-    Rename{"mlp.gate_proj", "ffn_gate"},       Rename{"mlp.up_proj", "ffn_up"},
-    Rename{"mlp.down_proj", "ffn_down"},
+constexpr Rename kLanguageParts[] = {
+    {"input_layernorm", "attn_norm"},    {"self_attn.q_proj", "attn_q"},
+    {"self_attn.k_proj", "attn_k"},      {"self_attn.v_proj", "attn_v"},
+    {"self_attn.o_proj", "attn_output"}, Rename{"post_attention_layernorm", "ffn_norm"},
+    {"mlp.gate_proj", "ffn_gate"},       {"mlp.up_proj", "ffn_up"},
+    {"mlp.down_proj", "ffn_down"},
 };
 
 constexpr std::string_view kVisionBlock = "model.vision_model.encoder.layers.";
-constexpr std::array kVisionParts = {
-    Rename{"layer_norm1", "ln1"},
-    Rename{"self_attn.q_proj", "attn_q"},
-    Rename{"self_attn.k_proj", "attn_k"},
-    Rename{"self_attn.v_proj", "attn_v"},
-    Rename{"self_attn.projection_layer", "attn_out"},
-    Rename{"layer_norm2", "ln2"},
-    Rename{"mlp.fc1", "ffn_up"},
-    Rename{"mlp.fc2", "ffn_down"},
+constexpr Rename kVisionParts[] = {
+    {"layer_norm1", "ln1"},
+    {"self_attn.q_proj", "attn_q"},
+    {"self_attn.k_proj", "attn_k"},
+    {"self_attn.v_proj", "attn_v"},
+    {"self_attn.projection_layer", "attn_out"},
+    {"layer_norm2", "ln2"},
+    {"mlp.fc1", "ffn_up"},
+    {"mlp.fc2", "ffn_down"},
 };
 
 constexpr std::string_view kAlignerLayer = "model.aligner.hidden_layers.";

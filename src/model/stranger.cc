@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "model/stranger.h"
 
-#include <array>
-
 #include "base/error.h"
 
 namespace janus {
@@ -13,32 +11,32 @@ struct Stranger {
   std::string_view name;
 };
 
-constexpr std::array kStrangers = {
-    Stranger{"janusflow", "JanusFlow, which draws by rectified flow with another codec"},
-    Stranger{"llava", "LLaVA, which reads pictures and cannot draw"},
-    Stranger{"mlp", "LLaVA, which reads pictures and cannot draw"},
-    Stranger{"ldp", "MobileVLM, which reads pictures and cannot draw"},
-    Stranger{"qwen2_vl", "Qwen2-VL, which reads pictures and cannot draw"},
-    Stranger{"qwen2vl", "Qwen2-VL, which reads pictures and cannot draw"},
-    Stranger{"qwen2_5_vl", "Qwen2.5-VL, which reads pictures and cannot draw"},
-    Stranger{"qwen2.5vl", "Qwen2.5-VL, which reads pictures and cannot draw"},
-    Stranger{"qwen3_vl", "Qwen3-VL, which reads pictures and cannot draw"},
-    Stranger{"qwen3vl", "Qwen3-VL, which reads pictures and cannot draw"},
-    Stranger{"deepseek_vl", "DeepSeek-VL, which reads pictures and cannot draw"},
-    Stranger{"deepseekocr", "DeepSeek-OCR, which reads pictures and cannot draw"},
-    Stranger{"stable-diffusion", "Stable Diffusion or another pipeline of diffusers"},
-    Stranger{"sd", "Stable Diffusion"},
-    Stranger{"flux", "FLUX, a diffusion model"},
-    Stranger{"chameleon", "Chameleon"},
-    Stranger{"emu3", "Emu3"},
-    Stranger{"clip", "a vision tower alone"},
-    Stranger{"siglip", "a vision tower alone"},
-    Stranger{"llama", "a plain LLaMA language model, without eyes and without a codec"},
-    Stranger{"mistral", "a language model of Mistral, without eyes and without a codec"},
-    Stranger{"qwen", "a language model of Qwen, without eyes and without a codec"},
-    Stranger{"gemma", "Gemma"},
-    Stranger{"phi", "a language model of the Phi family"},
-    Stranger{"deepseek", "a language model of DeepSeek, without eyes and without a codec"},
+constexpr Stranger kStrangers[] = {
+    {"janusflow", "JanusFlow, which draws by rectified flow with another codec"},
+    {"llava", "LLaVA, which reads pictures and cannot draw"},
+    {"mlp", "LLaVA, which reads pictures and cannot draw"},
+    {"ldp", "MobileVLM, which reads pictures and cannot draw"},
+    {"qwen2_vl", "Qwen2-VL, which reads pictures and cannot draw"},
+    {"qwen2vl", "Qwen2-VL, which reads pictures and cannot draw"},
+    {"qwen2_5_vl", "Qwen2.5-VL, which reads pictures and cannot draw"},
+    {"qwen2.5vl", "Qwen2.5-VL, which reads pictures and cannot draw"},
+    {"qwen3_vl", "Qwen3-VL, which reads pictures and cannot draw"},
+    {"qwen3vl", "Qwen3-VL, which reads pictures and cannot draw"},
+    {"deepseek_vl", "DeepSeek-VL, which reads pictures and cannot draw"},
+    {"deepseekocr", "DeepSeek-OCR, which reads pictures and cannot draw"},
+    {"stable-diffusion", "Stable Diffusion or another pipeline of diffusers"},
+    {"sd", "Stable Diffusion"},
+    {"flux", "FLUX, a diffusion model"},
+    {"chameleon", "Chameleon"},
+    {"emu3", "Emu3"},
+    {"clip", "a vision tower alone"},
+    {"siglip", "a vision tower alone"},
+    {"llama", "a plain LLaMA language model, without eyes and without a codec"},
+    {"mistral", "a language model of Mistral, without eyes and without a codec"},
+    {"qwen", "a language model of Qwen, without eyes and without a codec"},
+    {"gemma", "Gemma"},
+    {"phi", "a language model of the Phi family"},
+    {"deepseek", "a language model of DeepSeek, without eyes and without a codec"},
 };
 
 }  // namespace

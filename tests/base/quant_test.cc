@@ -5,6 +5,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <array>
 #include <cmath>
 #include <cstring>
@@ -95,7 +96,7 @@ TEST(Quant, DecodesFromAnyPlace) {
       for (const int64_t count : {0, 1, 31, 32, 33, 70, 160}) {
         if (begin + count > 160) continue;
         const std::vector<float> part = decoded(type, bytes, begin, count);
-        ASSERT_EQ(0, std::memcmp(part.data(), all.data() + begin, part.size() * sizeof(float)))
+        ASSERT_TRUE(std::equal(part.begin(), part.end(), all.begin() + begin))
             << traits(type).name << ' ' << begin << " + " << count;
       }
     }

@@ -1,4 +1,5 @@
-// Any bytes as a .gguf: its header, its tensors, and what config and tokenizer make of its metadata.
+// Any bytes as a .gguf: its header, its tensors, and what is made of its metadata: config, prompts,
+// tokenizer.
 // SPDX-License-Identifier: MIT
 #include "io/gguf.h"
 

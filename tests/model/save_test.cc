@@ -37,7 +37,7 @@ struct Opened {
       : checkpoint(path),
         tensors(checkpoint.tensors()),
         source(checkpoint.source()),
-        model{.name = "tiny",
+        model{.name = checkpoint.title(),
               .config = checkpoint.config(),
               .source = *source,
               .stored = [this](const std::string& name) { return tensors.at(name).dtype; },
@@ -105,6 +105,7 @@ TEST(Save, SmallFilesComeBack) {
   EXPECT_EQ(b.config().preprocessing, a.config().preprocessing);
   EXPECT_EQ(b.config().layout, Layout::gguf);
   EXPECT_EQ(b.parts(), Parts{});
+  EXPECT_EQ(b.title(), "tiny-official");
   EXPECT_FALSE(b.preview().has_value());
   to_directory(dir / "a.gguf", dir / "back", Layout::official);
   const Checkpoint c(dir / "back");
