@@ -10,6 +10,7 @@
 #include "apps/progress.h"
 #include "base/error.h"
 #include "generate/preview.h"
+#include "hub/cache.h"
 #include "io/bpe_train.h"
 #include "io/file.h"
 #include "kernels/open.h"
@@ -56,7 +57,8 @@ class ConvertVerb {
 
 ConvertVerb::ConvertVerb(CLI::App& app, const Interrupt& interrupt)
     : app_(app), interrupt_(interrupt) {
-  app.add_option("SRC", source_, "Checkpoint directory or .gguf")->required();
+  app.add_option("SRC", source_, "Checkpoint directory, .gguf, or org/name[@revision] once pulled")
+      ->required();
   app.add_option("DST", target_, "What to write: a name ending in .gguf, or a directory")
       ->required();
   app.add_option("--type", type_, "How values are stored; q8_0 in a .gguf only")
@@ -89,7 +91,7 @@ void ConvertVerb::check_use() const {
 }
 
 void ConvertVerb::open() {
-  checkpoint_.emplace(source_);
+  checkpoint_.emplace(ModelFlags::find_model(source_));
   checkpoint_->require({});
   for (const Dtype type : kDtypes) {
     if (traits(type).name == type_) options_.type = type;
@@ -170,7 +172,7 @@ void ConvertVerb::run() {
   open();
   const StoredTensors tensors = checkpoint_->tensors();
   const auto source = checkpoint_->source();
-  ModelToSave model{.name = checkpoint_->title(),
+  ModelToSave model{.name = name_of_snapshot(checkpoint_->path()).value_or(checkpoint_->title()),
                     .config = checkpoint_->config(),
                     .source = *source,
                     .stored = [&](const std::string& one) { return tensors.at(one).dtype; },

@@ -56,7 +56,7 @@ class ShippedModel : public ::testing::TestWithParam<const char*> {
  protected:
   ShippedModel()
       : config_(load_config(shipped())),
-        prompts_(load_prompts(shipped(), config_)),
+        prompts_(load_prompts(janus::Checkpoint(shipped()))),
         net_(config_),
         engine_(load_engine(GetParam())) {
     load_tensors(shipped() / "model.safetensors", named_parameters(*net_));
