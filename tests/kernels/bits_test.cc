@@ -26,6 +26,8 @@ class Bits : public testing::TestWithParam<std::string> {
   std::unique_ptr<Backend> open(int threads) const {
     return open_backend("cpu", threads, GetParam());
   }
+
+  void image_alone_and_among_others(int64_t side) const;
 };
 
 TEST_P(Bits, DoNotDependOnThreads) {
@@ -57,25 +59,30 @@ TEST_P(Bits, OfAProductDoNotDependOnTheRowsBeside) {
   }
 }
 
-TEST_P(Bits, OfAnImageDoNotDependOnTheImagesBeside) {
+void Bits::image_alone_and_among_others(int64_t side) const {
   const auto backend = open(2);
-  constexpr int64_t kImages = 3, kSide = 13, kChannels = 40, kOutputs = 24;
-  const OwnedTensor x = random_tensor(11, {kImages, kSide, kSide, kChannels});
+  constexpr int64_t kImages = 3, kChannels = 40, kOutputs = 24;
+  const OwnedTensor x = random_tensor(11, {kImages, side, side, kChannels});
   const OwnedTensor weight = random_tensor(13, {kOutputs}), bias = random_tensor(14, {kOutputs});
   const OwnedTensor filter = random_tensor(12, {kOutputs, 9 * kChannels});
   const Conv conv{pack(*backend, Dtype::f32, filter.view), 3, 1, 1, 1};
   const auto run = [&](Tensor in, int64_t images) {
-    OwnedTensor out(Dtype::f32, {images, kSide, kSide, kOutputs});
+    OwnedTensor out(Dtype::f32, {images, side, side, kOutputs});
     backend->conv2d(in, conv, out.view);
     backend->group_norm(out.view, weight.view, bias.view, 8, 1e-6f, true, out.view);
     return out;
   };
   const OwnedTensor all = run(x.view, kImages);
-  constexpr int64_t kPixels = kSide * kSide;
+  const int64_t pixels = side * side;
   for (int64_t i = 0; i < kImages; ++i) {
-    const Tensor own = x.view.slice(i * kPixels, kPixels).as({1, kSide, kSide, kChannels});
-    EXPECT_TRUE(same_bits(run(own, 1).view, all.view.slice(i * kPixels, kPixels))) << "image " << i;
+    const Tensor own = x.view.slice(i * pixels, pixels).as({1, side, side, kChannels});
+    EXPECT_TRUE(same_bits(run(own, 1).view, all.view.slice(i * pixels, pixels))) << "image " << i;
   }
+}
+
+// A side of 13 is convolved by windows, of 37 by tiles.
+TEST_P(Bits, OfAnImageDoNotDependOnTheImagesBeside) {
+  for (const int64_t side : {13, 37}) image_alone_and_among_others(side);
 }
 
 // One sequence of kLength rows, alone or beside others, whole or in steps.

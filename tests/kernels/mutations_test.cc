@@ -222,6 +222,32 @@ struct ConvDropsLastChannel : Cpu {
   }
 };
 
+bool by_tiles(const Tensor& out, const Conv& conv) {
+  return conv.kernel == 3 && conv.stride == 1 && out.shape[1] * out.shape[2] >= 64 * 16;
+}
+
+struct TilesDropLastChannel : Cpu {
+  using Cpu::Cpu;
+  void do_conv2d(Tensor x, const Conv& conv, Tensor out, Epilogue epilogue) const override {
+    const OwnedTensor less = without_last_column(x);
+    Tensor view = by_tiles(out, conv) ? less.view : x;
+    view.rank = x.rank;
+    view.shape = x.shape;
+    Cpu::do_conv2d(view, conv, out, epilogue);
+  }
+};
+
+struct TileInItsNeighboursPlace : Cpu {
+  using Cpu::Cpu;
+  void do_conv2d(Tensor x, const Conv& conv, Tensor out, Epilogue epilogue) const override {
+    Cpu::do_conv2d(x, conv, out, epilogue);
+    if (!by_tiles(out, conv)) return;
+    for (int64_t i = 0; i < 4; ++i) {
+      std::swap_ranges(out.row(i), out.row(i) + out.cols(), out.row(i + 4));
+    }
+  }
+};
+
 struct GroupNormForgetsSilu : Cpu {
   using Cpu::Cpu;
   void do_group_norm(Tensor x, Tensor weight, Tensor bias, int groups, float eps, bool,
@@ -310,6 +336,8 @@ TEST_P(Mutations, OfAttentionAreCaught) {
 TEST_P(Mutations, OfImagesAreCaught) {
   expect_caught<ConvPadsTheWrongSide>("conv2d", "pads on the wrong side");
   expect_caught<ConvDropsLastChannel>("conv2d", "a dropped channel");
+  expect_caught<TilesDropLastChannel>("conv2d", "a channel dropped by tiles");
+  expect_caught<TileInItsNeighboursPlace>("conv2d", "a tile in its neighbour's place");
   expect_caught<GroupNormForgetsSilu>("group_norm", "a missing silu");
   expect_caught<GroupNormHalvesGroups>("group_norm", "groups twice as large");
   expect_caught<UpsampleDropsTail>("upsample2x", "a wrong last element");

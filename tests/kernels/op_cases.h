@@ -57,6 +57,7 @@ struct ConvCase {
   Dtype dtype;
   Epilogue epilogue;
   Use use = Use::tested;
+  bool by_tiles = false;  // kernel 3, stride 1, large enough for Winograd's tiles
 };
 
 inline constexpr ConvCase kConvCases[] = {
@@ -69,6 +70,12 @@ inline constexpr ConvCase kConvCases[] = {
     {"vq shortcut 1x1", 1, 6, 6, 96, 40, 1, 1, 0, 0, Dtype::f32, Epilogue::add},
     {"odd: kernel 5, stride 2, pads 2 and 1", 1, 11, 7, 5, 18, 5, 2, 2, 1, Dtype::f32,
      Epilogue::store},
+    {"by tiles: two images, parts of tiles at both edges", 2, 33, 30, 24, 40, 3, 1, 1, 1,
+     Dtype::f32, Epilogue::add, Use::tested, true},
+    {"by tiles: longest sum, bf16, odd outputs", 1, 32, 34, 270, 21, 3, 1, 1, 1, Dtype::bf16,
+     Epilogue::store, Use::tested, true},
+    {"by tiles: three outputs, odd channels, no pads", 1, 42, 34, 19, 3, 3, 1, 0, 0, Dtype::f32,
+     Epilogue::store, Use::tested, true},
     {"vq 512 channels at 24", 1, 24, 24, 512, 512, 3, 1, 1, 1, Dtype::f32, Epilogue::store,
      Use::timed},
     {"vq 256 channels at 96", 1, 96, 96, 256, 256, 3, 1, 1, 1, Dtype::f32, Epilogue::store,

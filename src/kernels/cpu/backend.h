@@ -1,7 +1,7 @@
 // CpuBackend: how the vocabulary is made fast on a processor. These files cut the work into pieces
 // for the threads; the arithmetic is in the table of the instruction-set level. A piece is always
-// some outputs whole, so that no cut can change a bit. Next: linear.cc, attend.cc, rows.cc,
-// image.cc here, then the .inl files.
+// some outputs whole, so that no cut can change a bit. Next: linear.cc, conv.cc, attend.cc,
+// rows.cc, image.cc here, then the .inl files.
 // SPDX-License-Identifier: MIT
 #pragma once
 
@@ -74,8 +74,16 @@ class CpuBackend : public Backend {
   void do_nearest_code(Tensor, Tensor, std::span<int32_t>) const override;
 
  private:
-  void multiply(const cpu::Windows& x, int64_t rows, const Weight& w, Tensor out,
-                Epilogue epilogue) const;
+  // One home for the filters that a convolution by tiles has transformed; grows to its largest use.
+  struct Filters {
+    std::mutex in_use;
+    Buffer memory;
+  };
+
+  cpu::MatmulArgs product(const cpu::Windows& x, const Weight& w, Tensor out,
+                          Epilogue epilogue) const;
+  void multiply(const cpu::MatmulArgs& args, int64_t rows) const;
+  void convolve_tiles(const cpu::MatmulArgs& args, int64_t images) const;
   // fn(row) for every row, in pieces of some ten thousand elements.
   template <class F>
   void each_row(int64_t rows, int64_t cols, const F& fn) const {
@@ -88,6 +96,7 @@ class CpuBackend : public Backend {
 
   const cpu::KernelTable& table_;
   std::unique_ptr<Workers> workers_;
+  std::unique_ptr<Filters> filters_ = std::make_unique<Filters>();
 };
 
 }  // namespace janus

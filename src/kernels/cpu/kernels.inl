@@ -14,6 +14,8 @@
 
 #include "kernels/cpu/matmul.inl"
 
+#include "kernels/cpu/winograd.inl"
+
 constexpr KernelTable make_table(const char* name) {
   return {
       .name = name,
@@ -21,6 +23,9 @@ constexpr KernelTable make_table(const char* name) {
       .few_scratch = few_scratch,
       .matmul_many = matmul_many,
       .many_scratch = many_scratch,
+      .winograd_filters = winograd_filters,
+      .winograd_tiles = winograd_tiles,
+      .winograd_scratch = winograd_scratch,
       .attend_block = attend_block,
       .transpose = transpose,
       .rms_norm = rms_norm,

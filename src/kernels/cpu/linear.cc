@@ -91,18 +91,21 @@ Weight CpuBackend::do_pack(Dtype dtype, int64_t outputs, int64_t inputs, const R
   return w;
 }
 
-void CpuBackend::multiply(const cpu::Windows& x, int64_t rows, const Weight& w, Tensor out,
-                          Epilogue epilogue) const {
-  const cpu::MatmulArgs args{.x = x,
-                             .panels = w.data.data(),
-                             .format = w.dtype == Dtype::f32 ? cpu::Format::f32 : cpu::Format::bf16,
-                             .inputs = w.inputs,
-                             .outputs = w.outputs,
-                             .bias = w.bias.view ? w.bias.view.f32() : nullptr,
-                             .out = out.f32(),
-                             .out_stride = out.row_stride,
-                             .finish = finish_of(epilogue)};
-  const int64_t panels = panels_of(w.outputs);
+cpu::MatmulArgs CpuBackend::product(const cpu::Windows& x, const Weight& w, Tensor out,
+                                    Epilogue epilogue) const {
+  return {.x = x,
+          .panels = w.data.data(),
+          .format = w.dtype == Dtype::f32 ? cpu::Format::f32 : cpu::Format::bf16,
+          .inputs = w.inputs,
+          .outputs = w.outputs,
+          .bias = w.bias.view ? w.bias.view.f32() : nullptr,
+          .out = out.f32(),
+          .out_stride = out.row_stride,
+          .finish = finish_of(epilogue)};
+}
+
+void CpuBackend::multiply(const cpu::MatmulArgs& args, int64_t rows) const {
+  const int64_t panels = panels_of(args.outputs);
   const Cut cut = cut_product(rows, panels, threads());
   const int64_t row_parts = split(rows, cut.rows);
   const auto matmul = rows > kFewRows ? table_.matmul_many : table_.matmul_few;
@@ -135,22 +138,7 @@ void CpuBackend::do_linear(Tensor x, const Weight& w, Tensor out, Epilogue epilo
                              .kernel = 1,
                              .stride = 1,
                              .pad = 0};
-  multiply(windows, rows, w, out, epilogue);
-}
-
-void CpuBackend::do_conv2d(Tensor x, const Conv& conv, Tensor out, Epilogue epilogue) const {
-  if (out.rows() == 0) return;
-  const cpu::Windows windows{.data = x.f32(),
-                             .pixel_stride = x.shape[3],
-                             .channels = x.shape[3],
-                             .height = x.shape[1],
-                             .width = x.shape[2],
-                             .out_height = out.shape[1],
-                             .out_width = out.shape[2],
-                             .kernel = conv.kernel,
-                             .stride = conv.stride,
-                             .pad = conv.pad_before};
-  multiply(windows, out.rows(), conv.weight, out, epilogue);
+  multiply(product(windows, w, out, epilogue), rows);
 }
 
 }  // namespace janus

@@ -80,6 +80,15 @@ struct KernelTable {
   void (*matmul_many)(const MatmulArgs&, const MatmulPart&, float* scratch);
   int64_t (*many_scratch)(const MatmulArgs&, const MatmulPart&);
 
+  // Convolutions of kernel 3 and stride 1 by tiles of 4×4 outputs, counted line by line, image
+  // after image. Filters of one panel of the weight [36][C][16]; then outputs of some tiles from
+  // those of all panels. The bits of a tile depend on its window alone. scratch: winograd_scratch
+  // floats.
+  void (*winograd_filters)(const MatmulArgs&, int64_t panel, float* filters);
+  void (*winograd_tiles)(const MatmulArgs&, const float* filters, int64_t begin, int64_t end,
+                         float* scratch);
+  int64_t (*winograd_scratch)(const MatmulArgs&, int64_t tiles);
+
   void (*attend_block)(const AttendArgs&);
   // out[c·out_stride + r] = x[r·x_stride + c]
   void (*transpose)(const float* x, int64_t x_stride, int rows, int64_t cols, float* out,

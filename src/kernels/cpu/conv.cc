@@ -1,0 +1,84 @@
+// Convolutions on the processor: as products over windows, or by Winograd's tiles where these need
+// fewer multiplications than they cost in transforms. Which, follows from the shapes of one image
+// alone, so that no neighbour in a batch can change a bit.
+// SPDX-License-Identifier: MIT
+#include <algorithm>
+
+#include "kernels/cpu/backend.h"
+
+namespace janus {
+namespace {
+
+using cpu::kPanel;
+
+constexpr int64_t split(int64_t whole, int64_t parts) { return (whole + parts - 1) / parts; }
+
+// Tiles of 4×4 outputs in one image.
+int64_t tiles_of_image(const cpu::Windows& x) {
+  return split(x.out_width, 4) * split(x.out_height, 4);
+}
+
+bool by_tiles(const cpu::Windows& x) {
+  // Below, transforming the filters of the call costs more than it saves.
+  constexpr int64_t kFewestTiles = 64;
+  constexpr int64_t kFewestChannels = 16;  // below, transforming the windows does
+  return x.kernel == 3 && x.stride == 1 && x.channels >= kFewestChannels &&
+         tiles_of_image(x) >= kFewestTiles;
+}
+
+// Tiles of one piece, so that their windows (36 numbers a channel) stay in the second-level cache.
+int64_t tiles_of_piece(int64_t channels) {
+  constexpr int64_t kFloats = 112 * 1024;
+  constexpr int64_t kMultiple = 12;  // whole tiles of rows at every level
+  return std::clamp<int64_t>(kFloats / (36 * channels) / kMultiple, 1, 8) * kMultiple;
+}
+
+}  // namespace
+
+void CpuBackend::convolve_tiles(const cpu::MatmulArgs& args, int64_t images) const {
+  const int64_t panels = split(args.outputs, kPanel);
+  const int64_t panel_floats = 36 * args.x.channels * kPanel;
+  const std::lock_guard lock(filters_->in_use);
+  const int64_t bytes = panels * panel_floats * int64_t{sizeof(float)};
+  if (filters_->memory.bytes() < bytes) {
+    filters_->memory = {};
+    filters_->memory = Buffer(bytes);
+  }
+  auto* filters = reinterpret_cast<float*>(filters_->memory.data());
+  workers_->run(panels, 1, 0, [&](int64_t begin, int64_t end, float*) {
+    for (int64_t p = begin; p < end; ++p) {
+      table_.winograd_filters(args, p, filters + p * panel_floats);
+    }
+  });
+  const int64_t tiles = images * tiles_of_image(args.x);
+  const int64_t piece = tiles_of_piece(args.x.channels);
+  workers_->run(split(tiles, piece), 1, table_.winograd_scratch(args, piece),
+                [&](int64_t begin, int64_t end, float* scratch) {
+                  for (int64_t i = begin; i < end; ++i) {
+                    table_.winograd_tiles(args, filters, i * piece,
+                                          std::min(tiles, (i + 1) * piece), scratch);
+                  }
+                });
+}
+
+void CpuBackend::do_conv2d(Tensor x, const Conv& conv, Tensor out, Epilogue epilogue) const {
+  if (out.rows() == 0) return;
+  const cpu::Windows windows{.data = x.f32(),
+                             .pixel_stride = x.shape[3],
+                             .channels = x.shape[3],
+                             .height = x.shape[1],
+                             .width = x.shape[2],
+                             .out_height = out.shape[1],
+                             .out_width = out.shape[2],
+                             .kernel = conv.kernel,
+                             .stride = conv.stride,
+                             .pad = conv.pad_before};
+  const cpu::MatmulArgs args = product(windows, conv.weight, out, epilogue);
+  if (by_tiles(windows)) {
+    convolve_tiles(args, x.shape[0]);
+  } else {
+    multiply(args, out.rows());
+  }
+}
+
+}  // namespace janus
