@@ -34,7 +34,7 @@ TEST(Recipe, ReadsEverySection) {
 }
 
 TEST(Recipe, ShippedRecipesAreGood) {
-  for (const char* name : {"codec.toml", "language.toml"}) {
+  for (const char* name : {"codec.toml", "decoder.toml", "language.toml"}) {
     const auto path = std::filesystem::path(JANUSPRO_SOURCE_DIR) / "recipes" / name;
     EXPECT_NO_THROW(parse_recipe(read_text(path), path.string())) << name;
   }
