@@ -98,7 +98,8 @@ void ConvertVerb::open() {
   }
   options_.on_progress = [this](int64_t done, int64_t total) {
     interrupt_.check();
-    if (bar_->due()) bar_->show("writing", done / 1'000'000, total / 1'000'000, "M values");
+    if (bar_->due() || done == total)
+      bar_->show("writing", done / 1'000'000, total / 1'000'000, "M values");
   };
 }
 

@@ -8,6 +8,7 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -86,20 +87,34 @@ class OpChecks {
     if (c.use == Use::tested) (this->*make)(c);
   }
 
-  // Registers a check: act(backend, out) fills out, which starts as a copy of `before`.
+  // Registers a check: act(backend, out) fills out, which starts as a copy of `before`. What is
+  // expected, and how closely, is computed when a result is first judged.
   template <class Act>
-  void add_check(std::string op, const char* name, OwnedTensor before, Bounds bounds, Act act) {
+  void add_check(std::string op, const char* name, OwnedTensor before,
+                 std::function<Bounds()> bounds, Act act) {
     auto start = std::make_shared<OwnedTensor>(std::move(before));
-    auto expected = std::make_shared<OwnedTensor>(copy_of(start->view));
-    act(ref_, reshaped(expected->view, start->view));
-    auto limits = std::make_shared<Bounds>(std::move(bounds));
     const auto output = [=](const Backend& backend) {
       OwnedTensor out = copy_of(start->view);
       act(backend, reshaped(out.view, start->view));
       return out;
     };
-    const auto judge = [=](const Tensor& out) { return compare(out, expected->view, *limits); };
+    struct Expected {
+      OwnedTensor values;
+      Bounds bounds;
+    };
+    auto expected = std::make_shared<std::optional<Expected>>();
+    const auto judge = [=, &ref = ref_](const Tensor& out) {
+      if (!*expected) *expected = {output(ref), bounds()};
+      return compare(out, (*expected)->values.view, (*expected)->bounds);
+    };
     checks_.push_back({std::move(op), name, output, judge});
+  }
+
+  template <class Act>
+  void add_check(std::string op, const char* name, OwnedTensor before, Bounds bounds, Act act) {
+    add_check(
+        std::move(op), name, std::move(before), [bounds = std::move(bounds)] { return bounds; },
+        act);
   }
 
   static Tensor reshaped(Tensor t, const Tensor& like) {
@@ -131,15 +146,17 @@ class OpChecks {
         std::make_shared<OwnedTensor>(stored(random_tensor(2, {c.outputs, c.inputs}), c.dtype));
     auto bias = std::make_shared<OwnedTensor>();
     if (c.bias) *bias = random_tensor(3, {c.outputs}, -30, 30);
-    OwnedTensor before = random_tensor(4, {c.rows, c.outputs}, -9, 9);
-    OwnedTensor magnitude(Dtype::f32, {c.rows, c.outputs});
-    const OwnedTensor w_size = absolute(w->view);
-    OwnedTensor bias_size;
-    if (c.bias) bias_size = absolute(bias->view);
-    ref_.linear(absolute(x->view).view, pack(ref_, Dtype::f32, w_size.view, bias_size.view),
-                magnitude.view);
-    Bounds bounds = product_bounds(magnitude.view, before.view, c.inputs, c.epilogue);
-    add_check("linear", c.source, std::move(before), std::move(bounds),
+    auto before = std::make_shared<OwnedTensor>(random_tensor(4, {c.rows, c.outputs}, -9, 9));
+    const std::function<Bounds()> bounds = [=, this] {
+      OwnedTensor magnitude(Dtype::f32, {c.rows, c.outputs});
+      const OwnedTensor w_size = absolute(w->view);
+      OwnedTensor bias_size;
+      if (c.bias) bias_size = absolute(bias->view);
+      ref_.linear(absolute(x->view).view, pack(ref_, Dtype::f32, w_size.view, bias_size.view),
+                  magnitude.view);
+      return product_bounds(magnitude.view, before->view, c.inputs, c.epilogue);
+    };
+    add_check("linear", c.source, copy_of(before->view), bounds,
               [=](const Backend& backend, Tensor out) {
                 const Weight packed = pack(backend, c.dtype, w->view, bias->view);
                 backend.linear(x->view, packed, out, c.epilogue);
@@ -157,17 +174,24 @@ class OpChecks {
       return Conv{pack(backend, dtype, weight, offsets), c.kernel, c.stride, c.pad_before,
                   c.pad_after};
     };
-    const OwnedTensor w_size = absolute(w->view), bias_size = absolute(bias->view);
-    const Conv sizes = conv_of(ref_, w_size.view, bias_size.view, Dtype::f32);
-    const int64_t height = sizes.output_size(c.height), width = sizes.output_size(c.width);
-    OwnedTensor before = random_tensor(14, {c.images, height, width, c.outputs}, -9, 9);
-    OwnedTensor magnitude(Dtype::f32, {c.images, height, width, c.outputs});
-    const OwnedTensor x_size = absolute(x->view);
-    ref_.conv2d(reshaped(x_size.view, x->view), sizes, magnitude.view);
-    if (c.by_tiles)
-      add_sizes_of_tiles(WinogradSizes(x->view, w->view, c.pad_before), magnitude.view);
-    Bounds bounds = product_bounds(magnitude.view, before.view, inputs, c.epilogue);
-    add_check("conv2d", c.source, std::move(before), std::move(bounds),
+    const Conv shape{{}, c.kernel, c.stride, c.pad_before, c.pad_after};
+    const int64_t height = shape.output_size(c.height), width = shape.output_size(c.width);
+    auto before = std::make_shared<OwnedTensor>(
+        random_tensor(14, {c.images, height, width, c.outputs}, -9, 9));
+    const std::function<Bounds()> bounds = [=, this] {
+      const OwnedTensor w_size = absolute(w->view), bias_size = absolute(bias->view);
+      const OwnedTensor x_size = absolute(x->view);
+      OwnedTensor magnitude(Dtype::f32, {c.images, height, width, c.outputs});
+      ref_.conv2d(reshaped(x_size.view, x->view),
+                  conv_of(ref_, w_size.view, bias_size.view, Dtype::f32), magnitude.view);
+      if (c.by_tiles) {
+        add_sizes_of_tiles(WinogradSizes(x->view, w->view, c.pad_before), magnitude.view);
+      }
+      return product_bounds(magnitude.view, before->view, inputs, c.epilogue);
+    };
+    OwnedTensor start(Dtype::f32, {c.images, height, width, c.outputs});
+    std::copy_n(before->view.f32(), before->view.count(), start.view.f32());
+    add_check("conv2d", c.source, std::move(start), bounds,
               [=](const Backend& backend, Tensor out) {
                 const Conv conv = conv_of(backend, w->view, bias->view, c.dtype);
                 backend.conv2d(x->view, conv, out, c.epilogue);
