@@ -43,7 +43,7 @@ class AskVerb {
  private:
   void check_use() const;
   AskRequest request() const;
-  Engine load(ProgressBar& bar) const;
+  Engine load(const AskRequest& asked, ProgressBar& bar) const;
   void answer_one();
   void answer_folder();
   nlohmann::ordered_json answer_picture(Engine& engine, AskRequest& asked,
@@ -95,6 +95,7 @@ AskVerb::AskVerb(CLI::App& app, const Interrupt& interrupt) : app_(app), interru
                "One JSON object on stdout, at the end; with --images, one a picture");
   app.add_flag("--quiet", quiet_, "No notes on stderr");
   model_.add_to(app);
+  model_.add_memory(app);
   app.footer(
       "Example:\n  januspro ask -i photo.jpg 'What is in the picture?'\n"
       "  januspro ask --images photos -o captions.jsonl 'Describe the picture.'");
@@ -141,13 +142,16 @@ void AskVerb::check_use() const {
   }
 }
 
-Engine AskVerb::load(ProgressBar& bar) const {
+// For a request that is known: what does not fit is refused before minutes are spent on loading.
+Engine AskVerb::load(const AskRequest& asked, ProgressBar& bar) const {
   EngineOptions options = model_.options(interrupt_, quiet_);
   options.halves = "read";
   options.on_load = [&](double fraction) {
     if (bar.due()) bar.show("loading", static_cast<int64_t>(fraction * 100), 100, "%");
     return !interrupt_.asked();
   };
+  const MemoryPlan plan = Engine::plan(options, asked);
+  check(plan.fits(), Code::out_of_memory, plan.refusal);
   Engine engine = Engine::load(options);
   bar.clear();
   return engine;
@@ -170,7 +174,7 @@ void AskVerb::answer_one() {
   AskRequest asked = request();
   if (asked.temperature > 0) asked.seed = sampling_.choose_seed(quiet_);
   ProgressBar bar(quiet_);
-  Engine engine = load(bar);
+  Engine engine = load(asked, bar);
   const auto started = Clock::now();
   const Answer answer = engine.ask(asked, [&](std::string_view piece) {
     if (!json_) stream(piece);
@@ -235,7 +239,9 @@ void AskVerb::answer_folder() {
     AskRequest asked = request();
     if (asked.temperature > 0) asked.seed = sampling_.choose_seed(quiet_);
     ProgressBar bar(quiet_);
-    Engine engine = load(bar);
+    AskRequest planned = asked;  // a picture each, not read yet
+    planned.messages.back().images = {{.width = 1, .height = 1, .rgb = {0, 0, 0}}};
+    Engine engine = load(planned, bar);
     for (size_t i = 0; i < pictures.size(); ++i) {
       interrupt_.check();
       bar.show("asking", static_cast<int64_t>(i), static_cast<int64_t>(pictures.size()),

@@ -8,6 +8,7 @@
 
 #include "base/buffer.h"
 #include "generate/prompt.h"
+#include "generate/room.h"
 #include "januspro/requests.hpp"
 #include "model/model.h"
 
@@ -23,6 +24,10 @@ struct Asking {
 // Streams whole characters to `on_text`. Throws Code::bad_input for messages out of order, settings
 // out of range, and a prompt that fills the context; Code::cancelled when on_text says so.
 Answer ask(const Asking& asking, const AskRequest& request, const OnText& on_text = {});
+
+// What the answer is made in. Throws as ask() does for messages and settings.
+AnswerShape answer_shape(const Config& config, const PromptBuilder& prompts,
+                         const AskRequest& request);
 
 // Pictures as the vision tower reads them: [n, S, S, 3] in -1..1; empty for none.
 OwnedTensor reading_pixels(const Config& config, std::span<const Image> images);

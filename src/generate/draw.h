@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "generate/prompt.h"
+#include "generate/room.h"
 #include "januspro/requests.hpp"
 #include "model/model.h"
 
@@ -26,14 +27,16 @@ struct Drawing {
 std::vector<Picture> draw(const Drawing& drawing, std::span<const DrawRequest> requests,
                           const DrawEvents& events = {});
 
-// The two rows of a prompt; one of them is empty where the guidance does not need it.
-struct PromptRows {
-  std::vector<int32_t> guided;
-  std::vector<int32_t> unguided;
-};
 // What a request that names none is drawn with: generation_config.json of the published models.
 inline constexpr float kPublishedGuidance = 5;
 
 PromptRows prompt_rows(const PromptBuilder& prompts, const DrawRequest& request);
+
+// The rows of each request. Throws as draw() does for a setting or prompt that cannot be drawn.
+std::vector<PromptRows> drawing_rows(const Config& config, const PromptBuilder& prompts,
+                                     std::span<const DrawRequest> requests);
+// That of each picture, in the order in which they are drawn; points into `rows`.
+std::vector<const PromptRows*> rows_of_pictures(std::span<const PromptRows> rows,
+                                                std::span<const DrawRequest> requests);
 
 }  // namespace janus
