@@ -38,6 +38,9 @@ struct EngineOptions {
   std::string cache = "auto";    // keys and values: "f32", "bf16"; auto: as the weights
   bool round_rope = false;   // round rotary frequencies to bf16, as the official bf16 scripts do
   int pictures_at_once = 8;  // drawn side by side; more need more memory
+  // Keep vectors of pictures read, and keys and values of the last conversation, so that the next
+  // turn begins at once. Answers are the same either way.
+  bool remember = true;
   std::function<bool(double fraction)> on_load = {};             // false stops with Code::cancelled
   std::function<void(const std::string& line)> on_warning = {};  // about the checkpoint
 };

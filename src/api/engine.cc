@@ -8,6 +8,7 @@
 #include "generate/ask.h"
 #include "generate/draw.h"
 #include "generate/load.h"
+#include "generate/memory.h"
 #include "generate/preview.h"
 #include "januspro/januspro.hpp"
 #include "kernels/open.h"
@@ -24,6 +25,7 @@ struct Engine::Parts {
   int pictures_at_once;
   ModelInfo info;
   std::optional<PreviewMap> preview;
+  std::optional<Memory> memory;
   std::mutex turn;  // one call at a time uses the model
 };
 
@@ -130,14 +132,17 @@ Engine Engine::load(const EngineOptions& options) {
   Model model = Model::load(checkpoint, load);
   ModelInfo info = describe(options, model, weights, cache);
   info.guidance = checkpoint.processor().guidance.value_or(kPublishedGuidance);
-  return Engine(std::unique_ptr<Parts>(new Parts{std::move(checkpoint),
-                                                 std::move(model),
-                                                 std::move(prompts),
-                                                 cache,
-                                                 options.pictures_at_once,
-                                                 std::move(info),
-                                                 std::nullopt,
-                                                 {}}));
+  std::unique_ptr<Parts> loaded(new Parts{std::move(checkpoint),
+                                          std::move(model),
+                                          std::move(prompts),
+                                          cache,
+                                          options.pictures_at_once,
+                                          std::move(info),
+                                          std::nullopt,
+                                          std::nullopt,
+                                          {}});
+  if (options.remember) loaded->memory.emplace(loaded->model, cache);
+  return Engine(std::move(loaded));
 }
 
 std::vector<Picture> Engine::draw(const DrawRequest& request, const DrawEvents& events) {
@@ -161,7 +166,8 @@ Answer Engine::ask(const AskRequest& request, const OnText& on_text) {
   const std::lock_guard lock(parts_->turn);
   check(parts_->info.reads, Code::bad_input,
         "the engine was loaded to draw only; load it with halves \"read\" or \"both\" to ask");
-  return janus::ask({parts_->model, parts_->prompts, parts_->cache}, request, on_text);
+  Memory* memory = parts_->memory ? &*parts_->memory : nullptr;
+  return janus::ask({parts_->model, parts_->prompts, parts_->cache, memory}, request, on_text);
 }
 
 const ModelInfo& Engine::info() const { return parts_->info; }
