@@ -6,7 +6,9 @@
 #include <new>
 #include <nlohmann/json.hpp>
 
+#include "apps/answer.h"
 #include "apps/command.h"
+#include "apps/drawing.h"
 #include "apps/folder.h"
 #include "apps/progress.h"
 #include "base/error.h"
@@ -17,22 +19,8 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-constexpr std::string_view kSpace = " \t\r\n";
-
 double seconds_since(Clock::time_point started) {
   return std::chrono::duration<double>(Clock::now() - started).count();
-}
-
-const char* finish_name(Answer::Finish finish) {
-  switch (finish) {
-    case Answer::Finish::end:
-      return "end";
-    case Answer::Finish::stop:
-      return "stop";
-    case Answer::Finish::length:
-      return "length";
-  }
-  return "?";
 }
 
 class AskVerb {
@@ -50,9 +38,6 @@ class AskVerb {
                                         const std::filesystem::path& picture) const;
   void keep(const std::filesystem::path& picture, const nlohmann::ordered_json& line,
             AnswerFile* file) const;
-  nlohmann::ordered_json described(const Answer& answer, const AskRequest& asked,
-                                   const Engine& engine, double seconds) const;
-  void stream(std::string_view piece);
 
   CLI::App& app_;
   const Interrupt& interrupt_;
@@ -68,7 +53,6 @@ class AskVerb {
   int max_tokens_ = 512;
   bool json_ = false;
   bool quiet_ = false;
-  bool begun_ = false;  // something but white space was printed
 };
 
 AskVerb::AskVerb(CLI::App& app, const Interrupt& interrupt) : app_(app), interrupt_(interrupt) {
@@ -117,17 +101,6 @@ AskRequest AskVerb::request() const {
   return request;
 }
 
-// White space in front of the answer is the template's, not the answer's.
-void AskVerb::stream(std::string_view piece) {
-  if (!begun_) {
-    const size_t first = piece.find_first_not_of(kSpace);
-    if (first == std::string_view::npos) return;
-    piece.remove_prefix(first);
-    begun_ = true;
-  }
-  print(piece);
-}
-
 void AskVerb::check_use() const {
   if (!folder_.empty()) {
     if (images_.empty() && texts_.size() == 1) return;
@@ -142,27 +115,7 @@ void AskVerb::check_use() const {
 }
 
 Engine AskVerb::load(ProgressBar& bar) const {
-  EngineOptions options = model_.options(interrupt_, quiet_);
-  options.on_load = [&](double fraction) {
-    if (bar.due()) bar.show("loading", static_cast<int64_t>(fraction * 100), 100, "%");
-    return !interrupt_.asked();
-  };
-  Engine engine = Engine::load(options);
-  bar.clear();
-  return engine;
-}
-
-// What a line of JSON says of an answer.
-nlohmann::ordered_json AskVerb::described(const Answer& answer, const AskRequest& asked,
-                                          const Engine& engine, double seconds) const {
-  nlohmann::ordered_json line{{"text", answer.text},
-                              {"finish", finish_name(answer.finish)},
-                              {"prompt_tokens", answer.prompt_tokens},
-                              {"answer_tokens", answer.answer_tokens}};
-  if (asked.temperature > 0) line["seed"] = asked.seed;
-  line["model"] = model_.shown_name(engine.info());
-  line["seconds"] = seconds;
-  return line;
+  return load_engine(model_.options(interrupt_, quiet_), interrupt_, bar);
 }
 
 void AskVerb::answer_one() {
@@ -170,13 +123,15 @@ void AskVerb::answer_one() {
   if (asked.temperature > 0) asked.seed = sampling_.choose_seed(quiet_);
   ProgressBar bar(quiet_);
   Engine engine = load(bar);
+  AnswerStream stream;
   const auto started = Clock::now();
   const Answer answer = engine.ask(asked, [&](std::string_view piece) {
-    if (!json_) stream(piece);
+    if (!json_) stream.push(piece);
     return !interrupt_.asked();
   });
   if (!json_) return print("\n");
-  print(json_line(described(answer, asked, engine, seconds_since(started))));
+  const std::string name = model_.shown_name(engine.info());
+  print(json_line(answer_json(answer, asked, name, seconds_since(started))));
 }
 
 // The line of one picture: its answer, or why it could not be read. What goes wrong in the engine
@@ -196,8 +151,8 @@ nlohmann::ordered_json AskVerb::answer_picture(Engine& engine, AskRequest& asked
     return line;
   }
   Answer answer = engine.ask(asked, [&](std::string_view) { return !interrupt_.asked(); });
-  answer.text.erase(0, answer.text.find_first_not_of(kSpace));
-  line.update(described(answer, asked, engine, seconds_since(started)));
+  answer.text.erase(0, answer.text.find_first_not_of(kAnswerSpace));
+  line.update(answer_json(answer, asked, model_.shown_name(engine.info()), seconds_since(started)));
   return line;
 }
 
@@ -211,7 +166,8 @@ void AskVerb::keep(const std::filesystem::path& picture, const nlohmann::ordered
   if (failed) return;
   std::string text = line["text"];
   std::replace_if(
-      text.begin(), text.end(), [](char c) { return kSpace.find(c) != kSpace.npos; }, ' ');
+      text.begin(), text.end(), [](char c) { return kAnswerSpace.find(c) != kAnswerSpace.npos; },
+      ' ');
   print(picture.string() + "\t" + text + "\n");
 }
 

@@ -11,6 +11,7 @@
 #include <fstream>
 #include <string_view>
 
+#include "apps/answer.h"
 #include "apps/command.h"
 #include "base/error.h"
 #include "io/utf8.h"
@@ -76,10 +77,6 @@ std::string shown(const fs::path& path) {
   std::string out;
   append_lossy(out, path.string(), true);
   return out;
-}
-
-std::string json_line(const nlohmann::ordered_json& object) {
-  return object.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace) + "\n";
 }
 
 AnswerFile::AnswerFile(const fs::path& path) : path_(path) {
