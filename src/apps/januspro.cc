@@ -23,7 +23,7 @@ std::string version_text() {
 }
 
 // Parses and runs; whatever fails is thrown.
-int run(int argc, char** argv, const janus::Interrupt& interrupt) {
+int run(int argc, char** argv, janus::Interrupt& interrupt) {
   CLI::App app("Draws pictures and answers questions about them with Janus-Pro.", "januspro");
   app.require_subcommand(1);
   app.footer(
@@ -37,6 +37,7 @@ int run(int argc, char** argv, const janus::Interrupt& interrupt) {
   };
   add("draw", "Draw pictures of prompts", janus::add_draw);
   add("ask", "Ask a question about any number of pictures", janus::add_ask);
+  add("chat", "A conversation in the terminal, with pictures read and drawn", janus::add_chat);
   add("info", "What is in a checkpoint, and the memory it takes", janus::add_info);
   add("trace", "Named tensors of one pass, for comparing with another implementation",
       janus::add_trace);

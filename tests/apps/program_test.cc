@@ -17,6 +17,7 @@ namespace {
 
 const std::vector<std::vector<std::string>> kVerbs = {{"draw"},
                                                       {"ask"},
+                                                      {"chat"},
                                                       {"info"},
                                                       {"trace", "ask"},
                                                       {"trace", "draw"},
@@ -89,6 +90,8 @@ TEST(Program, WrongCommandLinesExitWithTwo) {
                                                        {"draw", "x", "--sheet", "x.tiff"},
                                                        {"draw", "x", "--quality", "0"},
                                                        {"draw", "x", "--quality", "9"},
+                                                       {"chat", "a question"},
+                                                       {"chat", "--max-tokens", "0"},
                                                        {"trace"},
                                                        {"trace", "draw", "x"},
                                                        {"trace", "tokens"},
@@ -124,6 +127,10 @@ TEST(Program, FailuresExitWithOneAndNameTheCause) {
       {{"ask", "x", "--images", folder.file("none"), "-m", tiny}, "is not a folder"},
       {{"ask", "x", "--images", folder.file("ids.json"), "-m", tiny}, "is not a folder"},
       {{"ask", "x", "--images", folder.file("model"), "-m", tiny}, "holds no picture"},
+      {{"chat", "-m", folder.file("none")}, "none"},
+      {{"chat", "-i", folder.file("empty.png"), "-m", tiny}, "empty.png"},
+      {{"chat", "--load", folder.file("none.json"), "-m", tiny}, "none.json"},
+      {{"chat", "-o", folder.file("none"), "-m", tiny}, "no such directory"},
       {{"draw", "x", "--device", "cuda", "-m", tiny}, "CUDA"},
       {{"info", folder.file("none")}, "none"},
       {{"trace", "tokens", "--decode", folder.file("ids.json"), "-m", tiny}, "ids.json"},
@@ -274,12 +281,17 @@ TEST(BenchProgram, LinesCarryTheLimitThatBinds) {
       EXPECT_GT(object["value"].get<double>(), 1e8);
       continue;
     }
+    if (works.back() == "turns") {
+      EXPECT_GT(object["ratio"].get<double>(), 1);
+      continue;
+    }
     EXPECT_TRUE(object["limit"] == "read" || object["limit"] == "f32");
     EXPECT_GT(object["share"].get<double>(), 0);
     EXPECT_GT(object["peak_rss"].get<int64_t>(), 1'000'000);
   }
   EXPECT_EQ(works, (std::vector<std::string>{"limits", "limits", "load", "step", "step", "prompt",
-                                             "vision", "vq_decode", "vq_encode", "picture"}));
+                                             "vision", "vq_decode", "vq_encode", "picture",
+                                             "question", "follow_up", "turns"}));
 }
 
 }  // namespace
