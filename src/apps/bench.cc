@@ -107,7 +107,7 @@ void BenchVerb::open() {
 
 // A table, or one object a line.
 void BenchVerb::line(const nlohmann::ordered_json& values) {
-  if (json_) return print(values.dump() + "\n");
+  if (json_) return print(json_line(values));
   const auto size = [&](const char* key) {
     return values[key].is_null() ? std::string("-") : values[key].dump();
   };
@@ -166,7 +166,7 @@ void BenchVerb::print_limits() {
                                           {"threads", backend_->threads()},
                                           {"value", value},
                                           {"unit", unit}};
-      return print(values.dump() + "\n");
+      return print(json_line(values));
     }
     char text[100];
     std::snprintf(text, sizeof text, "limit %-5s %8.1f G%s, %d threads\n", name, value / 1e9, unit,

@@ -11,6 +11,7 @@
 #include <cstdlib>
 #include <cstring>
 #include <memory>
+#include <nlohmann/json.hpp>
 #include <random>
 #include <vector>
 
@@ -230,6 +231,10 @@ std::string size_text(int64_t bytes) {
 }
 
 void print(std::string_view bytes) { write_all(STDOUT_FILENO, bytes, "stdout"); }
+
+std::string json_line(const nlohmann::ordered_json& object) {
+  return object.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace) + "\n";
+}
 
 void say(const std::string& line) {
   try {

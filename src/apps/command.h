@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <functional>
+#include <nlohmann/json_fwd.hpp>
 #include <optional>
 #include <span>
 #include <stdexcept>
@@ -94,6 +95,8 @@ std::string size_text(int64_t bytes);
 void write_all(int fd, std::string_view bytes, const char* name);
 // Writes to stdout at once. Throws Code::device_failure naming the reason (closed pipe, full disk).
 void print(std::string_view bytes);
+// An object as one line of JSON. Names of files need not be UTF-8: what is not becomes U+FFFD.
+std::string json_line(const nlohmann::ordered_json& object);
 // A result: written beside `path` and renamed; a device or pipe is written to directly.
 void save_result(const std::filesystem::path& path, std::span<const std::byte> bytes);
 // Throws when a result could not go to `path`: found out before minutes are spent on it.

@@ -161,7 +161,7 @@ void ConvertVerb::report(const std::map<std::string, int64_t>& bytes) const {
   for (const auto& [name, size] : bytes) total += size;
   if (json_) {
     const nlohmann::ordered_json line{{"path", target_}, {"bytes", total}, {"files", bytes}};
-    return print(line.dump() + "\n");
+    return print(json_line(line));
   }
   for (const auto& [name, size] : bytes) print(name + "  " + size_text(size) + "\n");
   if (bytes.size() > 1) print(target_ + "  " + size_text(total) + "\n");

@@ -286,7 +286,7 @@ void DrawVerb::keep(const Picture& picture, const ModelInfo& info) {
   line.update(recipe.to_json());
   const auto now = std::chrono::steady_clock::now();
   line["seconds"] = std::chrono::duration<double>(now - started_).count();
-  print(line.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace) + "\n");
+  print(json_line(line));
 }
 
 void DrawVerb::keep_sheet(const std::vector<Picture>& pictures) {
@@ -294,7 +294,7 @@ void DrawVerb::keep_sheet(const std::vector<Picture>& pictures) {
   for (const Picture& picture : pictures) images.push_back(picture.image);
   save_result(flags_.sheet, encode_picture(contact_sheet(images), {}, options_for(flags_.sheet)));
   if (!flags_.json) return print(flags_.sheet + "\n");
-  print(nlohmann::json{{"sheet", flags_.sheet}}.dump() + "\n");
+  print(json_line({{"sheet", flags_.sheet}}));
 }
 
 void DrawVerb::run() {

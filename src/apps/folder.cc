@@ -78,10 +78,6 @@ std::string shown(const fs::path& path) {
   return out;
 }
 
-std::string json_line(const nlohmann::ordered_json& object) {
-  return object.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace) + "\n";
-}
-
 AnswerFile::AnswerFile(const fs::path& path) : path_(path) {
   std::error_code none;
   const bool open_line = fs::is_regular_file(path_, none) && read();

@@ -41,7 +41,4 @@ class AnswerFile {
   std::set<std::pair<std::string, std::string>> answered_;
 };
 
-// An object as one line of JSON.
-std::string json_line(const nlohmann::ordered_json& object);
-
 }  // namespace janus

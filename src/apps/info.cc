@@ -147,7 +147,7 @@ void InfoVerb::run() {
   }
   if (!named_.empty()) flags_.model = named_;
   const nlohmann::ordered_json values = describe(flags_.checkpoint());
-  if (json_) return print(values.dump() + "\n");
+  if (json_) return print(json_line(values));
   print_table(values, "");
 }
 

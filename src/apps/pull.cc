@@ -72,7 +72,7 @@ void PullVerb::run() {
       {"commit", pulled.commit},  {"path", pulled.path.string()},
       {"files", pulled.files},    {"bytes", pulled.bytes},
       {"fetched", pulled.fetched}};
-  print(line.dump() + "\n");
+  print(json_line(line));
 }
 
 class ListVerb {
@@ -129,7 +129,7 @@ void ListVerb::print_objects(const std::vector<CachedModel>& models) const {
                                         {"complete", revision.missing.empty()},
                                         {"missing", revision.missing},
                                         {"partial_bytes", model.partial_bytes}};
-      print(line.dump() + "\n");
+      print(json_line(line));
     }
   }
 }
@@ -202,7 +202,7 @@ void RemoveVerb::run() const {
     }
     const nlohmann::ordered_json line{
         {"repo", name.repo}, {"commits", removed.commits}, {"freed", removed.freed}};
-    print(line.dump() + "\n");
+    print(json_line(line));
   }
 }
 

@@ -41,6 +41,24 @@ TEST(ConvertProgram, PrintsPathAndSize) {
   EXPECT_TRUE(std::filesystem::exists(directory + "/special_tokens_map.json"));
 }
 
+// Names of files need not be UTF-8; JSON is.
+TEST(ConvertProgram, JsonHoldsAnyName) {
+  const Folder folder;
+  const std::string file = folder.file("a\xff.gguf"), sheet = folder.file("s\xff.png");
+  const std::string model = golden("tiny-hf");
+  for (const std::vector<std::string>& arguments : std::vector<std::vector<std::string>>{
+           {"convert", model, file, "--no-preview", "--json"},
+           {"info", "-m", file, "--json"},
+           {"draw", "-m", model, "red", "-o", folder.file("a.png"), "--sheet", sheet, "--json"}}) {
+    const Outcome outcome = run_program(arguments);
+    expect_done(outcome);
+    EXPECT_NE(outcome.out.find("\uFFFD"), std::string::npos) << outcome.out;
+    EXPECT_FALSE(
+        nlohmann::json::parse(outcome.out.substr(outcome.out.rfind("\n{") + 1), nullptr, false)
+            .is_discarded());
+  }
+}
+
 TEST(ConvertProgram, ReplacesOnlyWhenTold) {
   const Folder folder;
   const std::string file = folder.file("a.gguf"), directory = folder.file("d");

@@ -226,14 +226,11 @@ bool by_tiles(const Tensor& out, const Conv& conv) {
   return conv.kernel == 3 && conv.stride == 1 && out.shape[1] * out.shape[2] >= 64 * 16;
 }
 
-struct TilesDropLastChannel : Cpu {
-  using Cpu::Cpu;
+struct TilesDropLastChannel : ConvDropsLastChannel {
+  using ConvDropsLastChannel::ConvDropsLastChannel;
   void do_conv2d(Tensor x, const Conv& conv, Tensor out, Epilogue epilogue) const override {
-    const OwnedTensor less = without_last_column(x);
-    Tensor view = by_tiles(out, conv) ? less.view : x;
-    view.rank = x.rank;
-    view.shape = x.shape;
-    Cpu::do_conv2d(view, conv, out, epilogue);
+    if (by_tiles(out, conv)) return ConvDropsLastChannel::do_conv2d(x, conv, out, epilogue);
+    Cpu::do_conv2d(x, conv, out, epilogue);
   }
 };
 

@@ -130,10 +130,8 @@ def edges(values):
     return hard
 
 
-def write_ours(path, values, with_lists_only):
-    """The convention of docs/formats.md by the package's own writer, q8_0 where it may be."""
-    writer = gguf.GGUFWriter(path, "janus")
-    text, vision, vq = (json.loads((TINY / "config.json").read_text())[k] for k in ("text_config", "vision_config", "vq_config"))
+def add_language(writer, text):
+    """Sizes of the language tower, whose keys both kinds of file share."""
     writer.add_vocab_size(text["vocab_size"])
     writer.add_context_length(text["max_position_embeddings"])
     writer.add_embedding_length(text["hidden_size"])
@@ -142,6 +140,13 @@ def write_ours(path, values, with_lists_only):
     writer.add_head_count(text["num_attention_heads"])
     writer.add_layer_norm_rms_eps(text["rms_norm_eps"])
     writer.add_rope_freq_base(10000.0)
+
+
+def write_ours(path, values, with_lists_only):
+    """The convention of docs/formats.md by the package's own writer, q8_0 where it may be."""
+    writer = gguf.GGUFWriter(path, "janus")
+    text, vision, vq = (json.loads((TINY / "config.json").read_text())[k] for k in ("text_config", "vision_config", "vq_config"))
+    add_language(writer, text)
     for key, number in {"vision.image_size": vision["image_size"], "vision.patch_size": vision["patch_size"],
                         "vision.embedding_length": vision["hidden_size"], "vision.block_count": vision["num_hidden_layers"],
                         "vision.feed_forward_length": int(vision["hidden_size"] * vision["mlp_ratio"]),
@@ -204,18 +209,11 @@ def write_pair(folder, values, kind):
     config = json.loads((TINY / "config.json").read_text())
     text, vision = config["text_config"], config["vision_config"]
     language = gguf.GGUFWriter(folder / "tiny.gguf", "llama")
-    language.add_context_length(text["max_position_embeddings"])
-    language.add_embedding_length(text["hidden_size"])
-    language.add_block_count(text["num_hidden_layers"])
-    language.add_feed_forward_length(text["intermediate_size"])
-    language.add_head_count(text["num_attention_heads"])
+    add_language(language, text)
     language.add_head_count_kv(text["num_key_value_heads"])
-    language.add_layer_norm_rms_eps(text["rms_norm_eps"])
-    language.add_rope_freq_base(10000.0)
     language.add_rope_dimension_count(text["head_dim"])
     language.add_key_length(text["head_dim"])
     language.add_value_length(text["head_dim"])
-    language.add_vocab_size(text["vocab_size"])
     add_tokens(language, text["vocab_size"])
     eyes = gguf.GGUFWriter(folder / "mmproj-tiny.gguf", "clip")
     eyes.add_type(gguf.GGUFType.MMPROJ)

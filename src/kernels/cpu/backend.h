@@ -18,6 +18,9 @@
 
 namespace janus {
 
+// Parts of a given size that hold `whole`, the last perhaps smaller; rounds up.
+constexpr int64_t split(int64_t whole, int64_t part) { return (whole + part - 1) / part; }
+
 // Threads, each with scratch memory that grows to its largest use and then stays. One operation
 // runs at a time; callers from several threads take turns.
 class Workers {

@@ -10,12 +10,12 @@ namespace janus {
 namespace {
 
 using cpu::kPanel;
+using cpu::kTileSide;
+using cpu::kTileSpots;
 
-constexpr int64_t split(int64_t whole, int64_t parts) { return (whole + parts - 1) / parts; }
-
-// Tiles of 4×4 outputs in one image.
+// Tiles in one image.
 int64_t tiles_of_image(const cpu::Windows& x) {
-  return split(x.out_width, 4) * split(x.out_height, 4);
+  return split(x.out_width, kTileSide) * split(x.out_height, kTileSide);
 }
 
 bool by_tiles(const cpu::Windows& x) {
@@ -26,18 +26,19 @@ bool by_tiles(const cpu::Windows& x) {
          tiles_of_image(x) >= kFewestTiles;
 }
 
-// Tiles of one piece, so that their windows (36 numbers a channel) stay in the second-level cache.
+// Tiles of one piece, so that their windows (kTileSpots numbers a channel) stay in the second-level
+// cache.
 int64_t tiles_of_piece(int64_t channels) {
   constexpr int64_t kFloats = 112 * 1024;
   constexpr int64_t kMultiple = 12;  // whole tiles of rows at every level
-  return std::clamp<int64_t>(kFloats / (36 * channels) / kMultiple, 1, 8) * kMultiple;
+  return std::clamp<int64_t>(kFloats / (kTileSpots * channels) / kMultiple, 1, 8) * kMultiple;
 }
 
 }  // namespace
 
 void CpuBackend::convolve_tiles(const cpu::MatmulArgs& args, int64_t images) const {
   const int64_t panels = split(args.outputs, kPanel);
-  const int64_t panel_floats = 36 * args.x.channels * kPanel;
+  const int64_t panel_floats = kTileSpots * args.x.channels * kPanel;
   const std::lock_guard lock(filters_->in_use);
   const int64_t bytes = panels * panel_floats * int64_t{sizeof(float)};
   if (filters_->memory.bytes() < bytes) {

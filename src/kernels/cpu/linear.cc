@@ -14,8 +14,6 @@ namespace {
 
 using cpu::kPanel;
 
-int64_t panels_of(int64_t outputs) { return (outputs + kPanel - 1) / kPanel; }
-
 // Up to this many rows the weights set the pace and are streamed once.
 constexpr int64_t kFewRows = 24;
 // Rows of one part: the packed terms of a block (192 kB) stay in the second-level cache.
@@ -28,8 +26,6 @@ struct Cut {
   int64_t rows;    // of one part
   int64_t panels;  // of one part
 };
-
-constexpr int64_t split(int64_t whole, int64_t parts) { return (whole + parts - 1) / parts; }
 
 // The cut depends on the threads; the bits of the result do not depend on the cut.
 Cut cut_product(int64_t rows, int64_t panels, int threads) {
@@ -62,7 +58,7 @@ cpu::Finish finish_of(Epilogue epilogue) {
 }  // namespace
 
 int64_t CpuBackend::do_packed_bytes(Dtype dtype, int64_t outputs, int64_t inputs) const {
-  return panels_of(outputs) * kPanel * inputs * traits(dtype).bytes;
+  return split(outputs, kPanel) * kPanel * inputs * traits(dtype).bytes;
 }
 
 Weight CpuBackend::do_pack(Dtype dtype, int64_t outputs, int64_t inputs, const RowSource& rows,
@@ -105,7 +101,7 @@ cpu::MatmulArgs CpuBackend::product(const cpu::Windows& x, const Weight& w, Tens
 }
 
 void CpuBackend::multiply(const cpu::MatmulArgs& args, int64_t rows) const {
-  const int64_t panels = panels_of(args.outputs);
+  const int64_t panels = split(args.outputs, kPanel);
   const Cut cut = cut_product(rows, panels, threads());
   const int64_t row_parts = split(rows, cut.rows);
   const auto matmul = rows > kFewRows ? table_.matmul_many : table_.matmul_few;

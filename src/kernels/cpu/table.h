@@ -16,6 +16,8 @@ inline constexpr int kPanel = 16;       // outputs of one column panel of a pack
 inline constexpr int kSumBlock = 256;   // terms of one partial sum of a matrix product
 inline constexpr int kBlock = 64;       // positions of one block of keys; == kKvBlock
 inline constexpr int kMostQueries = 6;  // that share one pass over a block
+inline constexpr int kTileSide = 4;     // outputs of one side of a convolution's tile
+inline constexpr int kTileSpots = 36;   // numbers of its transformed window and filter
 
 enum class Format : uint8_t { f32, bf16 };
 enum class Finish : uint8_t { store, add, gelu };

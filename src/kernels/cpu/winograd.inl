@@ -7,7 +7,8 @@
 // matmul.inl, in its order of addition. A tile's outputs thus depend on its own window alone.
 // SPDX-License-Identifier: MIT
 
-constexpr int kSide = 6, kSpots = kSide * kSide, kOutSide = 4;
+constexpr int kSide = kTileSide + 2;  // of a window
+static_assert(kSide * kSide == kTileSpots);
 
 // Bᵀ, G and Aᵀ along one line of a window, a filter and the products.
 inline void window_line(const Vec (&d)[kSide], Vec (&t)[kSide]) {
@@ -34,7 +35,7 @@ inline void filter_line(const Vec (&g)[3], Vec (&t)[kSide]) {
   t[5] = g[2];
 }
 
-inline void output_line(const Vec (&m)[kSide], Vec (&y)[kOutSide]) {
+inline void output_line(const Vec (&m)[kSide], Vec (&y)[kTileSide]) {
   const Vec near = m[1] + m[2], near_odd = m[1] - m[2];
   const Vec far = m[3] + m[4], far_odd = m[3] - m[4];
   y[0] = m[0] + near + far;
@@ -84,21 +85,21 @@ struct TilePlace {
 };
 
 inline TilePlace place_of_tile(const Windows& w, int64_t tile) {
-  const int64_t across = (w.out_width + kOutSide - 1) / kOutSide;
-  const int64_t down = (w.out_height + kOutSide - 1) / kOutSide;
-  return {tile / (across * down), tile / across % down * kOutSide, tile % across * kOutSide};
+  const int64_t across = (w.out_width + kTileSide - 1) / kTileSide;
+  const int64_t down = (w.out_height + kTileSide - 1) / kTileSide;
+  return {tile / (across * down), tile / across % down * kTileSide, tile % across * kTileSide};
 }
 
 // The pixels of a tile's window; outside of the image a step of 0 stays on zeros.
 struct WindowPixels {
-  const float* pixel[kSpots];
-  int64_t step[kSpots];
+  const float* pixel[kTileSpots];
+  int64_t step[kTileSpots];
 };
 
 void find_pixels(const Windows& w, int64_t tile, WindowPixels& window) {
   alignas(64) static constexpr float kOutside[16] = {};
   const TilePlace place = place_of_tile(w, tile);
-  for (int i = 0; i < kSpots; ++i) {
+  for (int i = 0; i < kTileSpots; ++i) {
     const int64_t y = place.top - w.pad + i / kSide, x = place.left - w.pad + i % kSide;
     const bool inside = y >= 0 && y < w.height && x >= 0 && x < w.width;
     const int64_t at = (place.image * w.height + y) * w.width + x;
@@ -129,7 +130,7 @@ void transform_window(const WindowPixels& window, int64_t channel, int lanes, in
   }
 }
 
-constexpr int64_t kStagedFloats = kSpots * kTileRows * Vec::kWidth;
+constexpr int64_t kStagedFloats = kTileSpots * kTileRows * Vec::kWidth;
 
 // out [36][C][rows] = the windows of `rows` tiles from `tile` on.
 void pack_tiles(const Windows& w, int64_t tile, int rows, float* staged, float* out) {
@@ -137,7 +138,7 @@ void pack_tiles(const Windows& w, int64_t tile, int rows, float* staged, float* 
   for (int r = 0; r < rows; ++r) find_pixels(w, tile + r, windows[r]);
   each_vector(w.channels, [&](int64_t c, int lanes) {
     for (int r = 0; r < rows; ++r) transform_window(windows[r], c, lanes, rows, r, staged);
-    for (int spot = 0; spot < kSpots; ++spot) {
+    for (int spot = 0; spot < kTileSpots; ++spot) {
       const float* from[kTileRows];
       for (int r = 0; r < rows; ++r) from[r] = staged + (spot * rows + r) * Vec::kWidth;
       pack_rows(from, rows, lanes, out + (spot * w.channels + c) * rows);
@@ -151,18 +152,18 @@ void finish_tile(const MatmulArgs& m, const TilePlace& place, int64_t channel,
   const int64_t rest = m.outputs - channel;
   const int lanes = rest < Vec::kWidth ? static_cast<int>(rest) : Vec::kWidth;
   const Vec bias = m.bias ? load(m.bias + channel, lanes) : Vec::set(0.0f);
-  Vec half[kOutSide][kSide];
+  Vec half[kTileSide][kSide];
   for (int x = 0; x < kSide; ++x) {
-    Vec column[kSide], y[kOutSide];
+    Vec column[kSide], y[kTileSide];
     for (int i = 0; i < kSide; ++i) column[i] = Vec::load(products + (i * kSide + x) * spot_stride);
     output_line(column, y);
-    for (int i = 0; i < kOutSide; ++i) half[i][x] = y[i];
+    for (int i = 0; i < kTileSide; ++i) half[i][x] = y[i];
   }
-  for (int i = 0; i < kOutSide && place.top + i < m.x.out_height; ++i) {
-    Vec y[kOutSide];
+  for (int i = 0; i < kTileSide && place.top + i < m.x.out_height; ++i) {
+    Vec y[kTileSide];
     output_line(half[i], y);
     const int64_t line = (place.image * m.x.out_height + place.top + i) * m.x.out_width;
-    for (int j = 0; j < kOutSide && place.left + j < m.x.out_width; ++j) {
+    for (int j = 0; j < kTileSide && place.left + j < m.x.out_width; ++j) {
       float* to = m.out + (line + place.left + j) * m.out_stride + channel;
       Vec sum = y[j] + bias;
       if (m.finish == Finish::add) sum = load(to, lanes) + sum;
@@ -172,8 +173,8 @@ void finish_tile(const MatmulArgs& m, const TilePlace& place, int64_t channel,
 }
 
 int64_t winograd_scratch(const MatmulArgs& m, int64_t tiles) {
-  return kStagedFloats + whole_lines(kSpots * m.x.channels * tiles) +
-         kTilePanels * kSpots * tiles * kPanel;
+  return kStagedFloats + whole_lines(kTileSpots * m.x.channels * tiles) +
+         kTilePanels * kTileSpots * tiles * kPanel;
 }
 
 // Sums over channels of all spots for P panels: sums [36][P][tiles][16].
@@ -181,17 +182,17 @@ template <int P>
 void multiply_spots(const MatmulArgs& m, const float* filters, int64_t panel, int64_t tiles,
                     const float* packed, float* sums) {
   const int64_t channels = m.x.channels;
-  for (int spot = 0; spot < kSpots; ++spot) {
+  for (int spot = 0; spot < kTileSpots; ++spot) {
     for (int64_t k = 0; k < channels; k += kSumBlock) {
       const int64_t n = channels - k < kSumBlock ? channels - k : kSumBlock;
       const char* at[P];
       for (int p = 0; p < P; ++p) {
-        const int64_t line = ((panel + p) * kSpots + spot) * channels + k;
+        const int64_t line = ((panel + p) * kTileSpots + spot) * channels + k;
         at[p] = reinterpret_cast<const char*>(filters + line * kPanel);
       }
       for (int64_t r = 0; r < tiles; r += kTileRows) {
         const int64_t some = tiles - r < kTileRows ? tiles - r : kTileRows;
-        const float* rows = packed + (r * kSpots + spot * some) * channels + k * some;
+        const float* rows = packed + (r * kTileSpots + spot * some) * channels + k * some;
         tile_of_rows<kTileRows, P, false>(static_cast<int>(some), Format::f32, rows, at, n, k == 0,
                                           sums + (spot * P * tiles + r) * kPanel, tiles * kPanel);
       }
@@ -204,11 +205,11 @@ void winograd_tiles(const MatmulArgs& m, const float* filters, int64_t begin, in
                     float* scratch) {
   const int64_t tiles = end - begin;
   float* packed = scratch + kStagedFloats;  // per tile of rows [36][C][rows]
-  float* sums = packed + whole_lines(kSpots * m.x.channels * tiles);
+  float* sums = packed + whole_lines(kTileSpots * m.x.channels * tiles);
   for (int64_t r = 0; r < tiles; r += kTileRows) {
     const int64_t some = tiles - r < kTileRows ? tiles - r : kTileRows;
     pack_tiles(m.x, begin + r, static_cast<int>(some), scratch,
-               packed + r * kSpots * m.x.channels);
+               packed + r * kTileSpots * m.x.channels);
   }
   const int64_t panels = (m.outputs + kPanel - 1) / kPanel;
   for (int64_t panel = 0; panel < panels;) {
