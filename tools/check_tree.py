@@ -51,6 +51,7 @@ LIBRARIES = [
     (r"torch/.*|ATen/.*|c10/.*", ["src/train/**"]),
     (r"immintrin\.h", ["src/kernels/cpu/isa_*", "src/kernels/cpu/*.inl", "src/kernels/cpu/tile.h"]),
     (r"cpuid\.h|immintrin\.h", ["src/base/cpu.*"]),
+    (r"std(def|int)\.h", ["include/januspro/januspro.h"]),  # which is C
     # The operating system: memory and processors, files, the terminal.
     (r"(unistd|fcntl|fnmatch|sched|signal|termios|poll|pthread)\.h|(sys|linux)/.*", ["src/base/**", "src/io/**", "src/hub/**", "src/train/**", "src/apps/**"]),
 ]
@@ -65,8 +66,8 @@ CALLS = [
     (r"(?<![\w_])assert\s*\(|<cassert>", [], "an assertion aborts; use check() of base/error.h"),
     (r"\bgetenv\s*\(", [PROGRAMS, "src/base/cpu.*"], "the environment is read in base/cpu and programs"),
     (r"#\s*pragma\s+omp", [], "no OpenMP: base/threads.h is the one way to use several processors"),
-    (r"\bstd::(thread|jthread|async)\b(?!::)", [PROGRAMS, "src/base/threads.*", "src/train/**"],
-     "compute threads are made in base/threads alone"),
+    (r"\bstd::(thread|jthread|async)\b(?!::)", [PROGRAMS, "src/base/threads.*", "src/api/line.*", "src/train/**"],
+     "threads are made in base/threads, which computes, and api/line, which waits for requests"),
     (r"\bstd::(mt19937|random_device|\w+_distribution)\b|\brand\s*\(", [PROGRAMS],
      "random numbers come from base/rng.h, so that they are the same everywhere"),
 ]
@@ -96,6 +97,10 @@ MUTABLE_ALLOWED = {
     "base/buffer.cc": {
         r"janus::\(anonymous namespace\)::allocation_count\(\)::count":
             "per-thread count of allocations, read by the test that a step allocates nothing",
+    },
+    "api/c/guard.cc": {
+        r"(guard variable for )?janus::c::\(anonymous namespace\)::last_text\(\)::text|__tls_guard":
+            "a thread's own text for januspro_last_error(), as C has errno",
     },
 }
 NOT_VARIABLES = r"DW\.ref\."  # where an unwinder finds the personality routine

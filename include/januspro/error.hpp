@@ -6,6 +6,8 @@
 #include <stdexcept>
 #include <string>
 
+#include "januspro/export.h"
+
 namespace janus {
 
 enum class Code {
@@ -19,7 +21,7 @@ enum class Code {
   bug,             // a broken invariant of ours; input must never reach it
 };
 
-class Error : public std::runtime_error {
+class JANUSPRO_API Error : public std::runtime_error {
  public:
   Error(Code code, const std::string& text) : std::runtime_error(text), code_(code) {}
   Code code() const { return code_; }

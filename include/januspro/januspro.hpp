@@ -5,7 +5,8 @@
 //   auto answer = engine.ask({.messages = {{"user", "What is this?", {pictures[0].image}}}});
 //
 // Everything here throws janus::Error and nothing else of its own; the library never prints and
-// reads no environment. Calls may come from any thread; an Engine works on one at a time.
+// reads no environment. Calls may come from any thread; an Engine works on one at a time, in the
+// order in which they came, submitted requests among them.
 // SPDX-License-Identifier: MIT
 #pragma once
 
@@ -20,7 +21,9 @@
 #include <vector>
 
 #include "januspro/error.hpp"
+#include "januspro/export.h"
 #include "januspro/image.hpp"
+#include "januspro/job.hpp"
 #include "januspro/requests.hpp"
 
 namespace janus {
@@ -63,7 +66,7 @@ struct ModelInfo {
       codes = 0;  // side and codes of a picture drawn; size of the book
 };
 
-class Engine {
+class JANUSPRO_API Engine {
  public:
   // Throws Code::bad_checkpoint naming file, tensor and cure; Code::not_supported for another
   // kind of model; Code::out_of_memory.
@@ -80,6 +83,13 @@ class Engine {
   // The model's answer to the last message. Throws as draw() does.
   Answer ask(const AskRequest& request, const OnText& on_text = {});
 
+  // The same without waiting. A request that cannot be used as given is refused here, by the same
+  // errors; what happens later is the job's. Events may submit, but not draw, ask, or end the
+  // engine.
+  Job submit(const DrawRequest& request, const DrawEvents& events = {});
+  Job submit(std::span<const DrawRequest> requests, const DrawEvents& events = {});
+  Job submit(const AskRequest& request, const OnText& on_text = {});
+
   const ModelInfo& info() const;
 
   // Makes preview() ready: a linear map from code vectors to small patches, read from `folder`
@@ -87,11 +97,13 @@ class Engine {
   // and not kept. `wanted` is asked before each decode; false stops with Code::cancelled.
   void prepare_preview(const std::filesystem::path& folder,
                        const std::function<bool()>& wanted = {});
-  // A cheap look at an unfinished picture: 2 × 2 pixels a code, grey where none is yet.
+  // A cheap look at an unfinished picture: 2 × 2 pixels a code, grey where none is yet. Waits for
+  // nobody's turn.
   Image preview(std::span<const int32_t> codes) const;
 
  private:
-  struct Parts;
+  friend struct CDoor;  // januspro.h
+  struct __attribute__((visibility("hidden"))) Parts;
   explicit Engine(std::unique_ptr<Parts> parts);
   std::unique_ptr<Parts> parts_;
 };
@@ -100,26 +112,27 @@ class Engine {
 
 // A picture for a request: PNG, JPEG, WebP, GIF (first frame) or BMP, by content, turned upright as
 // its EXIF orientation says. `name` appears in messages.
-Image load_picture(const std::filesystem::path& path);
-Image decode_picture(std::span<const std::byte> bytes, const std::string& name = "picture");
+JANUSPRO_API Image load_picture(const std::filesystem::path& path);
+JANUSPRO_API Image decode_picture(std::span<const std::byte> bytes,
+                                  const std::string& name = "picture");
 // Text that a picture carries, keyword -> text: the text chunks of a PNG; the EXIF user comment of
 // a JPEG, WebP or PNG as `parameters`.
-std::map<std::string, std::string> picture_text(const std::filesystem::path& path);
+JANUSPRO_API std::map<std::string, std::string> picture_text(const std::filesystem::path& path);
 
 // What a file of this name holds: .png, .jpg, .jpeg, .webp, in any case; without an extension, PNG.
 // Throws Code::bad_input with this list for any other.
-PictureFormat picture_format(const std::filesystem::path& path);
+JANUSPRO_API PictureFormat picture_format(const std::filesystem::path& path);
 // A picture as a file: PNG with any texts; JPEG or WebP with at most one, under `parameters`.
-std::vector<std::byte> encode_picture(const Image& image,
-                                      const std::map<std::string, std::string>& text = {},
-                                      const PictureOptions& options = {});
+JANUSPRO_API std::vector<std::byte> encode_picture(
+    const Image& image, const std::map<std::string, std::string>& text = {},
+    const PictureOptions& options = {});
 // Written beside `path` and renamed, so that nothing is ever half-written.
-void save_file(const std::filesystem::path& path, std::span<const std::byte> bytes);
+JANUSPRO_API void save_file(const std::filesystem::path& path, std::span<const std::byte> bytes);
 
 // "0.1.0"
-std::string version();
+JANUSPRO_API std::string version();
 // Backends built in, then the instruction sets this machine can run, slowest first.
-std::vector<std::string> available_backends();
-std::vector<std::string> available_isa();
+JANUSPRO_API std::vector<std::string> available_backends();
+JANUSPRO_API std::vector<std::string> available_isa();
 
 }  // namespace janus

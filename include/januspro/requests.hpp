@@ -57,7 +57,8 @@ struct Progress {
   std::span<const Sketch> sketches = {};  // the pictures drawn now; valid during the call only
 };
 
-// Either may be empty. They run on the thread that called draw().
+// Either may be empty. They run on the thread that called draw(), or on the engine's own for what
+// was submitted. What they throw ends the request.
 struct DrawEvents {
   // After every step of the model; false stops the work with Code::cancelled.
   std::function<bool(const Progress&)> on_step = {};
@@ -92,8 +93,8 @@ struct Answer {
   int64_t answer_tokens = 0;  // the end token included
 };
 
-// Whole UTF-8 characters as they come, and nothing at all while the prompt is read; false stops the
-// work with Code::cancelled.
+// Whole UTF-8 characters as they come, and nothing at all while the prompt is read or where a token
+// brings none; false stops the work with Code::cancelled. It runs where DrawEvents do.
 using OnText = std::function<bool(std::string_view piece)>;
 
 }  // namespace janus

@@ -1,8 +1,11 @@
-// The door: options -> model, tokenizer and backend; requests -> generate/. Holds the one lock that
-// makes calls from several threads take turns. SPDX-License-Identifier: MIT
+// The door: options -> model, tokenizer and backend; requests -> tasks over generate/, one at a
+// time in the order in which they came (line.h). SPDX-License-Identifier: MIT
 #include <mutex>
 #include <optional>
 
+#include "api/c/door.h"
+#include "api/line.h"
+#include "api/task.h"
 #include "base/dtype.h"
 #include "base/error.h"
 #include "generate/ask.h"
@@ -23,8 +26,12 @@ struct Engine::Parts {
   Dtype cache;
   int pictures_at_once;
   ModelInfo info;
-  std::optional<PreviewMap> preview;
-  std::mutex turn;  // one call at a time uses the model
+  std::shared_ptr<const PreviewMap> preview;
+  std::mutex preview_set;  // preview() looks while others draw
+  Line line;               // who uses the model; last, as its tasks use the rest
+
+  std::shared_ptr<Task> task(std::span<const DrawRequest> requests, const DrawEvents& events);
+  std::shared_ptr<Task> task(const AskRequest& request, const OnText& on_text);
 };
 
 namespace {
@@ -136,8 +143,47 @@ Engine Engine::load(const EngineOptions& options) {
                                                  cache,
                                                  options.pictures_at_once,
                                                  std::move(info),
-                                                 std::nullopt,
+                                                 nullptr,
+                                                 {},
                                                  {}}));
+}
+
+// --- requests ------------------------------------------------------------------------------------
+
+std::shared_ptr<Task> Engine::Parts::task(std::span<const DrawRequest> requests,
+                                          const DrawEvents& events) {
+  checkpoint.require(kDrawingParts);
+  check(info.draws, Code::bad_input,
+        "the engine was loaded to read only; load it with halves \"draw\" or \"both\" to draw");
+  std::vector<DrawRequest> whole(requests.begin(), requests.end());
+  for (DrawRequest& request : whole) {
+    if (!request.guidance) request.guidance = info.guidance;
+  }
+  check_requests({model, prompts, cache, pictures_at_once}, whole);
+  return Task::drawing(whole, info.image_tokens, [this, whole, events](Task& task) {
+    const auto on_step = [&](const Progress& progress) {
+      task.note(progress);
+      return task.wanted() && (!events.on_step || events.on_step(progress)) && task.wanted();
+    };
+    const auto on_picture = [&](Picture finished) {
+      const Picture& picture = task.note(std::move(finished));
+      if (events.on_picture) events.on_picture(picture);
+    };
+    janus::draw({model, prompts, cache, pictures_at_once}, whole, on_picture, on_step);
+  });
+}
+
+std::shared_ptr<Task> Engine::Parts::task(const AskRequest& request, const OnText& on_text) {
+  check(info.reads, Code::bad_input,
+        "the engine was loaded to draw only; load it with halves \"read\" or \"both\" to ask");
+  prompt_ids({model, prompts, cache}, request);
+  return Task::asking([this, request, on_text](Task& task) {
+    const auto watched = [&](std::string_view piece) {
+      task.note(piece);
+      return task.wanted() && (!on_text || on_text(piece)) && task.wanted();
+    };
+    task.note(janus::ask({model, prompts, cache}, request, watched));
+  });
 }
 
 std::vector<Picture> Engine::draw(const DrawRequest& request, const DrawEvents& events) {
@@ -145,53 +191,85 @@ std::vector<Picture> Engine::draw(const DrawRequest& request, const DrawEvents& 
 }
 
 std::vector<Picture> Engine::draw(std::span<const DrawRequest> requests, const DrawEvents& events) {
-  const std::lock_guard lock(parts_->turn);
-  parts_->checkpoint.require(kDrawingParts);
-  check(parts_->info.draws, Code::bad_input,
-        "the engine was loaded to read only; load it with halves \"draw\" or \"both\" to draw");
-  std::vector<DrawRequest> whole(requests.begin(), requests.end());
-  for (DrawRequest& request : whole) {
-    if (!request.guidance) request.guidance = parts_->info.guidance;
-  }
-  const Drawing drawing{parts_->model, parts_->prompts, parts_->cache, parts_->pictures_at_once};
-  return janus::draw(drawing, whole, events);
+  const std::shared_ptr<Task> task = parts_->task(requests, events);
+  parts_->line.run(*task);
+  return task->take_pictures();
 }
 
 Answer Engine::ask(const AskRequest& request, const OnText& on_text) {
-  const std::lock_guard lock(parts_->turn);
-  check(parts_->info.reads, Code::bad_input,
-        "the engine was loaded to draw only; load it with halves \"read\" or \"both\" to ask");
-  return janus::ask({parts_->model, parts_->prompts, parts_->cache}, request, on_text);
+  const std::shared_ptr<Task> task = parts_->task(request, on_text);
+  parts_->line.run(*task);
+  return task->answer();
+}
+
+Job Engine::submit(const DrawRequest& request, const DrawEvents& events) {
+  return submit(std::span(&request, 1), events);
+}
+
+Job Engine::submit(std::span<const DrawRequest> requests, const DrawEvents& events) {
+  const std::shared_ptr<Task> task = parts_->task(requests, events);
+  parts_->line.submit(task);
+  return Job(task);
+}
+
+Job Engine::submit(const AskRequest& request, const OnText& on_text) {
+  const std::shared_ptr<Task> task = parts_->task(request, on_text);
+  parts_->line.submit(task);
+  return Job(task);
 }
 
 const ModelInfo& Engine::info() const { return parts_->info; }
 
+Job CDoor::draw(Engine& engine, std::span<const DrawRequest> requests, const DrawEvents& events) {
+  const std::shared_ptr<Task> task = engine.parts_->task(requests, events);
+  engine.parts_->line.run(*task);
+  return Job(task);
+}
+
+Job CDoor::ask(Engine& engine, const AskRequest& request, const OnText& on_text) {
+  const std::shared_ptr<Task> task = engine.parts_->task(request, on_text);
+  engine.parts_->line.run(*task);
+  return Job(task);
+}
+
+// --- the preview ---------------------------------------------------------------------------------
+
 void Engine::prepare_preview(const std::filesystem::path& folder,
                              const std::function<bool()>& wanted) {
-  const std::lock_guard lock(parts_->turn);
-  if (parts_->preview) return;
+  const Line::Turn turn(parts_->line);
+  if (parts_->preview) return;  // set by who has the turn alone
+  std::optional<PreviewMap> map;
   if (auto kept = parts_->checkpoint.preview()) {
-    parts_->preview = PreviewMap::of(std::move(*kept), parts_->model.config());
-    if (parts_->preview) return;
+    map = PreviewMap::of(std::move(*kept), parts_->model.config());
   }
   const std::filesystem::path file =
       folder.empty() ? folder : folder / ("preview-" + parts_->info.hash + ".safetensors");
-  if (!file.empty()) parts_->preview = PreviewMap::load(file, parts_->model);
-  if (parts_->preview) return;
-  parts_->preview = PreviewMap::fit(parts_->model, [&] {
-    check(!wanted || wanted(), Code::cancelled, "fitting the preview was stopped");
-  });
-  if (!file.empty()) {
-    std::error_code ignored;  // save() says what is wrong with the folder
-    std::filesystem::create_directories(folder, ignored);
-    parts_->preview->save(file);
+  if (!map && !file.empty()) map = PreviewMap::load(file, parts_->model);
+  const bool is_new = !map;
+  if (is_new) {
+    map = PreviewMap::fit(parts_->model, [&] {
+      check(!wanted || wanted(), Code::cancelled, "fitting the preview was stopped");
+    });
   }
+  const auto shared = std::make_shared<const PreviewMap>(std::move(*map));
+  {
+    const std::lock_guard lock(parts_->preview_set);
+    parts_->preview = shared;
+  }
+  if (!is_new || file.empty()) return;
+  std::error_code ignored;  // save() says what is wrong with the folder
+  std::filesystem::create_directories(folder, ignored);
+  shared->save(file);
 }
 
 Image Engine::preview(std::span<const int32_t> codes) const {
-  check(parts_->preview.has_value(), Code::bad_input,
-        "preview() was called before prepare_preview()");
-  return parts_->preview->show(parts_->model, codes);
+  std::shared_ptr<const PreviewMap> map;
+  {
+    const std::lock_guard lock(parts_->preview_set);
+    map = parts_->preview;
+  }
+  check(map != nullptr, Code::bad_input, "preview() was called before prepare_preview()");
+  return map->show(parts_->model, codes);
 }
 
 }  // namespace janus

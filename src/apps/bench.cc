@@ -269,10 +269,10 @@ void BenchVerb::picture() {
   cost += code_cost(*model_, 2) * codes;
   for (int64_t i = 0; i + 1 < codes; ++i) cost += step_cost(*model_, cache_, 2, words + i);
   cost += decode_cost(*model_);
-  DrawEvents events;
-  events.on_step = [&](const Progress&) { return !interrupt_.asked(); };
+  const auto wanted = [&](const Progress&) { return !interrupt_.asked(); };
   measure("picture", {2, words, codes}, cost, [&] {
-    draw({*model_, prompts, cache_, 1}, std::span(&request, 1), events);
+    draw(
+        {*model_, prompts, cache_, 1}, std::span(&request, 1), [](const Picture&) {}, wanted);
   });
 }
 

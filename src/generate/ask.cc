@@ -86,8 +86,8 @@ Answering::Answering(const Asking& asking, const AskRequest& request, const OnTe
   limit_ = std::min<int64_t>(request.max_tokens, context - prompt_tokens);
 }
 
+// Asks after every token, so that a stop is seen at once also where text is held back.
 void Answering::show(std::string text) {
-  if (text.empty()) return;
   answer_.text += text;
   check(!on_text_ || on_text_(text), Code::cancelled, "the answer was stopped after ",
         answer_.answer_tokens, " tokens");
@@ -174,16 +174,20 @@ OwnedTensor embed_prompt(const Model& model, std::span<const int32_t> ids, int32
   return x;
 }
 
-Answer ask(const Asking& asking, const AskRequest& request, const OnText& on_text) {
+std::vector<int32_t> prompt_ids(const Asking& asking, const AskRequest& request) {
   check(request.max_tokens >= 1, Code::bad_input, "max tokens is ", request.max_tokens,
         "; it must be 1 or more");
   check_sampling({request.temperature, request.top_k, request.top_p});
   const std::vector<Message> messages = check_messages(request);
-  const std::vector<int32_t> ids = asking.prompts.read(messages, request.system);
+  std::vector<int32_t> ids = asking.prompts.read(messages, request.system);
+  check_context(static_cast<int64_t>(ids.size()), asking.model.config());
+  return ids;
+}
+
+Answer ask(const Asking& asking, const AskRequest& request, const OnText& on_text) {
+  const std::vector<int32_t> ids = prompt_ids(asking, request);
   const auto tokens = static_cast<int64_t>(ids.size());
   const Config& config = asking.model.config();
-  check_context(tokens, config);
-
   const int64_t most = std::min<int64_t>(tokens + request.max_tokens, config.llama.context);
   State state(asking.model, asking.cache, 1, most, KvCache::blocks_for(most));
   const OwnedTensor pixels = reading_pixels(config, images_of(request));

@@ -20,8 +20,12 @@ struct Asking {
   Dtype cache = Dtype::f32;  // of keys and values
 };
 
-// Streams whole characters to `on_text`. Throws Code::bad_input for messages out of order, settings
-// out of range, and a prompt that fills the context; Code::cancelled when on_text says so.
+// The prompt of a request, its pictures' places included. Throws Code::bad_input for messages out
+// of order, settings out of range, and a prompt that fills the context.
+std::vector<int32_t> prompt_ids(const Asking& asking, const AskRequest& request);
+
+// Streams whole characters to `on_text`. Throws as prompt_ids() does; Code::cancelled when on_text
+// says so.
 Answer ask(const Asking& asking, const AskRequest& request, const OnText& on_text = {});
 
 // Pictures as the vision tower reads them: [n, S, S, 3] in -1..1; empty for none.

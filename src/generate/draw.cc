@@ -200,26 +200,23 @@ void Batch::run() {
 // All pictures of a call, a batch at a time.
 class Session {
  public:
-  Session(const Drawing& drawing, std::span<const DrawRequest> requests, const DrawEvents& events);
-  std::vector<Picture> run();
+  Session(const Drawing& drawing, std::span<const DrawRequest> requests);
+  void run(const OnPicture& on_picture, const OnStep& on_step);
 
  private:
-  void report(Progress::Phase phase);
-  void finish(Growing& picture, State& state);
+  void report(Progress::Phase phase, const OnStep& on_step);
+  Picture finish(const Growing& picture, State& state) const;
 
   const Drawing& drawing_;
-  const DrawEvents& events_;
   std::vector<PromptRows> prompts_;  // of each request
   std::vector<Growing> pictures_;
   std::span<Growing> running_;
   std::vector<Sketch> sketches_;
   int64_t done_ = 0;  // codes of batches before the running one
-  std::vector<Picture> finished_;
 };
 
-Session::Session(const Drawing& drawing, std::span<const DrawRequest> requests,
-                 const DrawEvents& events)
-    : drawing_(drawing), events_(events) {
+Session::Session(const Drawing& drawing, std::span<const DrawRequest> requests)
+    : drawing_(drawing) {
   check(drawing.pictures_at_once >= 1, Code::bad_input, "pictures at once is ",
         drawing.pictures_at_once, "; it must be 1 or more");
   const Config& config = drawing.model.config();
@@ -243,8 +240,8 @@ Session::Session(const Drawing& drawing, std::span<const DrawRequest> requests,
   }
 }
 
-void Session::report(Progress::Phase phase) {
-  if (!events_.on_step) return;
+void Session::report(Progress::Phase phase, const OnStep& on_step) {
+  if (!on_step) return;
   Progress progress{phase, done_, 0, sketches_};
   const int64_t codes = drawing_.model.config().image_tokens();
   progress.total = static_cast<int64_t>(pictures_.size()) * codes;
@@ -252,11 +249,11 @@ void Session::report(Progress::Phase phase) {
     sketches_[i].codes = running_[i].codes;
     progress.done += static_cast<int64_t>(running_[i].codes.size());
   }
-  check(events_.on_step(progress), Code::cancelled, "drawing was stopped after ", progress.done,
-        " of ", progress.total, " codes");
+  check(on_step(progress), Code::cancelled, "drawing was stopped after ", progress.done, " of ",
+        progress.total, " codes");
 }
 
-void Session::finish(Growing& picture, State& state) {
+Picture Session::finish(const Growing& picture, State& state) const {
   const int64_t side = drawing_.model.config().image;
   OwnedTensor pixels(Dtype::f32, {1, side, side, 3});
   drawing_.model.decode_image(picture.codes, state.space(), pixels.view);
@@ -266,11 +263,10 @@ void Session::finish(Growing& picture, State& state) {
   result.seed = picture.seed;
   result.request = picture.request_index;
   result.index = picture.index;
-  finished_.push_back(std::move(result));
-  if (events_.on_picture) events_.on_picture(finished_.back());
+  return result;
 }
 
-std::vector<Picture> Session::run() {
+void Session::run(const OnPicture& on_picture, const OnStep& on_step) {
   const auto at_once = static_cast<size_t>(drawing_.pictures_at_once);
   const int64_t codes = drawing_.model.config().image_tokens();
   for (size_t begin = 0; begin < pictures_.size(); begin += at_once) {
@@ -286,17 +282,16 @@ std::vector<Picture> Session::run() {
     Progress::Phase phase = Progress::Phase::prompt;
     const std::function<void()> on_pass = [&] {
       if (!running_.front().codes.empty()) phase = Progress::Phase::codes;
-      report(phase);
+      report(phase, on_step);
     };
     Batch batch(drawing_, running_, on_pass);
     batch.run();
     for (Growing& picture : running_) {
-      report(Progress::Phase::pixels);
-      finish(picture, batch.state());
+      report(Progress::Phase::pixels, on_step);
+      on_picture(finish(picture, batch.state()));
     }
     done_ += static_cast<int64_t>(running_.size()) * codes;
   }
-  return std::move(finished_);
 }
 
 }  // namespace
@@ -309,9 +304,13 @@ PromptRows prompt_rows(const PromptBuilder& prompts, const DrawRequest& request)
   return rows;
 }
 
-std::vector<Picture> draw(const Drawing& drawing, std::span<const DrawRequest> requests,
-                          const DrawEvents& events) {
-  return Session(drawing, requests, events).run();
+void check_requests(const Drawing& drawing, std::span<const DrawRequest> requests) {
+  const Session checked(drawing, requests);
+}
+
+void draw(const Drawing& drawing, std::span<const DrawRequest> requests,
+          const OnPicture& on_picture, const OnStep& on_step) {
+  Session(drawing, requests).run(on_picture, on_step);
 }
 
 }  // namespace janus

@@ -3,6 +3,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <functional>
 #include <span>
 #include <vector>
 
@@ -20,11 +21,17 @@ struct Drawing {
   int pictures_at_once = 8;
 };
 
-// Pictures in the order of requests, then images. Guided pairs share a step, the pictures of one
-// prompt share its keys and values. Throws Code::bad_input for a setting out of range and for a
-// prompt that leaves no room in the context; Code::cancelled when on_step says so.
-std::vector<Picture> draw(const Drawing& drawing, std::span<const DrawRequest> requests,
-                          const DrawEvents& events = {});
+// Throws Code::bad_input for a setting out of range and for a prompt that leaves no room in the
+// context.
+void check_requests(const Drawing& drawing, std::span<const DrawRequest> requests);
+
+// Pictures in the order of requests, then images, each as soon as it is finished. Guided pairs
+// share a step, the pictures of one prompt share its keys and values. Throws as check_requests()
+// does; Code::cancelled when on_step (requests.hpp, DrawEvents) says so.
+using OnPicture = std::function<void(Picture)>;
+using OnStep = std::function<bool(const Progress&)>;
+void draw(const Drawing& drawing, std::span<const DrawRequest> requests,
+          const OnPicture& on_picture, const OnStep& on_step = {});
 
 // The two rows of a prompt; one of them is empty where the guidance does not need it.
 struct PromptRows {

@@ -6,19 +6,13 @@
 #include <algorithm>
 #include <cmath>
 #include <filesystem>
-#include <fstream>
-#include <regex>
-#include <sstream>
 #include <thread>
 
+#include "api/fields.h"
 #include "januspro/januspro.hpp"
 
 namespace janus {
 namespace {
-
-std::filesystem::path golden(const std::string& name) {
-  return std::filesystem::path(JANUSPRO_SOURCE_DIR) / "tests" / "golden" / name;
-}
 
 EngineOptions tiny_options() {
   EngineOptions options;
@@ -26,23 +20,6 @@ EngineOptions tiny_options() {
   options.threads = 2;
   return options;
 }
-
-// Names of the fields of a struct in a header, by its text: one "type name = value;" a line.
-std::vector<std::string> fields_of(const std::string& header, const std::string& name) {
-  std::ifstream file(std::filesystem::path(JANUSPRO_SOURCE_DIR) / "include/januspro" / header);
-  std::vector<std::string> fields;
-  bool inside = false;
-  const std::regex field(R"(^  [^/ ].*[ >](\w+) = [^;]*;.*$)");
-  for (std::string line; std::getline(file, line);) {
-    if (line == "struct " + name + " {") inside = true;
-    if (line == "};") inside = false;
-    std::smatch match;
-    if (inside && std::regex_match(line, match, field)) fields.push_back(match[1]);
-  }
-  return fields;
-}
-
-using Names = std::vector<std::string>;
 
 // A field more or less is a decision that shows here; a request has a dozen at most.
 TEST(Api, FieldsAreThoseOfTheFrozenList) {

@@ -18,7 +18,13 @@ namespace {
 
 std::vector<Picture> run(const Tiny& tiny, const std::vector<DrawRequest>& requests,
                          int at_once = 8, const DrawEvents& events = {}) {
-  return draw({tiny.model, tiny.prompts, Dtype::f32, at_once}, requests, events);
+  std::vector<Picture> pictures;
+  const auto keep = [&](Picture picture) {
+    pictures.push_back(std::move(picture));
+    if (events.on_picture) events.on_picture(pictures.back());
+  };
+  draw({tiny.model, tiny.prompts, Dtype::f32, at_once}, requests, keep, events.on_step);
+  return pictures;
 }
 
 DrawRequest request(const std::string& prompt, int images = 1, uint64_t seed = 0) {

@@ -1,0 +1,24 @@
+// What C reaches of C++ that januspro.hpp keeps to itself: calls that wait, with a job for their
+// results, and a job's failure. SPDX-License-Identifier: MIT
+#pragma once
+
+#include <span>
+
+#include "api/task.h"
+#include "januspro/januspro.h"
+#include "januspro/januspro.hpp"
+
+namespace janus {
+
+struct CDoor {
+  // On this thread, as Engine::draw() and ask(); they throw as those do.
+  static Job draw(Engine& engine, std::span<const DrawRequest> requests, const DrawEvents& events);
+  static Job ask(Engine& engine, const AskRequest& request, const OnText& on_text);
+  static Task& task(const Job& job) { return *job.task_; }
+};
+
+}  // namespace janus
+
+struct januspro_engine {
+  janus::Engine engine;
+};

@@ -1,0 +1,223 @@
+// SPDX-License-Identifier: MIT
+#include "api/task.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "base/error.h"
+
+namespace janus {
+
+namespace {
+// Clocks overflow beyond; nobody waits longer.
+constexpr Task::Time kLongest = std::chrono::hours(24 * 365);
+}  // namespace
+
+std::shared_ptr<Task> Task::drawing(const std::vector<DrawRequest>& requests, int64_t codes,
+                                    Work work) {
+  std::shared_ptr<Task> task(new Task);
+  task->work_ = std::move(work);
+  for (const DrawRequest& request : requests) {
+    task->first_.push_back(task->view_.pictures_total);
+    task->view_.pictures_total += request.images;
+  }
+  task->view_.codes_total = task->view_.pictures_total * codes;
+  return task;
+}
+
+std::shared_ptr<Task> Task::asking(Work work) {
+  std::shared_ptr<Task> task(new Task);
+  task->work_ = std::move(work);
+  task->asks_ = true;
+  return task;
+}
+
+// The work goes before its end is told: with it go the pictures of the request and the callbacks.
+void Task::run() noexcept {
+  Work work;
+  {
+    const std::lock_guard lock(mutex_);
+    if (view_.over()) return;
+    work = std::exchange(work_, nullptr);
+    view_.state = JobState::running;
+    ++view_.change;
+    runner_ = std::this_thread::get_id();
+    changed_.notify_all();
+  }
+  JobState state = JobState::done;
+  std::exception_ptr failure;
+  try {
+    work(*this);
+  } catch (const Error& error) {
+    state = error.code() == Code::cancelled ? JobState::cancelled : JobState::failed;
+    failure = std::current_exception();
+  } catch (...) {
+    state = JobState::failed;
+    failure = std::current_exception();
+  }
+  work = nullptr;
+  const std::lock_guard lock(mutex_);
+  end(state, failure);
+}
+
+void Task::end(JobState state, std::exception_ptr failure) {
+  view_.state = state;
+  ++view_.change;
+  failure_ = std::move(failure);
+  runner_ = {};
+  changed_.notify_all();
+}
+
+int64_t Task::number(int request, int index) const {
+  return first_[static_cast<size_t>(request)] + index;
+}
+
+void Task::note(const Progress& progress) {
+  const std::lock_guard lock(mutex_);
+  view_.phase = progress.phase;
+  view_.codes = progress.done;
+  for (const Sketch& sketch : progress.sketches) {
+    const int64_t at = number(sketch.request, sketch.index);
+    if (at < view_.pictures) continue;
+    std::vector<int32_t>& codes = codes_[at];
+    codes.insert(codes.end(), sketch.codes.begin() + static_cast<int64_t>(codes.size()),
+                 sketch.codes.end());
+  }
+  ++view_.change;
+  changed_.notify_all();
+}
+
+const Picture& Task::note(Picture picture) {
+  const std::lock_guard lock(mutex_);
+  const int64_t at = number(picture.request, picture.index);
+  check(at == view_.pictures, Code::bug, "picture ", at, " came where ", view_.pictures, " is due");
+  pictures_.push_back(std::make_shared<Picture>(std::move(picture)));
+  codes_.erase(at);
+  ++view_.pictures;
+  ++view_.change;
+  changed_.notify_all();
+  return *pictures_.back();
+}
+
+void Task::note(std::string_view piece) {
+  if (piece.empty()) return;
+  const std::lock_guard lock(mutex_);
+  text_ += piece;
+  view_.text_bytes = static_cast<int64_t>(text_.size());
+  ++view_.change;
+  changed_.notify_all();
+}
+
+void Task::note(Answer answer) {
+  const std::lock_guard lock(mutex_);
+  answer_ = std::move(answer);
+}
+
+JobView Task::view() const {
+  const std::lock_guard lock(mutex_);
+  return view_;
+}
+
+bool Task::wait(std::optional<Time> at_most) const {
+  std::unique_lock lock(mutex_);
+  check(runner_ != std::this_thread::get_id(), Code::bad_input,
+        "an event of a job waits for the end of that job, which would never come; wait elsewhere");
+  const auto over = [this] { return view_.over(); };
+  if (at_most) return changed_.wait_for(lock, std::min(*at_most, kLongest), over);
+  changed_.wait(lock, over);
+  return true;
+}
+
+JobView Task::wait_change(uint64_t seen, Time at_most) const {
+  std::unique_lock lock(mutex_);
+  check(runner_ != std::this_thread::get_id(), Code::bad_input,
+        "an event of a job waits for news of that job, which would never come; wait elsewhere");
+  changed_.wait_for(lock, std::min(at_most, kLongest),
+                    [&] { return view_.over() || view_.change > seen; });
+  return view_;
+}
+
+void Task::cancel() {
+  cancel_.store(true, std::memory_order_relaxed);
+  Work unwanted;  // dropped outside the lock: it may hold the last handle of another job
+  const std::lock_guard lock(mutex_);
+  if (view_.state != JobState::waiting) return;
+  unwanted = std::exchange(work_, nullptr);
+  end(JobState::cancelled,
+      std::make_exception_ptr(Error(Code::cancelled, "the request was cancelled before it began")));
+}
+
+void Task::check_number(int64_t number) const {
+  check(number >= 0 && number < view_.pictures_total, Code::bad_input, "the job has no picture ",
+        number, "; it has ", view_.pictures_total, ", numbered from 0");
+}
+
+std::vector<int32_t> Task::codes(int64_t number) const {
+  const std::lock_guard lock(mutex_);
+  check_number(number);
+  if (number < view_.pictures) return pictures_[static_cast<size_t>(number)]->codes;
+  const auto found = codes_.find(number);
+  return found == codes_.end() ? std::vector<int32_t>() : found->second;
+}
+
+std::shared_ptr<const Picture> Task::picture(int64_t number) const {
+  const std::lock_guard lock(mutex_);
+  check_number(number);
+  if (number >= view_.pictures) return nullptr;
+  return pictures_[static_cast<size_t>(number)];
+}
+
+std::string Task::text() const {
+  const std::lock_guard lock(mutex_);
+  return text_;
+}
+
+void Task::check_ended() const {
+  wait(std::nullopt);
+  const std::lock_guard lock(mutex_);
+  if (failure_) std::rethrow_exception(failure_);
+}
+
+std::vector<Picture> Task::pictures() const {
+  check(!asks_, Code::bad_input, "the job is a question; it has an answer and no pictures");
+  check_ended();
+  std::vector<Picture> result;
+  result.reserve(pictures_.size());
+  for (const auto& picture : pictures_) result.push_back(*picture);
+  return result;
+}
+
+std::vector<Picture> Task::take_pictures() {
+  check_ended();
+  std::vector<Picture> result;
+  result.reserve(pictures_.size());
+  for (const auto& picture : pictures_) result.push_back(std::move(*picture));
+  return result;
+}
+
+Answer Task::answer() const {
+  check(asks_, Code::bad_input, "the job draws; it has pictures and no answer");
+  check_ended();
+  return answer_;
+}
+
+// --- the handle ----------------------------------------------------------------------------------
+
+Job::Job(std::shared_ptr<Task> task) : task_(std::move(task)) {}
+
+JobView Job::view() const { return task_->view(); }
+void Job::wait() const { task_->wait(std::nullopt); }
+bool Job::wait(std::chrono::milliseconds at_most) const { return task_->wait(at_most); }
+JobView Job::wait_change(uint64_t seen, std::chrono::milliseconds at_most) const {
+  return task_->wait_change(seen, at_most);
+}
+void Job::cancel() const { task_->cancel(); }
+std::vector<int32_t> Job::codes(int64_t picture) const { return task_->codes(picture); }
+std::shared_ptr<const Picture> Job::picture(int64_t picture) const {
+  return task_->picture(picture);
+}
+std::string Job::text() const { return task_->text(); }
+std::vector<Picture> Job::pictures() const { return task_->pictures(); }
+Answer Job::answer() const { return task_->answer(); }
+
+}  // namespace janus

@@ -1,0 +1,81 @@
+// Task: one request from its submission to its end. Who runs it tells it what happens; job handles
+// look on from other threads. Which of several runs when is line.h.
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <condition_variable>
+#include <exception>
+#include <functional>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <thread>
+#include <vector>
+
+#include "januspro/job.hpp"
+
+namespace janus {
+
+class Task {
+ public:
+  using Work = std::function<void(Task&)>;
+  using Time = std::chrono::milliseconds;
+
+  // Pictures for each of the requests, of `codes` codes each; and a question.
+  static std::shared_ptr<Task> drawing(const std::vector<DrawRequest>& requests, int64_t codes,
+                                       Work work);
+  static std::shared_ptr<Task> asking(Work work);
+
+  // --- who runs it ------------------------------------------------------------------------------
+
+  // Does the work unless it was cancelled before. What the work throws is the task's failure.
+  void run() noexcept;
+  bool wanted() const { return !cancel_.load(std::memory_order_relaxed); }
+  void note(const Progress& progress);
+  const Picture& note(Picture picture);  // the next in order
+  void note(std::string_view piece);
+  void note(Answer answer);
+
+  // --- anybody ----------------------------------------------------------------------------------
+
+  JobView view() const;
+  bool wait(std::optional<Time> at_most) const;
+  JobView wait_change(uint64_t seen, Time at_most) const;
+  void cancel();
+  std::vector<int32_t> codes(int64_t number) const;
+  std::shared_ptr<const Picture> picture(int64_t number) const;
+  std::string text() const;
+  void check_ended() const;  // waits, and throws what the task failed of
+  std::vector<Picture> pictures() const;
+  Answer answer() const;
+  // The pictures themselves, for who has the only handle.
+  std::vector<Picture> take_pictures();
+
+ private:
+  Task() = default;
+  int64_t number(int request, int index) const;
+  void check_number(int64_t number) const;
+  void end(JobState state, std::exception_ptr failure);
+
+  bool asks_ = false;
+  std::vector<int64_t> first_;  // number of the first picture of each request
+  std::atomic<bool> cancel_{false};
+
+  mutable std::mutex mutex_;  // of everything below
+  mutable std::condition_variable changed_;
+  Work work_;  // until it has begun
+  JobView view_;
+  std::thread::id runner_;  // while it runs
+  std::exception_ptr failure_;
+  std::map<int64_t, std::vector<int32_t>> codes_;  // of pictures under way, by number
+  std::vector<std::shared_ptr<Picture>> pictures_;
+  std::string text_;
+  Answer answer_;
+};
+
+}  // namespace janus
