@@ -14,22 +14,22 @@ set(CPACK_DEBIAN_PACKAGE_GENERATE_SHLIBS ON)
 set(CPACK_DEBIAN_PROGRAM_PACKAGE_NAME januspro)
 set(CPACK_DEBIAN_PROGRAM_PACKAGE_SECTION graphics)
 set(CPACK_DEBIAN_PROGRAM_PACKAGE_SHLIBDEPS ON)
-set(CPACK_DEBIAN_PROGRAM_DESCRIPTION "${PROJECT_DESCRIPTION}
- The program januspro, with a small model to begin with.")
+set(CPACK_DEBIAN_PROGRAM_DESCRIPTION
+    "The program januspro, with a small model to begin with.")
 
 set(CPACK_DEBIAN_LIBRARY_PACKAGE_NAME ${library_package})
 set(CPACK_DEBIAN_LIBRARY_PACKAGE_SECTION libs)
 set(CPACK_DEBIAN_LIBRARY_PACKAGE_SHLIBDEPS ON)
-set(CPACK_DEBIAN_LIBRARY_DESCRIPTION "${PROJECT_DESCRIPTION}: library
- The shared library, for C++ and C.")
+set(CPACK_DEBIAN_LIBRARY_DESCRIPTION
+    "The shared library, for C++ and C.")
 
 # What the static library is linked with, and januspro.pc requires, is for who builds.
 set(CPACK_DEBIAN_DEVELOPMENT_PACKAGE_NAME libjanuspro-dev)
 set(CPACK_DEBIAN_DEVELOPMENT_PACKAGE_SECTION libdevel)
 set(CPACK_DEBIAN_DEVELOPMENT_PACKAGE_DEPENDS
     "${library_package} (= ${PROJECT_VERSION}), libpng-dev, libjpeg-dev, libgif-dev, libwebp-dev")
-set(CPACK_DEBIAN_DEVELOPMENT_DESCRIPTION "${PROJECT_DESCRIPTION}: development
- Headers, the static library, and files for CMake and pkg-config.")
+set(CPACK_DEBIAN_DEVELOPMENT_DESCRIPTION
+    "Headers, the static library, and files for CMake and pkg-config.")
 
 foreach(part PROGRAM LIBRARY DEVELOPMENT)
   string(TOLOWER ${part} component)

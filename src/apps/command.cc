@@ -135,9 +135,8 @@ std::filesystem::path ModelFlags::find_model(const std::string& given) {
   const std::filesystem::path program = std::filesystem::read_symlink("/proc/self/exe", none);
   const std::filesystem::path here = program.parent_path();
   std::string places;
-  for (const std::filesystem::path& place :
-       {here / "models", here / ".." / "share" / "januspro",
-        std::filesystem::path(JANUSPRO_SOURCE_DIR) / "models"}) {
+  for (const std::filesystem::path& place : {here / "models", here / ".." / "share" / "januspro",
+                                             std::filesystem::path(JANUSPRO_MODELS)}) {
     places += "\n  " + place.lexically_normal().string();
     std::vector<std::filesystem::path> found;
     for (std::filesystem::directory_iterator entry(place, none), end; !none && entry != end;

@@ -114,8 +114,8 @@ TEST(JobThreads, WaitsForItsTurnAndCanBeCancelledMeanwhile) {
   unwanted.cancel();
   EXPECT_TRUE(unwanted.wait(milliseconds(0)));
   EXPECT_EQ(unwanted.view().state, JobState::cancelled);
-  EXPECT_EQ(code_of([&] { unwanted.pictures(); }), Code::cancelled);
   gate.open.count_down();
+  EXPECT_EQ(code_of([&] { unwanted.pictures(); }), Code::cancelled);
   engine.ask(question(1));  // behind all of them
   order.push_back("third");
   EXPECT_EQ(order, (std::vector<std::string>{"first", "second", "third"}));
