@@ -190,6 +190,16 @@ TEST(Job, RequestsThatCannotBeUsedAreRefusedAtOnce) {
 TEST(JobThreads, IsWatchedWhileItGrows) {
   Engine engine = load_tiny();
   const Job job = engine.submit(DrawRequest{.prompt = "blue", .images = 3});
+  const auto all = static_cast<size_t>(engine.info().image_tokens);
+  // Looks without a pause, so that it is in the middle of a look when something changes.
+  std::atomic<bool> enough{false};
+  std::thread onlooker([&] {
+    const auto go_on = [&] { return !enough.load(std::memory_order_relaxed); };
+    while (go_on() && job.codes(0).size() < all) {
+    }
+    while (go_on() && !job.picture(0)) {
+    }
+  });
   std::vector<int32_t> seen;
   JobView view = job.view();
   while (!view.over()) {
@@ -198,11 +208,15 @@ TEST(JobThreads, IsWatchedWhileItGrows) {
     EXPECT_GE(next.codes, view.codes);
     EXPECT_GE(next.pictures, view.pictures);
     const std::vector<int32_t> codes = job.codes(2);
-    ASSERT_GE(codes.size(), seen.size());
-    EXPECT_TRUE(std::equal(seen.begin(), seen.end(), codes.begin()));
+    EXPECT_GE(codes.size(), seen.size());
+    const size_t shared = std::min(codes.size(), seen.size());
+    EXPECT_TRUE(std::equal(seen.begin(), seen.end(), codes.begin(),
+                           codes.begin() + static_cast<int64_t>(shared)));
     seen = codes;
     view = next;
   }
+  enough = true;
+  onlooker.join();
   EXPECT_EQ(seen, job.pictures()[2].codes);
   EXPECT_EQ(job.wait_change(view.change, minutes(1)).change, view.change);  // nothing will come
 }
@@ -263,10 +277,10 @@ TEST(JobThreads, ManyThreadsSubmitWatchAndCancel) {
   const std::string text = engine.ask(question()).text;
   engine.prepare_preview({});
   std::vector<Job> jobs;
-  for (int i = 0; i < 3; ++i) jobs.push_back(engine.submit({.prompt = "blue", .seed = 3}));
+  for (int i = 0; i < 2; ++i) jobs.push_back(engine.submit({.prompt = "blue", .seed = 3}));
   std::atomic<int> right{0};
   std::vector<std::thread> threads;
-  for (size_t t = 0; t < 4; ++t) {
+  for (size_t t = 0; t < 3; ++t) {
     threads.emplace_back([&, t] {
       const Job mine = engine.submit({.prompt = "blue", .seed = 3});
       const Job unwanted = engine.submit(DrawRequest{.prompt = "red", .images = 4});
@@ -285,9 +299,8 @@ TEST(JobThreads, ManyThreadsSubmitWatchAndCancel) {
     });
   }
   for (std::thread& thread : threads) thread.join();
-  EXPECT_EQ(right, 4);
+  EXPECT_EQ(right, 3);
   EXPECT_EQ(jobs[0].pictures()[0].codes, expected);
-  EXPECT_EQ(jobs[2].pictures()[0].codes, expected);
 }
 
 }  // namespace
