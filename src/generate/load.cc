@@ -24,9 +24,43 @@ ChatRoles guess_roles(const Config& config, const Tokenizer& tokenizer, const st
   if (log) {
     log(name + ": is taken for Janus-1.3B (" +
         (tokens ? "sizes and ids are its" : "there is no token <|User|>") +
-        "), so prompts say User: and Assistant:; \"roles\" in processor_config.json decides");
+        "), so prompts say User: and Assistant:; for Janus-Pro-1B, take its own tokenizer.json; "
+        "\"roles\" in processor_config.json decides");
   }
   return janus_1_3b_roles();
+}
+
+// The table and the weights are of one model as far as files can show it: ids within the rows of
+// text, and where the checkpoint states ids besides, the same ones. A table much smaller than the
+// rows, and one of Janus-Pro-1B at the sizes of Janus-Pro-7B (whose pad token comes 14 ids after
+// the end token), are only said: both work, and are seldom meant.
+void check_tokenizer(const Tokenizer& tokenizer, const std::string& name, const Config& config,
+                     const ProcessorConfig& processor, const Log& log) {
+  constexpr const char* kCure = "; take the tokenizer.json that belongs to the weights";
+  const int64_t ids = tokenizer.vocabulary(), rows = config.llama.vocabulary;
+  check(ids <= rows, Code::bad_checkpoint, name, ": has ids up to ", ids - 1, ", the model has ",
+        rows, " rows of text: the tokenizer is another model's", kCure);
+  const auto same = [&](std::optional<int64_t> stated, std::string_view token, const char* where) {
+    const std::optional<int32_t> found = tokenizer.find(token);
+    check(!stated || !found || *stated == *found, Code::bad_checkpoint, name, ": ", token,
+          " has the id ", found.value_or(-1), ", ", where, " says ", stated.value_or(-1),
+          ": the tokenizer is another model's", kCure);
+    return stated.has_value();
+  };
+  const bool image = same(processor.image_id, kImageToken, "image_token_id of config.json");
+  const bool begin = same(processor.boi_id, kBeginImageToken,
+                          "generation_kwargs.boi_token_id of generation_config.json");
+  if (image || begin || !log) return;
+  if (ids < rows / 2) {
+    log(name + ": has " + std::to_string(ids) + " ids and the model " + std::to_string(rows) +
+        " rows of text; is the tokenizer another model's?");
+  }
+  const auto end = tokenizer.find(kEosToken), pad = tokenizer.find(kPadToken);
+  if (config.llama.width == 4096 && config.llama.layers == 30 && end && pad && *pad == *end + 1) {
+    log(name +
+        ": is laid out as that of Janus-Pro-1B and the model has the sizes of Janus-Pro-7B; "
+        "are the two from different models?");
+  }
 }
 
 }  // namespace
@@ -35,10 +69,8 @@ PromptBuilder load_prompts(const Checkpoint& checkpoint, const Log& log) {
   const std::string name = checkpoint.tokenizer_name();
   const Config config = checkpoint.config();
   Tokenizer tokenizer = Tokenizer::parse(checkpoint.tokenizer_json(), name);
-  check(tokenizer.vocabulary() <= config.llama.vocabulary, Code::bad_checkpoint, name,
-        ": has ids up to ", tokenizer.vocabulary() - 1, ", the model has ", config.llama.vocabulary,
-        " rows of text; are the two from different models?");
   const ProcessorConfig processor = checkpoint.processor();
+  check_tokenizer(tokenizer, name, config, processor, log);
   const int64_t tokens = config.vision.tokens();
   check(processor.image_tokens.value_or(tokens) == tokens, Code::bad_checkpoint,
         (checkpoint.path() / "processor_config.json").string(), ": num_image_tokens is ",

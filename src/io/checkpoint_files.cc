@@ -9,6 +9,7 @@
 
 #include "base/error.h"
 #include "io/json.h"
+#include "io/mishap.h"
 #include "io/safetensors.h"
 #include "io/torch_zip.h"
 
@@ -34,7 +35,25 @@ void require_shards(const fs::path& dir, const std::set<std::string>& shards) {
     if (!present(dir / shard)) missing += (missing.empty() ? "" : ", ") + shard;
   }
   check(missing.empty(), Code::bad_checkpoint, dir, " lacks ", missing,
-        ": the checkpoint is incomplete, download or copy these files");
+        ": the checkpoint is incomplete, download or copy these files",
+        missing.empty() ? "" : unfinished_downloads(dir));
+}
+
+// Shards whose index was not downloaded with them.
+void refuse_shards_without_index(const fs::path& dir) {
+  std::error_code ignored;
+  for (fs::directory_iterator entry(dir, ignored), end; !ignored && entry != end;
+       entry.increment(ignored)) {
+    const std::string name = entry->path().filename().string();
+    for (const std::string_view ending : {".safetensors", ".bin"}) {
+      const size_t number = name.find("-0");  // model-00001-of-00002.safetensors
+      if (!name.ends_with(ending) || name.find("-of-") == name.npos || number == name.npos)
+        continue;
+      const std::string index = name.substr(0, number) + std::string(ending) + ".index.json";
+      fail(Code::bad_checkpoint, dir, " holds ", name, " but not ", index,
+           ", which says what each shard holds; download it from the same place");
+    }
+  }
 }
 
 StoredTensors open_sharded(const fs::path& dir, const fs::path& index) {
@@ -88,16 +107,13 @@ StoredTensors open_weight_file(const fs::path& path) {
   const MappedFile file(path);
   const auto bytes = file.bytes();
   const std::string_view head(reinterpret_cast<const char*>(bytes.data()),
-                              std::min<size_t>(bytes.size(), 64));
-  check(!head.empty(), Code::bad_checkpoint, path, " is empty; download or copy it again");
-  if (is_lfs_pointer(head)) fail_lfs_pointer(path);
+                              std::min(bytes.size(), kMishapBytes));
+  refuse_weight_mishap(path, head);
   if (head.starts_with("PK")) return read_torch_zip(path);
-  check(!head.starts_with("\x80\x02") && head.find("ustar") == std::string_view::npos,
+  check(!head.starts_with("\x80\x02") && head.substr(0, 64).find("ustar") == std::string_view::npos,
         Code::not_supported, path,
         " is a torch file from before version 1.6; load it with torch and save it again, or "
         "convert it to safetensors");
-  check(!head.starts_with("<"), Code::bad_checkpoint, path,
-        " is a web page, not a weight file: the download failed (a login may be needed)");
   return read_safetensors(path);
 }
 
@@ -113,9 +129,11 @@ StoredTensors open_checkpoint_dir(const fs::path& dir) {
     if (!present(path)) continue;
     return name.ends_with(".json") ? open_sharded(dir, path) : open_weight_file(path);
   }
+  refuse_shards_without_index(dir);
   fail(Code::bad_checkpoint, dir,
        " holds no weights: looked for model.safetensors, "
-       "pytorch_model.bin and their .index.json");
+       "pytorch_model.bin and their .index.json; download them",
+       unfinished_downloads(dir));
 }
 
 }  // namespace janus

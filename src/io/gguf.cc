@@ -177,7 +177,7 @@ class GgufFile::Reader {
   template <class... Parts>
   [[noreturn]] void refuse(const Parts&... what) const {
     fail(Code::bad_checkpoint, file_.path(), " is not a usable .gguf: ", what...,
-         "; it is damaged or was cut short: copy or make it again");
+         "; it is damaged or was cut short: download, copy or make it again");
   }
 
  private:

@@ -60,7 +60,8 @@ StoredTensors GgufFile::tensors() const {
                                                   ", no multiple of the alignment " +
                                                   std::to_string(alignment_) + "; it is damaged");
     refuse_if(entry.offset > room || size > room - entry.offset,
-              "lies past the end of the file: it was cut short, copy it again");
+              "lies past the end of the file, which has " + std::to_string(bytes.size()) +
+                  " bytes: it was cut short, download or copy it again");
     StoredTensor tensor{.dtype = *dtype,
                         .shape = entry.shape,
                         .strides = dense_strides(entry.shape),

@@ -7,6 +7,7 @@
 
 #include "base/error.h"
 #include "io/file.h"
+#include "io/mishap.h"
 
 namespace janus {
 namespace {
@@ -16,16 +17,6 @@ using Json = nlohmann::json;
 constexpr int kMaxDepth = 64;
 
 }  // namespace
-
-bool is_lfs_pointer(std::string_view head) {
-  return head.starts_with("version https://git-lfs.github.com/spec/");
-}
-
-void fail_lfs_pointer(const std::filesystem::path& path) {
-  fail(Code::bad_checkpoint, path,
-       " is only a Git LFS pointer, not the file itself: run `git lfs pull` in its folder, or "
-       "download the file again");
-}
 
 Json parse_json(const std::string& text, const std::string& where) {
   std::vector<std::set<std::string>> keys;  // of the objects being read, outermost first
@@ -45,13 +36,14 @@ Json parse_json(const std::string& text, const std::string& where) {
   try {
     return Json::parse(text, watch);
   } catch (const Json::exception& error) {
-    fail(Code::bad_checkpoint, where, " is not valid JSON: ", error.what());
+    fail(Code::bad_checkpoint, where, " is not valid JSON: ", error.what(),
+         "; it was cut short or changed: download it again");
   }
 }
 
 Json read_json(const std::filesystem::path& path, int64_t limit) {
   const std::string text = read_text(path, limit);
-  if (is_lfs_pointer(text)) fail_lfs_pointer(path);
+  refuse_mishap(path, text);
   return parse_json(text, path.string());
 }
 

@@ -3,6 +3,7 @@
 // SPDX-License-Identifier: MIT
 #include "io/processor_config.h"
 
+#include <algorithm>
 #include <cmath>
 
 #include "base/error.h"
@@ -64,6 +65,13 @@ std::optional<float> guidance_from(const Json& root, const std::string& name) {
   return found->get<float>();
 }
 
+// An id, where there is one.
+std::optional<int64_t> id_from(const Json& root, const char* key) {
+  const auto found = root.find(key);
+  if (found == root.end() || !found->is_number_unsigned()) return std::nullopt;
+  return static_cast<int64_t>(std::min<uint64_t>(found->get<uint64_t>(), INT64_MAX));
+}
+
 }  // namespace
 
 ChatRoles janus_1_3b_roles() { return {"User", "Assistant"}; }
@@ -82,8 +90,14 @@ ProcessorConfig load_processor_config(const std::filesystem::path& directory) {
   if (std::filesystem::exists(path)) config = from_json(read_json(path), path.string());
   const std::filesystem::path generation = directory / "generation_config.json";
   if (std::filesystem::exists(generation)) {
-    config.guidance = guidance_from(read_json(generation), generation.string());
+    const Json root = read_json(generation);
+    config.guidance = guidance_from(root, generation.string());
+    if (const auto more = root.find("generation_kwargs"); more != root.end()) {
+      config.boi_id = id_from(*more, "boi_token_id");
+    }
   }
+  const std::filesystem::path sizes = directory / "config.json";
+  if (std::filesystem::exists(sizes)) config.image_id = id_from(read_json(sizes), "image_token_id");
   return config;
 }
 

@@ -1,6 +1,6 @@
 // What a checkpoint says about prompts and drawing: processor_config.json, which both layouts have
-// with different keys, and the transformers layout's generation_config.json. An absent file or key
-// means the reference's default.
+// with different keys, and what the transformers layout has in generation_config.json and
+// config.json. An absent file or key means the reference's default.
 // SPDX-License-Identifier: MIT
 #pragma once
 
@@ -23,6 +23,9 @@ struct ProcessorConfig {
   std::optional<std::string> system_prompt;  // of the file; an empty one means none is used
   std::optional<int64_t> image_tokens;       // `num_image_tokens`: per picture in a prompt
   std::optional<float> guidance;             // `guidance_scale` of generation_config.json
+  // Ids that the transformers layout states besides its tokenizer: `image_token_id` of config.json
+  // and `generation_kwargs.boi_token_id` of generation_config.json. For comparison alone.
+  std::optional<int64_t> image_id, boi_id;
   // `roles` {user, assistant}, an extension of this project; those of Janus-1.3B where `sft_format`
   // is "deepseek_old". None: the model's tokenizer shows.
   std::optional<ChatRoles> roles;
@@ -35,7 +38,7 @@ ChatRoles janus_1_3b_roles();
 ProcessorConfig parse_processor_config(std::string_view json, const std::string& name);
 // Throws as above for a guidance_scale that is not a finite number.
 std::optional<float> parse_generation_config(std::string_view json, const std::string& name);
-// Both from the files of a directory; all defaults where there are none.
+// All from the files of a directory; all defaults where there are none.
 ProcessorConfig load_processor_config(const std::filesystem::path& directory);
 
 }  // namespace janus

@@ -163,11 +163,26 @@ uint64_t stated_bytes(const std::filesystem::path& path, const Entry& entry) {
   return empty ? 0 : bytes;
 }
 
+// A download that stopped early: the header promises more than there is.
+void check_whole(const std::filesystem::path& path, const std::vector<Entry>& entries,
+                 uint64_t size) {
+  uint64_t promised = 0;
+  size_t lost = 0;
+  for (const Entry& entry : entries) {
+    promised = std::max(promised, entry.offsets[1]);
+    lost += entry.offsets[1] > size ? 1 : 0;
+  }
+  check(lost == 0, Code::bad_checkpoint, path, " was cut short: its tensors take ", promised,
+        " bytes and ", size, " are there, so that ", lost, " of ", entries.size(),
+        " are not whole; download or copy it again");
+}
+
 // Offsets must lie end to end in file order, from the header to the end of the file.
 void check_layout(const std::filesystem::path& path, std::vector<Entry>& entries, uint64_t size) {
   std::sort(entries.begin(), entries.end(), [](const Entry& a, const Entry& b) {
     return std::tie(a.offsets[0], a.offsets[1]) < std::tie(b.offsets[0], b.offsets[1]);
   });
+  check_whole(path, entries, size);
   uint64_t expected = 0;
   for (const Entry& entry : entries) {
     const uint64_t begin = entry.offsets[0];
@@ -177,7 +192,6 @@ void check_layout(const std::filesystem::path& path, std::vector<Entry>& entries
             " to ", end, " ", what);
     };
     refuse_if(begin > end, "ends before it begins");
-    refuse_if(end > size, "lies past the end of the file: it was cut short, copy it again");
     refuse_if(begin < expected, "overlaps the tensor before it");
     refuse_if(begin > expected, "leaves a gap before it");
     refuse_if(end - begin != stated_bytes(path, entry),
@@ -194,9 +208,12 @@ std::span<const std::byte> header_bytes(const MappedFile& file) {
         " is too short to be a safetensors file (", bytes.size(), " bytes)");
   uint64_t size = 0;
   std::memcpy(&size, bytes.data(), kPrefix);
-  check(size <= bytes.size() - kPrefix && size <= kMaxHeader, Code::bad_checkpoint, file.path(),
-        " is not a usable safetensors file: it claims a header of ", size, " bytes and has ",
-        bytes.size(), " in all; it was cut short or is of another kind");
+  check(size <= kMaxHeader, Code::bad_checkpoint, file.path(),
+        " is not a usable safetensors file: it claims a header of ", size,
+        " bytes; it is damaged or of another kind");
+  check(size <= bytes.size() - kPrefix, Code::bad_checkpoint, file.path(),
+        " was cut short: its header alone takes ", size, " bytes and the file has ", bytes.size(),
+        "; download or copy it again");
   return bytes.subspan(kPrefix, size);
 }
 

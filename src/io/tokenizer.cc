@@ -5,7 +5,7 @@
 
 #include "base/error.h"
 #include "io/file.h"
-#include "io/json.h"
+#include "io/mishap.h"
 #include "io/tokenizer_table.h"
 #include "io/utf8.h"
 
@@ -41,7 +41,7 @@ Tokenizer::Tokenizer(std::shared_ptr<const Table> table) : table_(std::move(tabl
 
 Tokenizer Tokenizer::load(const std::filesystem::path& path) {
   const std::string text = read_text(path);
-  if (is_lfs_pointer(text)) fail_lfs_pointer(path);
+  refuse_mishap(path, text);
   return parse(text, path.string());
 }
 

@@ -50,7 +50,7 @@ class ZipReader {
 
   void require(bool ok, const char* what) const {
     check(ok, Code::bad_checkpoint, path_, " is not a usable torch file: ", what,
-          "; it was cut short or damaged, copy it again");
+          "; it was cut short or damaged: download or copy it again");
   }
   // Little-endian number at `offset`, which the caller has checked.
   template <class T>

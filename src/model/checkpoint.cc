@@ -7,7 +7,7 @@
 #include "io/checkpoint_files.h"
 #include "io/file.h"
 #include "io/gguf_tokenizer.h"
-#include "io/json.h"
+#include "io/mishap.h"
 #include "io/special_tokens.h"
 #include "model/config_gguf.h"
 #include "model/llama_cpp.h"
@@ -65,9 +65,10 @@ void check_file(const fs::path& path) {
   const MappedFile file(path);
   const auto bytes = file.bytes();
   const std::string_view head(reinterpret_cast<const char*>(bytes.data()),
-                              std::min<size_t>(bytes.size(), 64));
+                              std::min(bytes.size(), kMishapBytes));
   if (is_gguf(head)) return;
-  if (is_lfs_pointer(head)) fail_lfs_pointer(path);
+  if (path.extension() == ".gguf") refuse_weight_mishap(path, head);
+  refuse_mishap(path, head);
   fail(Code::bad_input, path.string(),
        ": is not a .gguf; name a directory with config.json and the weights, or a .gguf");
 }
@@ -140,7 +141,7 @@ std::string Checkpoint::tokenizer_json() const {
   if (file_) return janus::tokenizer_json(*file_);
   const fs::path path = path_ / "tokenizer.json";
   std::string text = read_text(path);
-  if (is_lfs_pointer(text)) fail_lfs_pointer(path);
+  refuse_mishap(path, text);
   return text;
 }
 

@@ -44,6 +44,46 @@ std::string sizes_of(Layout layout) {
   return file ? "its metadata" : "config.json";
 }
 
+// The language tower's size, which tells the published models apart.
+struct Size {
+  int64_t width = 0, layers = 0;
+
+  std::string text() const {
+    const std::string numbers =
+        "width " + std::to_string(width) + ", " + std::to_string(layers) + " layers";
+    if (width == 2048 && layers == 24) return "Janus-Pro-1B (" + numbers + ")";
+    if (width == 4096 && layers == 30) return "Janus-Pro-7B (" + numbers + ")";
+    return "a model of " + numbers;
+  }
+};
+
+// As the weights of a directory have it; zeros where they do not show it.
+Size size_of(const Shapes& shapes, Layout layout) {
+  const std::string tower =
+      layout == Layout::official ? "language_model.model." : "model.language_model.";
+  Size size;
+  const auto norm = shapes.find(tower + "norm.weight");
+  if (norm != shapes.end() && norm->second.size() == 1) size.width = norm->second[0];
+  while (true) {
+    const std::string block = tower + "layers." + std::to_string(size.layers) + ".";
+    const auto first = shapes.lower_bound(block);
+    if (first == shapes.end() || !first->first.starts_with(block)) return size;
+    ++size.layers;
+  }
+}
+
+// Weights and config.json of two sizes, in words; "" where that is not what is wrong. Fewer layers
+// alone may be a missing file.
+std::string other_size_text(const Config& config, Layout layout, const Shapes& shapes) {
+  if (layout != Layout::official && layout != Layout::transformers) return "";
+  const Size stated{config.llama.width, config.llama.layers}, there = size_of(shapes, layout);
+  const bool other = there.width > 0 && there.layers > 0 &&
+                     (there.width != stated.width || there.layers > stated.layers);
+  if (!other) return "";
+  return ": the weights are those of " + there.text() + ", config.json describes " + stated.text() +
+         "; take the config.json that belongs to the weights";
+}
+
 Problems compare(const Config& config, const Parts& parts, Layout layout, const Shapes& shapes) {
   Problems problems;
   std::set<std::string> known;
@@ -81,14 +121,16 @@ bool any_contains(const std::vector<std::string>& lines, const std::string& word
                      [&](const std::string& line) { return line.find(word) != std::string::npos; });
 }
 
-std::string text_of(const Problems& p, const std::string& where, Layout layout) {
+// `why`: what is known of the cause, or "".
+std::string text_of(const Problems& p, const std::string& where, Layout layout,
+                    const std::string& why) {
   const bool other_size = !p.misshaped.empty() || (!p.missing.empty() && !p.unknown.empty());
   const std::string sizes = sizes_of(layout);
   const std::string mixed = layout == Layout::llama_cpp
                                 ? "are the two files from different models?"
                                 : "is " + sizes + " from another size of the model?";
   std::string text = where + ": " + std::to_string(p.count()) +
-                     (p.count() == 1 ? " tensor does" : " tensors do") + " not fit " + sizes;
+                     (p.count() == 1 ? " tensor does" : " tensors do") + " not fit " + sizes + why;
   list(text, "of another shape", p.misshaped, mixed);
   list(
       text, "missing", p.missing,
@@ -111,7 +153,8 @@ Layout check_tensors(const Config& config, const TensorSource& source, const Par
   const Layout layout = layout_of(shapes, source.name());
   const Problems problems = compare(config, parts, layout, shapes);
   if (problems.count() > 0) {
-    fail(Code::bad_checkpoint, text_of(problems, source.name(), layout));
+    const std::string why = other_size_text(config, layout, shapes);
+    fail(Code::bad_checkpoint, text_of(problems, source.name(), layout, why));
   }
   return layout;
 }

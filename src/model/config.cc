@@ -9,6 +9,7 @@
 
 #include "io/file.h"
 #include "io/json.h"
+#include "io/mishap.h"
 #include "model/config_check.h"
 #include "model/config_json.h"
 #include "model/stranger.h"
@@ -254,7 +255,9 @@ Config load_config(const std::filesystem::path& dir) {
         Code::bad_checkpoint, path.string(),
         ": no such file; a checkpoint is a directory with config.json and its weights, or a .gguf");
   }
-  Config config = parse_config(read_text(path, kConfigBytes), path.string());
+  const std::string text = read_text(path, kConfigBytes);
+  refuse_mishap(path, text);
+  Config config = parse_config(text, path.string());
   config.preprocessing = load_preprocessing(dir);
   return config;
 }

@@ -21,6 +21,9 @@ class UnpermutedSource : public TensorSource {
   std::string name() const override { return base_->name(); }
   std::map<std::string, std::vector<int64_t>> shapes() const override { return base_->shapes(); }
   void read(const std::string& tensor, int64_t begin, std::span<float> out) const override;
+  std::optional<Dtype> stored(const std::string& tensor) const override {
+    return base_->stored(tensor);
+  }
   void done(const std::string& tensor, int64_t end) const override;
 
  private:

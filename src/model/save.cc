@@ -20,6 +20,7 @@
 #include "model/config_gguf.h"
 #include "model/gguf_names.h"
 #include "model/relaid.h"
+#include "model/value_check.h"
 
 namespace janus {
 namespace {
@@ -27,28 +28,6 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr int64_t kPiece = 1 << 18;  // numbers read at a time; whole blocks of every type
-
-// The largest magnitude that rounds to a finite number of the type.
-float limit_of(Dtype type) {
-  constexpr float kF16 = 65520, kBf16 = 0x1.ffp127f;  // half a step above the largest
-  if (type == Dtype::f16) return kF16;
-  if (type == Dtype::q8_0) return kF16 * 127;
-  return type == Dtype::bf16 ? kBf16 : INFINITY;
-}
-
-// Numbers that a type cannot hold are said, not written.
-void check_values(std::span<const float> values, Dtype type, const std::string& where,
-                  const std::string& tensor, int64_t begin) {
-  const float limit = limit_of(type);
-  for (size_t i = 0; i < values.size(); ++i) {
-    if (std::abs(values[i]) < limit) continue;
-    const int64_t place = begin + static_cast<int64_t>(i);
-    check(std::isfinite(values[i]), Code::bad_checkpoint, where, ": tensor ", tensor, " holds ",
-          values[i], " at element ", place, "; the file is damaged or its training diverged");
-    fail(Code::bad_input, where, ": tensor ", tensor, " holds ", values[i], " at element ", place,
-         ", more than ", traits(type).name, " can; choose a wider type");
-  }
-}
 
 // Tensors of one source as entries of a file, with progress over all of them.
 class Streams {
@@ -70,7 +49,7 @@ class Streams {
       const int64_t piece = std::min(kPiece, count - begin);
       values_.resize(static_cast<size_t>(piece));
       source_.read(tensor.name, begin, values_);
-      check_values(values_, type, source_.name(), tensor.name, begin);
+      if (!all_below(values_, limit_of(type))) refuse_values(source_, tensor.name, count, type);
       bytes_.resize(static_cast<size_t>(bytes_of(type, piece)));
       encode(type, values_, bytes_);
       sink(bytes_);

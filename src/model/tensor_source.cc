@@ -44,6 +44,10 @@ void StoredSource::read(const std::string& tensor, int64_t begin, std::span<floa
   stored.read_f32(begin, out);
 }
 
+std::optional<Dtype> StoredSource::stored(const std::string& tensor) const {
+  return tensors_.at(tensor).dtype;
+}
+
 void StoredSource::done(const std::string& tensor, int64_t end) const {
   const StoredTensor& stored = tensors_.at(tensor);
   if (end >= stored.count()) {

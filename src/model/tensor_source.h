@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -22,6 +23,8 @@ class TensorSource {
   virtual std::map<std::string, std::vector<int64_t>> shapes() const = 0;
   // Elements [begin, begin + out.size()) of a tensor of shapes(), row-major, as f32.
   virtual void read(const std::string& tensor, int64_t begin, std::span<float> out) const = 0;
+  // The type its numbers are stored in; none where a rule computes them.
+  virtual std::optional<Dtype> stored(const std::string&) const { return std::nullopt; }
   // Elements before `end` are not needed again for now.
   virtual void done(const std::string& tensor, int64_t end) const = 0;
 };
@@ -34,6 +37,7 @@ class StoredSource : public TensorSource {
   std::string name() const override { return name_; }
   std::map<std::string, std::vector<int64_t>> shapes() const override;
   void read(const std::string& tensor, int64_t begin, std::span<float> out) const override;
+  std::optional<Dtype> stored(const std::string& tensor) const override;
   void done(const std::string& tensor, int64_t end) const override;
 
  private:

@@ -2,7 +2,6 @@
 #include "model/weights.h"
 
 #include <algorithm>
-#include <bit>
 #include <string>
 
 #include "base/error.h"
@@ -10,22 +9,13 @@
 #include "model/checkpoint_check.h"
 #include "model/fingerprint.h"
 #include "model/unit_rows.h"
+#include "model/value_check.h"
 #include "model/weight_names.h"
 
 namespace janus {
 namespace {
 
 constexpr int64_t kReleaseAfter = 1 << 20;  // elements read before their pages are given back
-
-// The value's place in its tensor, or -1 when all are finite.
-int64_t first_not_finite(std::span<const float> values) {
-  constexpr uint32_t kExponent = 0x7f800000u;
-  const auto broken = [](float v) { return (std::bit_cast<uint32_t>(v) & kExponent) == kExponent; };
-  bool any = false;
-  for (const float v : values) any |= broken(v);
-  if (!any) return -1;
-  return std::find_if(values.begin(), values.end(), broken) - values.begin();
-}
 
 // The elements of one field in order, through all the tensors that make it up.
 class FieldReader {
@@ -38,11 +28,7 @@ class FieldReader {
   void next(std::span<float> out) {
     const TensorSpec& tensor = tensors_[at_];
     source_.read(tensor.name, offset_, out);
-    if (const int64_t bad = first_not_finite(out); bad >= 0) {
-      fail(Code::bad_checkpoint, source_.name(), ": tensor ", tensor.name, " holds ",
-           out[static_cast<size_t>(bad)], " at element ", offset_ + bad,
-           "; the file is damaged or its training diverged");
-    }
+    if (!all_below(out)) refuse_values(source_, tensor.name, tensor.count());
     fingerprint_.add(out);
     offset_ += static_cast<int64_t>(out.size());
     const bool end = offset_ == tensor.count();

@@ -41,6 +41,7 @@ class Roles : public testing::Test {
                                   {"num_key_value_heads", 16},
                                   {"head_dim", 128},
                                   {"vocab_size", 102400}});
+    config.erase("image_token_id");
     for (const char* part : {"vision_config", "vq_config"}) config[part]["projection_dim"] = 2048;
     config["vq_config"]["image_token_embed_dim"] = 2048;
     dir_.write("config.json", config.dump());
@@ -89,6 +90,50 @@ TEST_F(Roles, AsTheFileSays) {
   processor["roles"] = {{"user", "Q"}};
   dir_.write("processor_config.json", processor.dump());
   expect_has(error_of(Code::bad_checkpoint, [&] { roles(); }), "roles.assistant");
+}
+
+// --- tables of other models --------------------------------------------------------------------
+
+TEST_F(Roles, IdsThatTheCheckpointStatesAreThoseOfTheTable) {
+  nlohmann::json config = read("config.json");
+  config["image_token_id"] = 610;
+  dir_.write("config.json", config.dump());
+  expect_has(error_of(Code::bad_checkpoint, [&] { roles(); }),
+             "<image_placeholder> has the id 611, image_token_id of config.json says 610");
+  config.erase("image_token_id");
+  dir_.write("config.json", config.dump());
+  EXPECT_EQ(roles(), janus_pro_roles());
+  dir_.write("generation_config.json", R"({"generation_kwargs": {"boi_token_id": 604}})");
+  expect_has(error_of(Code::bad_checkpoint, [&] { roles(); }), "generation_config.json says 604");
+}
+
+TEST_F(Roles, ATableMuchSmallerThanTheModelIsSaid) {
+  nlohmann::json config = read("config.json");
+  config["text_config"]["vocab_size"] = 102400;
+  dir_.write("config.json", config.dump());
+  EXPECT_EQ(roles(), janus_pro_roles());
+  EXPECT_EQ(warnings_, "");  // the checkpoint states this table's ids
+  config.erase("image_token_id");
+  dir_.write("config.json", config.dump());
+  roles();
+  expect_has(warnings_, "ids and the model 102400 rows of text");
+}
+
+TEST_F(Roles, TheTableOf1BBesideTheSizesOf7B) {
+  use_24_layers("1b");
+  nlohmann::json config = read("config.json");
+  config["text_config"].update({{"hidden_size", 4096},
+                                {"num_hidden_layers", 30},
+                                {"num_attention_heads", 32},
+                                {"num_key_value_heads", 32}});
+  for (const char* part : {"vision_config", "vq_config"}) config[part]["projection_dim"] = 4096;
+  config["vq_config"]["image_token_embed_dim"] = 4096;
+  dir_.write("config.json", config.dump());
+  EXPECT_EQ(roles(), janus_pro_roles());
+  expect_has(warnings_, "laid out as that of Janus-Pro-1B");
+  dir_.write("tokenizer.json", golden::janus_json("7b").dump());
+  roles();
+  EXPECT_EQ(warnings_, "");
 }
 
 TEST(HeldType, IsThatOfMostBytes) {

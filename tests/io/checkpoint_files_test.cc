@@ -135,7 +135,7 @@ TEST(CheckpointFiles, CyclicLinksAreNamed) {
   // A shard that is the index under another name holds no tensors.
   fs::remove(dir / "one");
   fs::create_symlink("model.safetensors.index.json", dir / "one");
-  expect_has(refusal(dir), "safetensors");
+  expect_has(refusal(dir), "is a text, not weights");
 }
 
 TEST(CheckpointFiles, KnownStrangersGetTheirCure) {

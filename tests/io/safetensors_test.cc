@@ -109,7 +109,7 @@ TEST(Safetensors, DamageIsNamed) {
   const std::vector<Damage> cases = {
       {"empty", "", "too short"},
       {"seven bytes", "1234567", "too short"},
-      {"header past the end", little(uint64_t{1000}) + "{}", "claims a header of 1000"},
+      {"header past the end", little(uint64_t{1000}) + "{}", "header alone takes 1000 bytes"},
       {"header of 2^64 - 1", little(~uint64_t{0}) + "{}", "claims a header"},
       {"no JSON", container("hello", four), "not valid JSON"},
       {"cut JSON", container("{\"a\":{\"dtype\":", four), "not valid JSON"},

@@ -309,9 +309,11 @@ TEST(Save, ValuesThatATypeCannotHoldAreNamed) {
     EXPECT_TRUE(std::filesystem::is_empty(dir.path()));
     return text;
   };
-  expect_has(refusal(65520, Dtype::f16, Code::bad_input), "more than f16 can");
-  expect_has(refusal(9e6f, Dtype::q8_0, Code::bad_input), "more than q8_0 can");
-  expect_has(refusal(3.4e38f, Dtype::bf16, Code::bad_input), "more than bf16 can");
+  const std::string f16 = refusal(65520, Dtype::f16, Code::bad_input);
+  expect_has(f16, "1 number, of 10240, too large for f16; the first, 65520");
+  expect_has(f16, "bf16 or f32");
+  expect_has(refusal(9e6f, Dtype::q8_0, Code::bad_input), "too large for q8_0");
+  expect_has(refusal(3.4e38f, Dtype::bf16, Code::bad_input), "choose a wider type, f32");
   for (const float broken : {NAN, INFINITY, -INFINITY}) {
     expect_has(refusal(broken, Dtype::f32, Code::bad_checkpoint), "damaged");
   }

@@ -122,10 +122,29 @@ TEST_F(Loading, RefusesValuesThatAreNotFinite) {
   for (const float value :
        {std::numeric_limits<float>::quiet_NaN(), -std::numeric_limits<float>::infinity()}) {
     source_.spoilt_value = value;
-    expect_refusal(source_, {source_.spoilt, "element 197", std::isnan(value) ? "nan" : "-inf"});
+    const bool nan = std::isnan(value);
+    expect_refusal(source_, {source_.spoilt, "element 197", nan ? "nan" : "-inf",
+                             nan ? "0 infinite numbers and 1 that" : "1 infinite numbers and 0",
+                             "damaged or its training diverged"});
   }
   source_.spoilt_value = std::numeric_limits<float>::max();
   EXPECT_NO_THROW(load_weights(config_, source_, *open_backend("ref"), Dtype::f32));
+}
+
+TEST_F(Loading, SaysInWordsThatTheConfigIsOfAnotherSize) {
+  Config other = config_;
+  other.llama.width = 4096;
+  other.llama.layers = 30;
+  Edited large(other, Layout::official);
+  expect_refusal(large, {"the weights are those of Janus-Pro-7B (width 4096, 30 layers)",
+                         "config.json describes a model of width 64, 2 layers",
+                         "take the config.json that belongs to the weights"});
+  other = config_;
+  other.llama.layers = 3;
+  expect_refusal(Edited(other, Layout::transformers), {"those of a model of width 64, 3 layers"});
+  other.llama.layers = 1;  // as if a file were missing
+  const std::string text = refusal(Edited(other, Layout::transformers));
+  EXPECT_EQ(text.find("the weights are those of"), std::string::npos) << text;
 }
 
 TEST_F(Loading, FingerprintSeesOneValue) {
