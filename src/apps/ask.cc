@@ -2,6 +2,7 @@
 // picture of a folder. SPDX-License-Identifier: MIT
 #include <algorithm>
 #include <chrono>
+#include <cstdio>
 #include <memory>
 #include <new>
 #include <nlohmann/json.hpp>
@@ -41,6 +42,7 @@ class AskVerb {
   void run();
 
  private:
+  void settle_question();
   void check_use() const;
   AskRequest request() const;
   Engine load(ProgressBar& bar) const;
@@ -59,7 +61,9 @@ class AskVerb {
   ModelFlags model_;
   SamplingFlags sampling_;
   std::vector<std::string> images_;
-  std::vector<std::string> texts_;  // the question, and before it images given after one -i
+  std::vector<std::string> texts_;  // the question, unless named, and images given after one -i
+  std::string prompt_;              // the question by its name
+  std::string question_;
   std::string folder_;
   std::string output_;
   bool recursive_ = false;
@@ -82,10 +86,11 @@ AskVerb::AskVerb(CLI::App& app, const Interrupt& interrupt) : app_(app), interru
   app.add_option("-o,--output", output_,
                  "With --images: JSON lines are added to this file, and pictures that it answers "
                  "already are passed over");
-  app.add_option("QUESTION", texts_, "The question; `<image_placeholder>` marks a picture's place")
-      ->required();
-  app.add_option("--system", system_, "System prompt (default: the model's; empty: none)");
-  app.add_option("--max-tokens", max_tokens_, "Longest answer")
+  app.add_option("QUESTION", texts_, "The question; `<image_placeholder>` marks a picture's place");
+  app.add_option("-p,--prompt", prompt_, "The question, by a name");
+  app.add_option("--system,--system-prompt", system_,
+                 "System prompt (default: the model's; empty: none)");
+  app.add_option("--max-tokens,--n-predict", max_tokens_, "Longest answer")
       ->check(CLI::Range(1, 1 << 20))
       ->capture_default_str();
   app.add_option("--stop", stop_, "Text at which the answer ends; may be given several times")
@@ -94,6 +99,7 @@ AskVerb::AskVerb(CLI::App& app, const Interrupt& interrupt) : app_(app), interru
   app.add_flag("--json", json_,
                "One JSON object on stdout, at the end; with --images, one a picture");
   app.add_flag("--quiet", quiet_, "No notes on stderr");
+  model_.add_verbose(app);
   model_.add_to(app);
   app.footer(
       "Example:\n  januspro ask -i photo.jpg 'What is in the picture?'\n"
@@ -102,13 +108,13 @@ AskVerb::AskVerb(CLI::App& app, const Interrupt& interrupt) : app_(app), interru
 
 AskRequest AskVerb::request() const {
   ChatMessage message;
-  message.text = texts_.back();
+  message.text = question_;
   std::vector<std::string> paths = images_;
-  paths.insert(paths.end(), texts_.begin(), texts_.end() - 1);
+  paths.insert(paths.end(), texts_.begin(), texts_.end());
   for (const std::string& path : paths) message.images.push_back(load_picture(path));
   AskRequest request;
   request.messages.push_back(std::move(message));
-  if (app_.count("--system") > 0) request.system = system_;
+  if (app_.count("--system") > 0 || !system_.empty()) request.system = system_;
   request.max_tokens = max_tokens_;
   request.temperature = sampling_.greedy ? 0 : static_cast<float>(sampling_.temperature);
   request.top_k = sampling_.top_k;
@@ -128,15 +134,27 @@ void AskVerb::stream(std::string_view piece) {
   print(piece);
 }
 
+// From here on all that is left of texts_ is pictures.
+void AskVerb::settle_question() {
+  const bool named = app_.count("--prompt") > 0;
+  if (named || texts_.empty()) {
+    if (!named && prompt_.empty()) throw UsageError("ask: a question is missing");
+    question_ = prompt_;
+    return;
+  }
+  question_ = texts_.back();
+  texts_.pop_back();
+}
+
 void AskVerb::check_use() const {
   if (!folder_.empty()) {
-    if (images_.empty() && texts_.size() == 1) return;
+    if (images_.empty() && texts_.empty()) return;
     throw UsageError("ask: --images asks one question about each picture; leave -i out");
   }
   if (recursive_ || !output_.empty()) {
     throw UsageError("ask: --recursive and -o go with --images FOLDER");
   }
-  if (texts_.size() > 1 && images_.empty()) {
+  if (!texts_.empty() && images_.empty()) {
     throw UsageError("ask: one question is expected; put it in quotes, and -i before pictures");
   }
 }
@@ -147,9 +165,19 @@ Engine AskVerb::load(ProgressBar& bar) const {
     if (bar.due()) bar.show("loading", static_cast<int64_t>(fraction * 100), 100, "%");
     return !interrupt_.asked();
   };
+  const auto started = Clock::now();
   Engine engine = Engine::load(options);
   bar.clear();
+  if (!quiet_) model_.tell_loaded(engine.info(), seconds_since(started));
   return engine;
+}
+
+void tell_times(const Answer& answer, double seconds) {
+  char text[128];
+  std::snprintf(text, sizeof text, "%lld tokens read and %lld written in %.2f s",
+                static_cast<long long>(answer.prompt_tokens),
+                static_cast<long long>(answer.answer_tokens), seconds);
+  say(text);
 }
 
 // What a line of JSON says of an answer.
@@ -175,15 +203,16 @@ void AskVerb::answer_one() {
     if (!json_) stream(piece);
     return !interrupt_.asked();
   });
-  if (!json_) return print("\n");
-  print(json_line(described(answer, asked, engine, seconds_since(started))));
+  const double seconds = seconds_since(started);
+  print(json_ ? json_line(described(answer, asked, engine, seconds)) : "\n");
+  if (model_.verbose && !quiet_) tell_times(answer, seconds);
 }
 
 // The line of one picture: its answer, or why it could not be read. What goes wrong in the engine
 // would go wrong with every picture, and is thrown.
 nlohmann::ordered_json AskVerb::answer_picture(Engine& engine, AskRequest& asked,
                                                const std::filesystem::path& picture) const {
-  nlohmann::ordered_json line{{"image", shown(picture)}, {"question", texts_.back()}};
+  nlohmann::ordered_json line{{"image", shown(picture)}, {"question", question_}};
   const auto started = Clock::now();
   try {
     asked.messages.back().images = {load_picture(picture)};
@@ -222,7 +251,7 @@ void AskVerb::answer_folder() {
     check_output(output_);
     file = std::make_unique<AnswerFile>(output_);
     const size_t answered = std::erase_if(pictures, [&](const std::filesystem::path& picture) {
-      return file->answers(shown(picture), texts_.back());
+      return file->answers(shown(picture), question_);
     });
     if (answered > 0 && !quiet_) {
       say(output_ + ": answers " + std::to_string(answered) + " of " +
@@ -251,6 +280,7 @@ void AskVerb::answer_folder() {
 }
 
 void AskVerb::run() {
+  settle_question();
   check_use();
   folder_.empty() ? answer_one() : answer_folder();
 }

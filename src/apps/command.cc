@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <charconv>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
@@ -83,7 +84,7 @@ void ModelFlags::add_backend(CLI::App& app) {
       ->capture_default_str();
   app.add_option("--backend", backend, "Which implementation computes")
       ->check(CLI::IsMember({"auto", "ref", "cpu", "cuda"}));
-  app.add_option("--threads", threads, "Threads (default: physical cores this process may use)")
+  app.add_option("-t,--threads", threads, "Threads (default: physical cores this process may use)")
       ->check(CLI::Range(1, 4096));
   app.add_option("--isa", isa, "Highest instruction set to use")
       ->check(CLI::IsMember({"base", "avx2", "avx512"}));
@@ -98,6 +99,22 @@ void ModelFlags::add_types(CLI::App& app) {
       ->capture_default_str();
   app.add_flag("--round-rope", round_rope,
                "Round rotary frequencies to bf16, as the official bf16 scripts do");
+}
+
+void ModelFlags::add_verbose(CLI::App& app) {
+  app.add_flag("-v,--verbose", verbose, "What was loaded and how long it took, on stderr");
+}
+
+void ModelFlags::tell_loaded(const ModelInfo& info, double seconds) const {
+  if (!verbose) return;
+  char time[32];
+  std::snprintf(time, sizeof time, "%.2f", seconds);
+  say("model " + shown_name(info) + " (" + path().string() + ", " + info.layout +
+      "): " + std::to_string(info.parameters) + " parameters, hash " + info.hash + ", loaded in " +
+      time + " s");
+  say("computes by " + info.backend + " in " + std::to_string(info.threads) +
+      " threads; weights in " + info.weights + ", " + size_text(info.weight_bytes) +
+      "; keys and values in " + info.cache + ", " + size_text(info.cache_token_bytes) + " a token");
 }
 
 std::string ModelFlags::backend_name() const {
@@ -154,8 +171,24 @@ std::filesystem::path ModelFlags::find_model(const std::string& given) {
        places);
 }
 
+namespace {
+
+// -1 is how other programs ask for a random one.
+std::optional<uint64_t> seed_of(const std::string& text) {
+  if (text == "-1") return std::nullopt;
+  uint64_t value = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (error != std::errc() || end != text.data() + text.size()) {
+    throw CLI::ValidationError("--seed",
+                               "\"" + text + "\" is not a whole number below 2^64, or -1");
+  }
+  return value;
+}
+
+}  // namespace
+
 void SamplingFlags::add_to(CLI::App& app) {
-  app.add_option("--temperature", temperature, "0: always the likeliest")
+  app.add_option("--temperature,--temp", temperature, "0: always the likeliest")
       ->check(CLI::Range(0.0, 1e6))
       ->capture_default_str();
   app.add_option("--top-k", top_k, "Choose among the K likeliest; 0: all")
@@ -165,7 +198,10 @@ void SamplingFlags::add_to(CLI::App& app) {
       ->check(CLI::Range(1e-6, 1.0))
       ->capture_default_str();
   app.add_flag("--greedy", greedy, "The same as --temperature 0");
-  app.add_option("--seed", seed, "Seed (default: random, and printed)")->check(whole_number());
+  app.add_option_function<std::string>(
+         "-s,--seed", [this](const std::string& text) { seed = seed_of(text); },
+         "Seed (default, and -1: random, and printed)")
+      ->type_name("UINT");
 }
 
 CLI::Validator whole_number() {

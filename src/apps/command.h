@@ -50,6 +50,7 @@ struct ModelFlags {
   std::string device = "auto";
   std::string backend;  // empty: what the device says
   int threads = 0;
+  bool verbose = false;
   std::string type = "auto";
   std::string cache = "auto";
   std::string isa;
@@ -59,10 +60,13 @@ struct ModelFlags {
   void add_model(CLI::App& app);
   void add_backend(CLI::App& app);
   void add_types(CLI::App& app);
+  void add_verbose(CLI::App& app);
   std::string backend_name() const;  // throws Code::not_supported for cuda
   std::filesystem::path path() const { return find_model(model); }
   Checkpoint checkpoint() const { return Checkpoint(path(), mmproj); }
   EngineOptions options(const Interrupt& interrupt, bool quiet) const;
+  // Where --verbose was given: what was loaded, how it computes, and how long loading took.
+  void tell_loaded(const ModelInfo& info, double seconds) const;
   // What a result says it was made by: `org/name@commit` of a pulled model, else its folder's name.
   std::string shown_name(const ModelInfo& info) const;
 
@@ -115,5 +119,8 @@ Run add_bench(CLI::App& app, const Interrupt& interrupt);
 Run add_pull(CLI::App& app, const Interrupt& interrupt);
 Run add_list(CLI::App& app, const Interrupt& interrupt);
 Run add_rm(CLI::App& app, const Interrupt& interrupt);
+Run add_doctor(CLI::App& app, const Interrupt& interrupt);
+Run add_completion(CLI::App& app, const Interrupt& interrupt);
+Run add_manual(CLI::App& app, const Interrupt& interrupt);
 
 }  // namespace janus

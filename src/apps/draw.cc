@@ -1,5 +1,6 @@
 // `januspro draw`: prompts -> picture files, each with its recipe. SPDX-License-Identifier: MIT
 #include <chrono>
+#include <cstdio>
 #include <cstring>
 #include <fstream>
 #include <memory>
@@ -77,6 +78,7 @@ class DrawVerb {
   bool on_step(Engine& engine, const Progress& progress);
   Recipe recipe_of(size_t request, uint64_t seed, const ModelInfo& info) const;
   void keep(const Picture& picture, const ModelInfo& info);
+  void tell_times() const;
   void keep_sheet(const std::vector<Picture>& pictures);
 
   CLI::App& app_;
@@ -92,14 +94,15 @@ class DrawVerb {
 };
 
 DrawVerb::DrawVerb(CLI::App& app, const Interrupt& interrupt) : app_(app), interrupt_(interrupt) {
-  app.add_option("PROMPT", flags_.prompts, "One prompt each; they are drawn together");
+  app.add_option("-p,--prompt,PROMPT", flags_.prompts, "One prompt each; they are drawn together");
   app.add_option("--prompts", flags_.prompts_file,
                  "A file with one prompt a line; lines that begin with # are comments");
-  app.add_option("--negative", flags_.negative, "What guidance moves away from");
-  app.add_option("-n,--images", flags_.images, "Pictures of each prompt; picture k has seed + k")
+  app.add_option("--negative,--negative-prompt", flags_.negative, "What guidance moves away from");
+  app.add_option("-n,-b,--images,--batch-count", flags_.images,
+                 "Pictures of each prompt; picture k has seed + k")
       ->check(CLI::Range(1, 100000))
       ->capture_default_str();
-  app.add_option("--guidance", flags_.guidance,
+  app.add_option("--guidance,--cfg-scale", flags_.guidance,
                  "How closely the prompt is followed; 1: unguided (default: the model's own, or 5)")
       ->check(CLI::Range(-1000.0, 1000.0));
   flags_.sampling.add_to(app);
@@ -118,6 +121,7 @@ DrawVerb::DrawVerb(CLI::App& app, const Interrupt& interrupt) : app_(app), inter
   app.add_flag("--json", flags_.json, "One JSON object a picture on stdout");
   app.add_flag("--quiet", flags_.quiet, "No progress, no notes on stderr");
   app.add_flag("--no-preview", flags_.no_preview, "No pictures in the terminal while they grow");
+  flags_.model.add_verbose(app);
   flags_.model.add_to(app);
   app.footer(
       "Example:\n  januspro draw 'a red ball on a green field' -n 4 --seed 7 -o ball.png\n"
@@ -154,16 +158,17 @@ PictureOptions DrawVerb::options_for(const std::string& path) const {
   return {format, format == PictureFormat::png ? 0 : flags_.quality};
 }
 
+// What the command line says changes the recipe; what variables of the environment say does not.
 void DrawVerb::plan_from_file() {
   Recipe recipe = read_recipe(flags_.from);
   repeated_ = recipe;
   if (app_.count("--negative") > 0) recipe.negative = flags_.negative;
-  if (flags_.guidance) recipe.guidance = *flags_.guidance;
+  if (app_.count("--guidance") > 0) recipe.guidance = *flags_.guidance;
   if (app_.count("--temperature") > 0) recipe.temperature = flags_.sampling.temperature;
-  if (flags_.sampling.greedy) recipe.temperature = 0;
+  if (app_.count("--greedy") > 0 && flags_.sampling.greedy) recipe.temperature = 0;
   if (app_.count("--top-k") > 0) recipe.top_k = flags_.sampling.top_k;
   if (app_.count("--top-p") > 0) recipe.top_p = flags_.sampling.top_p;
-  if (flags_.sampling.seed) recipe.seed = *flags_.sampling.seed;
+  if (app_.count("--seed") > 0) recipe.seed = flags_.sampling.choose_seed(flags_.quiet);
   recipes_.push_back(recipe);
   // The same arithmetic, unless asked otherwise: backend, level and types decide the last bits.
   ModelFlags& model = flags_.model;
@@ -176,7 +181,7 @@ void DrawVerb::plan_from_file() {
   }
   if (app_.count("--type") == 0) model.type = recipe.weights;
   if (app_.count("--kv") == 0) model.cache = recipe.cache;
-  model.round_rope = model.round_rope || recipe.round_rope;
+  if (app_.count("--round-rope") == 0) model.round_rope = recipe.round_rope;
 }
 
 void DrawVerb::plan_prompts() {
@@ -297,6 +302,15 @@ void DrawVerb::keep_sheet(const std::vector<Picture>& pictures) {
   print(json_line({{"sheet", flags_.sheet}}));
 }
 
+void DrawVerb::tell_times() const {
+  const std::chrono::duration<double> drawn = std::chrono::steady_clock::now() - started_;
+  char text[64];
+  std::snprintf(text, sizeof text, "%zu picture%s in %.2f s", kept_, kept_ == 1 ? "" : "s",
+                drawn.count());
+  bar_->clear();
+  say(text);
+}
+
 void DrawVerb::run() {
   check_use();
   flags_.from.empty() ? plan_prompts() : plan_from_file();
@@ -318,7 +332,11 @@ void DrawVerb::run() {
     if (bar_->due()) bar_->show("loading", static_cast<int64_t>(fraction * 100), 100, "%");
     return !interrupt_.asked();
   };
+  const auto loading = std::chrono::steady_clock::now();
   Engine engine = Engine::load(options);
+  bar_->clear();
+  const std::chrono::duration<double> loaded = std::chrono::steady_clock::now() - loading;
+  if (!flags_.quiet) flags_.model.tell_loaded(engine.info(), loaded.count());
   check_same_model(engine.info());
   if (!repeated_) {
     for (Recipe& recipe : recipes_) {
@@ -339,6 +357,7 @@ void DrawVerb::run() {
   events.on_picture = [&](const Picture& picture) { keep(picture, engine.info()); };
   const std::vector<Picture> pictures = engine.draw(requests, events);
   if (!flags_.sheet.empty()) keep_sheet(pictures);
+  if (flags_.model.verbose && !flags_.quiet) tell_times();
 }
 
 }  // namespace

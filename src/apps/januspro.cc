@@ -1,39 +1,33 @@
-// januspro: the one program a user needs. Reads the command line, runs the verb, and turns what
-// went wrong into a line on stderr and an exit code. Each verb is one file beside this one.
+// The verbs of januspro. Each is one file beside this one; a new one is a line here, and is then in
+// the help, in the shells' completion, in the manual and among the environment's variables.
 // SPDX-License-Identifier: MIT
-#include <CLI/CLI.hpp>
-#include <exception>
-#include <new>
-#include <string>
-#include <utility>
-#include <vector>
-
-#include "apps/command.h"
-#include "base/error.h"
+#include "apps/command_line.h"
 #include "kernels/open.h"
+
+namespace janus {
 
 namespace {
 
-enum Exit { kDone = 0, kFailed = 1, kWrongUse = 2, kInterrupted = 130 };
-
 std::string version_text() {
-  std::string text = "januspro " + janus::version() + "\nbackends:";
-  for (const std::string& name : janus::available_backends()) text += " " + name;
-  return text + "\ninstruction set: " + janus::open_backend("cpu", 1)->name() + "\n";
+  std::string text = "januspro " + version() + "\nbackends:";
+  for (const std::string& name : available_backends()) text += " " + name;
+  return text + "\ninstruction set: " + open_backend("cpu", 1)->name() + "\n";
 }
 
-// Parses and runs; whatever fails is thrown.
-int run(int argc, char** argv, const janus::Interrupt& interrupt) {
-  CLI::App app("Draws pictures and answers questions about them with Janus-Pro.", "januspro");
-  app.require_subcommand(1);
-  app.footer(
+}  // namespace
+
+CommandLine::CommandLine(Interrupt& interrupt)
+    : app_("Draws pictures and answers questions about them with Janus-Pro.", "januspro") {
+  app_.require_subcommand(1);
+  app_.footer(
+      "Every option is also a variable of the environment that changes its default: --top-k is\n"
+      "JANUSPRO_TOP_K, or JANUSPRO_DRAW_TOP_K for draw alone.\n\n"
       "Example:\n  januspro draw 'a red ball on a green field' -o ball.png\n"
       "januspro VERB --help explains a verb.");
-  app.set_version_flag("--version", version_text, "Version, backends, instruction set");
-  std::vector<std::pair<CLI::App*, janus::Run>> verbs;
+  app_.set_version_flag("-v,--version", version_text, "Version, backends, instruction set");
   const auto add = [&](const char* name, const char* about, auto add_flags) {
-    CLI::App* verb = app.add_subcommand(name, about);
-    verbs.emplace_back(verb, add_flags(*verb, interrupt));
+    CLI::App* verb = app_.add_subcommand(name, about);
+    verbs_.emplace_back(verb, add_flags(*verb, interrupt));
   };
   add("draw", "Draw pictures of prompts", janus::add_draw);
   add("ask", "Ask a question about any number of pictures", janus::add_ask);
@@ -47,43 +41,10 @@ int run(int argc, char** argv, const janus::Interrupt& interrupt) {
   add("pull", "Fetch a model from the Hub", janus::add_pull);
   add("list", "Which models have been pulled", janus::add_list);
   add("rm", "Remove pulled models", janus::add_rm);
-  try {
-    app.parse(argc, argv);
-  } catch (const CLI::CallForHelp&) {
-    const CLI::App* asked = &app;
-    while (!asked->get_subcommands().empty()) asked = asked->get_subcommands().back();
-    janus::print(asked->help());
-    return kDone;
-  } catch (const CLI::CallForVersion&) {
-    janus::print(version_text());
-    return kDone;
-  } catch (const CLI::ParseError& error) {
-    throw janus::UsageError(error.what());
-  }
-  for (const auto& [verb, work] : verbs) {
-    if (verb->parsed()) work();
-  }
-  return kDone;
+  add("doctor", "Whether this machine, this program and a model work", janus::add_doctor);
+  add("completion", "Completion of a shell's command line", janus::add_completion);
+  add("manual", "The manual pages", janus::add_manual);
+  prepare(app_);
 }
 
-}  // namespace
-
-int main(int argc, char** argv) {
-  janus::Interrupt interrupt;
-  try {
-    return run(argc, argv, interrupt);
-  } catch (const janus::UsageError& error) {
-    janus::say(std::string("januspro: ") + error.what() +
-               "\nTry januspro --help, or januspro VERB --help.");
-    return kWrongUse;
-  } catch (const janus::Error& error) {
-    janus::say(std::string("januspro: ") + error.what());
-    return error.code() == janus::Code::cancelled ? kInterrupted : kFailed;
-  } catch (const std::bad_alloc&) {
-    janus::say("januspro: out of memory; draw fewer pictures at once, or use a smaller model");
-    return kFailed;
-  } catch (const std::exception& error) {
-    janus::say(std::string("januspro: ") + error.what());
-    return kFailed;
-  }
-}
+}  // namespace janus

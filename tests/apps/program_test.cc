@@ -27,7 +27,10 @@ const std::vector<std::vector<std::string>> kVerbs = {{"draw"},
                                                       {"bench"},
                                                       {"pull"},
                                                       {"list"},
-                                                      {"rm"}};
+                                                      {"rm"},
+                                                      {"doctor"},
+                                                      {"completion"},
+                                                      {"manual"}};
 
 TEST(Program, EveryVerbHasHelpWithAnExample) {
   for (std::vector<std::string> verb : kVerbs) {
@@ -47,10 +50,13 @@ TEST(Program, FlagsAreThoseOfTheFrozenList) {
     for (const std::string& word : verb) name += word + " ";
     verb.push_back("--help");
     std::set<std::string> flags;
-    const std::regex flag("^  (-[a-z],)?--([a-z-]+)");
+    const std::regex flag("--([a-z-]+)");
     for (const std::string& line : lines_of(run_program(verb).out)) {
-      std::smatch match;
-      if (std::regex_search(line, match, flag)) flags.insert(match[2]);
+      if (!line.starts_with("  -")) continue;
+      const std::string names = line.substr(2, line.find(' ', 2) - 2);  // "-s,--seed"
+      for (std::sregex_iterator each(names.begin(), names.end(), flag), end; each != end; ++each) {
+        flags.insert((*each)[1]);
+      }
     }
     for (const std::string& one : flags) found += name + "--" + one + "\n";
   }
@@ -98,7 +104,10 @@ TEST(Program, WrongCommandLinesExitWithTwo) {
                                                        {"pull"},
                                                        {"pull", "a/b", "c/d"},
                                                        {"list", "a/b"},
-                                                       {"rm"}};
+                                                       {"rm"},
+                                                       {"doctor", "x"},
+                                                       {"completion"},
+                                                       {"completion", "tcsh"}};
   for (const auto& arguments : wrong) {
     const Outcome outcome = run_program(arguments, {.environment = {{"JANUSPRO_MODEL", tiny}}});
     EXPECT_EQ(outcome.code, 2) << testing::PrintToString(arguments) << outcome.err;
@@ -215,6 +224,7 @@ TEST(AskProgram, TakesPicturesAfterOneFlagOrSeveral) {
   const int both = tokens({"-i", a, "-i", b, "Which?"});
   EXPECT_GT(both, none + 2 * 64);
   EXPECT_EQ(tokens({"-i", a, b, "Which?"}), both);
+  EXPECT_EQ(tokens({"-p", "Which?", "-i", a, b}), both);
   EXPECT_LT(tokens({"Which?", "--system", ""}), none);
 }
 
