@@ -65,8 +65,12 @@ class Install(unittest.TestCase):
         licences = {f"share/doc/{package}/copyright"
                     for package in ("januspro", f"libjanuspro{soname}", "libjanuspro-dev")}
         self.assertLessEqual(licences, names)
-        self.assertEqual(names - models - targets - licences,
-                         headers | package | libraries | {"bin/januspro", f"{lib}/pkgconfig/januspro.pc"})
+        pages = {n for n in names if re.fullmatch(r"share/man/man1/januspro(-[a-z-]+)?\.1", n)}
+        self.assertIn("share/man/man1/januspro-draw.1", pages)
+        completions = {"share/bash-completion/completions/januspro", "share/zsh/site-functions/_januspro",
+                       "share/fish/vendor_completions.d/januspro.fish"}
+        self.assertEqual(names - models - targets - licences - pages,
+                         headers | package | libraries | completions | {"bin/januspro", f"{lib}/pkgconfig/januspro.pc"})
         self.assertIn(f"[libjanuspro.so.{soname}]", run("readelf", "-d", self.library / "libjanuspro.so"))
 
     def test_shared_library_shows_the_public_names_alone(self):
