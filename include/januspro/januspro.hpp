@@ -49,7 +49,9 @@ struct EngineOptions {
 struct ModelInfo {
   std::string name = {};     // of the checkpoint's directory or file
   std::string layout = {};   // "transformers", "official", "gguf" or "llama.cpp"
-  std::string hash = {};     // of the weights that were loaded, the same for every layout
+  // Of the weights, the same for every layout: of the half that draws where it is loaded (so that
+  // a picture's recipe says the same whatever else is in memory), else of the one that reads.
+  std::string hash = {};
   std::string backend = {};  // "ref", "cpu avx512"
   std::string weights = {};  // "f32" or "bf16"
   std::string cache = {};

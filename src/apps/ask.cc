@@ -161,6 +161,7 @@ void AskVerb::check_use() const {
 
 Engine AskVerb::load(ProgressBar& bar) const {
   EngineOptions options = model_.options(interrupt_, quiet_);
+  options.halves = "read";
   options.on_load = [&](double fraction) {
     if (bar.due()) bar.show("loading", static_cast<int64_t>(fraction * 100), 100, "%");
     return !interrupt_.asked();

@@ -327,7 +327,7 @@ void DrawVerb::run() {
   bar_ = std::make_unique<ProgressBar>(flags_.quiet);
   EngineOptions options = flags_.model.options(interrupt_, flags_.quiet);
   options.pictures_at_once = flags_.batch;
-  options.halves = "both";  // a checkpoint that cannot draw is refused before it is loaded
+  options.halves = "draw";  // the other half is not read; one that cannot draw is refused at once
   options.on_load = [&](double fraction) {
     if (bar_->due()) bar_->show("loading", static_cast<int64_t>(fraction * 100), 100, "%");
     return !interrupt_.asked();

@@ -2,7 +2,9 @@
 #include "model/weights.h"
 
 #include <algorithm>
+#include <set>
 #include <string>
+#include <utility>
 
 #include "base/error.h"
 #include "base/half.h"
@@ -20,8 +22,9 @@ constexpr int64_t kReleaseAfter = 1 << 20;  // elements read before their pages 
 // The elements of one field in order, through all the tensors that make it up.
 class FieldReader {
  public:
+  // A fingerprint to be added to, or null.
   FieldReader(const TensorSource& source, const std::vector<TensorSpec>& tensors,
-              Fingerprint& fingerprint)
+              Fingerprint* fingerprint)
       : source_(source), tensors_(tensors), fingerprint_(fingerprint) {}
 
   // The next elements; a call never crosses from one tensor to the next.
@@ -29,7 +32,7 @@ class FieldReader {
     const TensorSpec& tensor = tensors_[at_];
     source_.read(tensor.name, offset_, out);
     if (!all_below(out)) refuse_values(source_, tensor.name, tensor.count());
-    fingerprint_.add(out);
+    if (fingerprint_) fingerprint_->add(out);
     offset_ += static_cast<int64_t>(out.size());
     const bool end = offset_ == tensor.count();
     if (end || offset_ - released_ >= kReleaseAfter) {
@@ -45,7 +48,7 @@ class FieldReader {
  private:
   const TensorSource& source_;
   const std::vector<TensorSpec>& tensors_;
-  Fingerprint& fingerprint_;
+  Fingerprint* fingerprint_;
   size_t at_ = 0;
   int64_t offset_ = 0;
   int64_t released_ = 0;
@@ -53,24 +56,26 @@ class FieldReader {
 
 class Loader : public WeightVisitor {
  public:
+  // `named`: tensors that the fingerprint is taken of.
   Loader(const TensorSource& source, Layout layout, const Backend& backend, Dtype matrices,
-         int64_t total, const std::function<void(double)>& on_progress)
+         std::set<std::string> named, int64_t total, const std::function<void(double)>& on_progress)
       : source_(source),
         layout_(layout),
         backend_(backend),
         matrices_(matrices),
+        named_(std::move(named)),
         total_(total),
         on_progress_(on_progress) {}
 
   void matrix(Weight& field, int64_t outputs, int64_t inputs, const FieldTensors& weight,
               const FieldTensors& bias) override {
-    FieldReader reader(source_, weight.of(layout_), fingerprint_);
+    FieldReader reader = read(weight);
     pack(field, outputs, inputs, bias, [&](int64_t, std::span<float> out) { reader.next(out); });
   }
 
   void conv(Conv& field, int64_t outputs, int64_t channels, const FieldTensors& weight,
             const FieldTensors& bias) override {
-    FieldReader reader(source_, weight.of(layout_), fingerprint_);
+    FieldReader reader = read(weight);
     const int64_t area = int64_t{field.kernel} * field.kernel;
     std::vector<float> stored(static_cast<size_t>(channels * area));
     pack(field.weight, outputs, channels * area, bias, [&](int64_t, std::span<float> out) {
@@ -87,7 +92,7 @@ class Loader : public WeightVisitor {
     field.entries = entries;
     field.width = width;
     field.rows = OwnedTensor(matrices_, {entries, width});
-    FieldReader reader(source_, weight.of(layout_), fingerprint_);
+    FieldReader reader = read(weight);
     std::vector<float> row(static_cast<size_t>(width));
     for (int64_t r = 0; r < entries; ++r) {
       reader.next(row);
@@ -99,7 +104,7 @@ class Loader : public WeightVisitor {
   void plain(OwnedTensor& field, int64_t rows, int64_t cols, const FieldTensors& weight) override {
     const int64_t lines = std::max<int64_t>(rows, 1);
     field = rows ? OwnedTensor(Dtype::f32, {rows, cols}) : OwnedTensor(Dtype::f32, {cols});
-    FieldReader reader(source_, weight.of(layout_), fingerprint_);
+    FieldReader reader = read(weight);
     for (int64_t r = 0; r < lines; ++r) {
       reader.next({field.view.f32() + r * cols, static_cast<size_t>(cols)});
     }
@@ -110,11 +115,17 @@ class Loader : public WeightVisitor {
   uint64_t fingerprint() const { return fingerprint_.value(); }
 
  private:
+  FieldReader read(const FieldTensors& field) {
+    const std::vector<TensorSpec>& tensors = field.of(layout_);
+    const bool counts = !tensors.empty() && named_.contains(tensors.front().name);
+    return {source_, tensors, counts ? &fingerprint_ : nullptr};
+  }
+
   void pack(Weight& field, int64_t outputs, int64_t inputs, const FieldTensors& bias,
             const RowSource& rows) {
     const std::vector<TensorSpec>& parts = bias.of(layout_);
     std::vector<float> values(parts.empty() ? 0 : static_cast<size_t>(outputs));
-    FieldReader reader(source_, parts, fingerprint_);
+    FieldReader reader = read(bias);
     size_t begin = 0;
     for (const TensorSpec& part : parts) {
       const auto count = static_cast<size_t>(part.count());
@@ -144,12 +155,24 @@ class Loader : public WeightVisitor {
   Layout layout_;
   const Backend& backend_;
   Dtype matrices_;
+  std::set<std::string> named_;
   Fingerprint fingerprint_;
   int64_t done_ = 0;
   int64_t total_;
   int64_t bytes_ = 0;
   const std::function<void(double)>& on_progress_;
 };
+
+// Whatever else is loaded, a model that draws is told by what its pictures depend on, so that their
+// recipes agree.
+std::set<std::string> named_tensors(const Config& config, Layout layout, const Parts& parts) {
+  std::set<std::string> names;
+  for (const TensorSpec& tensor :
+       list_tensors(config, layout, parts.draws() ? kDrawingParts : parts)) {
+    names.insert(tensor.name);
+  }
+  return names;
+}
 
 }  // namespace
 
@@ -163,7 +186,8 @@ Weights load_weights(const Config& config, const TensorSource& source, const Bac
   for (const TensorSpec& tensor : list_tensors(config, layout, parts)) {
     total += tensor.count();
   }
-  Loader loader(source, layout, backend, matrices, total, on_progress);
+  Loader loader(source, layout, backend, matrices, named_tensors(config, layout, parts), total,
+                on_progress);
   Weights weights;
   visit_weights(config, weights, loader, parts);
   if (parts.decoder || parts.encoder) make_rows_unit(weights.codebook.view);

@@ -96,7 +96,9 @@ struct Weights {
   VqTower encoder, decoder;
 
   int64_t bytes = 0;         // of everything held
-  uint64_t fingerprint = 0;  // of every value as read: equal for all layouts of one model
+  // Of every value as read, equal for all layouts of one model: of the parts that draw where they
+  // are loaded, else of all that is loaded.
+  uint64_t fingerprint = 0;
 };
 
 // Reads every field of `parts` from `source`, whose names may be those of any layout, and packs it

@@ -183,6 +183,8 @@ TEST(Api, OneHalfAlone) {
   Engine drawing = Engine::load(options);
   EXPECT_LT(reading.info().weight_bytes, both.info().weight_bytes / 2);
   EXPECT_LT(drawing.info().weight_bytes, both.info().weight_bytes);
+  EXPECT_EQ(drawing.info().hash, both.info().hash);  // a picture's recipe knows no halves
+  EXPECT_NE(reading.info().hash, both.info().hash);
   const AskRequest question{.messages = {{"user", "hi", {}}}, .max_tokens = 5};
   EXPECT_EQ(reading.ask(question).text, both.ask(question).text);
   EXPECT_EQ(drawing.draw({.prompt = "blue"})[0].image, both.draw({.prompt = "blue"})[0].image);
