@@ -35,6 +35,7 @@ LAYERS = {
     "src/train/": ["base/**", "io/**", "world/**", "model/config.h", "generate/prompt.h", "train/**"],
     "src/apps/": ["base/**", "io/**", "kernels/*.h", "model/**", "world/**", "hub/**", "januspro/**", "apps/**"],
     "src/apps/convert.": ["base/**", "io/**", "kernels/*.h", "model/**", "generate/**", "hub/**", "januspro/**", "apps/**"],
+    "src/apps/info.": ["base/**", "io/**", "kernels/*.h", "model/**", "generate/**", "januspro/**", "apps/**"],
     "src/apps/trace.": ["base/**", "io/**", "kernels/*.h", "model/**", "generate/**", "januspro/**", "apps/**"],
     "src/apps/bench.": ["base/**", "io/**", "kernels/*.h", "model/**", "generate/**", "januspro/**", "apps/**"],
     "src/apps/januspro_train": ["base/**", "io/**", "world/**", "train/**", "apps/**"],

@@ -40,15 +40,18 @@ struct EngineOptions {
   std::string weights = "auto";  // "f32", "bf16"; auto: as stored, f32 on "ref"
   std::string cache = "auto";    // keys and values: "f32", "bf16"; auto: as the weights
   bool round_rope = false;   // round rotary frequencies to bf16, as the official bf16 scripts do
-  int pictures_at_once = 8;  // drawn side by side; more need more memory
+  int pictures_at_once = 8;  // drawn side by side, fewer where memory is short
+  // Bytes that the engine and a request may take together; never more than is free. 0: what is
+  // free.
+  int64_t memory = 0;
   std::function<bool(double fraction)> on_load = {};             // false stops with Code::cancelled
   std::function<void(const std::string& line)> on_warning = {};  // about the checkpoint
 };
 
 // What was loaded, and its sizes.
 struct ModelInfo {
-  std::string name = {};     // of the checkpoint's directory or file
-  std::string layout = {};   // "transformers", "official", "gguf" or "llama.cpp"
+  std::string name = {};    // of the checkpoint's directory or file
+  std::string layout = {};  // "transformers", "official", "gguf" or "llama.cpp"
   // Of the weights, the same for every layout: of the half that draws where it is loaded (so that
   // a picture's recipe says the same whatever else is in memory), else of the one that reads.
   std::string hash = {};
@@ -71,14 +74,16 @@ struct ModelInfo {
 class JANUSPRO_API Engine {
  public:
   // Throws Code::bad_checkpoint naming file, tensor and cure; Code::not_supported for another
-  // kind of model; Code::out_of_memory.
+  // kind of model; Code::out_of_memory, with the numbers and what would fit, before anything large
+  // is read.
   static Engine load(const EngineOptions& options);
   Engine(Engine&&) noexcept;
   Engine& operator=(Engine&&) noexcept;
   ~Engine();
 
   // Pictures in the order of requests, then images. Throws Code::bad_input for settings out of
-  // range and, with the counts, for a prompt that leaves no room in the context.
+  // range and, with the counts, for a prompt that leaves no room in the context;
+  // Code::out_of_memory, before it begins, for what does not fit even one picture at a time.
   std::vector<Picture> draw(const DrawRequest& request, const DrawEvents& events = {});
   std::vector<Picture> draw(std::span<const DrawRequest> requests, const DrawEvents& events = {});
 
@@ -91,6 +96,15 @@ class JANUSPRO_API Engine {
   Job submit(const DrawRequest& request, const DrawEvents& events = {});
   Job submit(std::span<const DrawRequest> requests, const DrawEvents& events = {});
   Job submit(const AskRequest& request, const OnText& on_text = {});
+
+  // What these calls would take at this moment, the engine included. Throws as they do, but not for
+  // what does not fit.
+  MemoryPlan plan(std::span<const DrawRequest> requests) const;
+  MemoryPlan plan(const DrawRequest& request) const;
+  MemoryPlan plan(const AskRequest& request) const;
+  // The same of an engine that is not loaded: only small files are read.
+  static MemoryPlan plan(const EngineOptions& options, std::span<const DrawRequest> requests);
+  static MemoryPlan plan(const EngineOptions& options, const AskRequest& request);
 
   const ModelInfo& info() const;
 

@@ -97,4 +97,24 @@ struct Answer {
 // brings none; false stops the work with Code::cancelled. It runs where DrawEvents do.
 using OnText = std::function<bool(std::string_view piece)>;
 
+// --- memory ------------------------------------------------------------------------------------
+
+// What an engine and a request take, in bytes, told before any of it is taken. A server that runs
+// several requests adds up their request() beside one engine().
+struct MemoryPlan {
+  int64_t program = 0;   // the process itself, its threads and the tokenizer; about
+  int64_t weights = 0;   // of the halves that are loaded
+  int64_t cache = 0;     // keys and values
+  int64_t scratch = 0;   // what passes work in
+  int64_t pictures = 0;  // pixels that go in and come out
+  int64_t limit = 0;     // for all of it: EngineOptions::memory or, if that is less, what is free
+  int pictures_at_once = 0;  // drawn side by side: as many as fit, at most what the options say
+  std::string refusal = {};  // where it does not fit: the numbers, and the nearest that does
+
+  int64_t engine() const { return program + weights; }
+  int64_t request() const { return cache + scratch + pictures; }
+  int64_t total() const { return engine() + request(); }
+  bool fits() const { return total() <= limit; }
+};
+
 }  // namespace janus

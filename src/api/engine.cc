@@ -11,6 +11,7 @@
 #include "generate/ask.h"
 #include "generate/draw.h"
 #include "generate/load.h"
+#include "generate/plan.h"
 #include "generate/preview.h"
 #include "januspro/januspro.hpp"
 #include "kernels/open.h"
@@ -23,7 +24,7 @@ struct Engine::Parts {
   Checkpoint checkpoint;
   Model model;
   PromptBuilder prompts;
-  Dtype cache;
+  Setup setup;
   int pictures_at_once;
   ModelInfo info;
   std::shared_ptr<const PreviewMap> preview;
@@ -45,6 +46,14 @@ Dtype parse_type(const std::string& text, const char* what, const Otherwise& oth
   return otherwise();
 }
 
+Parts parse_halves(const std::string& text, const Checkpoint& checkpoint) {
+  if (text == "auto") return checkpoint.parts();
+  if (text == "both") return {};
+  if (text == "read") return kReadingParts;
+  if (text == "draw") return kDrawingParts;
+  fail(Code::bad_input, "halves \"", text, "\" is not one of auto, both, read, draw");
+}
+
 std::string hex(uint64_t value) {
   constexpr std::string_view digits = "0123456789abcdef";
   std::string text;
@@ -61,15 +70,7 @@ int64_t count_parameters(const Model& model) {
   return total;
 }
 
-Parts parse_halves(const std::string& text, const Checkpoint& checkpoint) {
-  if (text == "auto") return checkpoint.parts();
-  if (text == "both") return {};
-  if (text == "read") return kReadingParts;
-  if (text == "draw") return kDrawingParts;
-  fail(Code::bad_input, "halves \"", text, "\" is not one of auto, both, read, draw");
-}
-
-ModelInfo describe(const EngineOptions& options, const Model& model, Dtype weights, Dtype cache) {
+ModelInfo describe(const EngineOptions& options, const Model& model, const Setup& setup) {
   const Config& config = model.config();
   const LlamaConfig& llama = config.llama;
   ModelInfo info;
@@ -78,14 +79,14 @@ ModelInfo describe(const EngineOptions& options, const Model& model, Dtype weigh
   info.layout = layout_name(config.layout);
   info.hash = hex(model.weights().fingerprint);
   info.backend = model.backend().name();
-  info.weights = traits(weights).name;
-  info.cache = traits(cache).name;
+  info.weights = traits(setup.weights).name;
+  info.cache = traits(setup.cache).name;
   info.threads = model.backend().threads();
   info.parameters = count_parameters(model);
   info.reads = model.parts().reads();
   info.draws = model.parts().draws();
   info.weight_bytes = model.weights().bytes;
-  info.cache_token_bytes = KvCache::bytes(model.backend(), llama, cache, 1) / kKvBlock;
+  info.cache_token_bytes = KvCache::bytes(model.backend(), llama, setup.cache, 1) / kKvBlock;
   info.context = llama.context;
   info.width = llama.width;
   info.layers = llama.layers;
@@ -107,16 +108,16 @@ Engine::Engine(Engine&&) noexcept = default;
 Engine& Engine::operator=(Engine&&) noexcept = default;
 Engine::~Engine() = default;
 
-Engine Engine::load(const EngineOptions& options) {
+namespace {
+
+// What the options and the checkpoint's small files say of an engine.
+Setup look_at(const EngineOptions& options, const Checkpoint& checkpoint) {
   check(options.threads >= 0, Code::bad_input, "threads is ", options.threads,
         "; it must be 0 (all cores) or more");
-  check(options.pictures_at_once >= 1, Code::bad_input, "pictures at once is ",
-        options.pictures_at_once, "; it must be 1 or more");
-  // Small files first: what is wrong with them is found before gigabytes are read.
-  Checkpoint checkpoint(options.checkpoint, options.mmproj);
-  const janus::Parts parts = parse_halves(options.halves, checkpoint);
+  check(options.memory >= 0, Code::bad_input, "memory is ", options.memory,
+        " bytes; it must be 0 (what is free) or more");
+  const Parts parts = parse_halves(options.halves, checkpoint);
   checkpoint.require(parts);
-  PromptBuilder prompts = load_prompts(checkpoint, options.on_warning);
   std::shared_ptr<const Backend> backend =
       open_backend(options.backend, options.threads, options.isa);
   const bool is_ref = backend->name() == "ref";
@@ -124,23 +125,59 @@ Engine Engine::load(const EngineOptions& options) {
     return is_ref ? Dtype::f32 : held_type(checkpoint.tensors());
   });
   const Dtype cache = parse_type(options.cache, "cache", [&] { return weights; });
+  return make_setup(checkpoint.config(), std::move(backend), weights, cache, parts, options.memory);
+}
+
+void check_at_once(const EngineOptions& options) {
+  check(options.pictures_at_once >= 1, Code::bad_input, "pictures at once is ",
+        options.pictures_at_once, "; it must be 1 or more");
+}
+
+// What is not said is as the checkpoint recommends.
+std::vector<DrawRequest> completed(std::span<const DrawRequest> requests, float guidance) {
+  std::vector<DrawRequest> whole(requests.begin(), requests.end());
+  for (DrawRequest& request : whole) {
+    if (!request.guidance) request.guidance = guidance;
+  }
+  return whole;
+}
+
+MemoryPlan plan_requests(const Setup& setup, const PromptBuilder& prompts,
+                         std::span<const DrawRequest> requests, int at_once) {
+  return plan_drawing(setup, drawing_rows(setup.config, prompts, requests), requests, at_once);
+}
+
+float guidance_of(const Checkpoint& checkpoint) {
+  return checkpoint.processor().guidance.value_or(kPublishedGuidance);
+}
+
+}  // namespace
+
+Engine Engine::load(const EngineOptions& options) {
+  check_at_once(options);
+  // Small files first: what is wrong with them is found before gigabytes are read.
+  Checkpoint checkpoint(options.checkpoint, options.mmproj);
+  Setup setup = look_at(options, checkpoint);
+  PromptBuilder prompts = load_prompts(checkpoint, options.on_warning);
+  check_fits(plan_loading(setup));
 
   LoadOptions load;
-  load.backend = std::move(backend);
-  load.weights = weights;
-  load.parts = parts;
+  load.backend = setup.backend;
+  load.weights = setup.weights;
+  load.parts = setup.parts;
   load.round_rope = options.round_rope;
   load.on_progress = [&](double fraction) {
     check(!options.on_load || options.on_load(fraction), Code::cancelled, "loading was stopped");
   };
   load.log = options.on_warning;
   Model model = Model::load(checkpoint, load);
-  ModelInfo info = describe(options, model, weights, cache);
-  info.guidance = checkpoint.processor().guidance.value_or(kPublishedGuidance);
+  setup.loaded = true;
+  ModelInfo info = describe(options, model, setup);
+  info.guidance = guidance_of(checkpoint);
   return Engine(std::unique_ptr<Parts>(new Parts{std::move(checkpoint),
                                                  std::move(model),
                                                  std::move(prompts),
-                                                 cache,
+                                                 std::move(setup),
                                                  options.pictures_at_once,
                                                  std::move(info),
                                                  nullptr,
@@ -155,11 +192,8 @@ std::shared_ptr<Task> Engine::Parts::task(std::span<const DrawRequest> requests,
   checkpoint.require(kDrawingParts);
   check(info.draws, Code::bad_input,
         "the engine was loaded to read only; load it with halves \"draw\" or \"both\" to draw");
-  std::vector<DrawRequest> whole(requests.begin(), requests.end());
-  for (DrawRequest& request : whole) {
-    if (!request.guidance) request.guidance = info.guidance;
-  }
-  check_requests({model, prompts, cache, pictures_at_once}, whole);
+  const std::vector<DrawRequest> whole = completed(requests, info.guidance);
+  drawing_rows(setup.config, prompts, whole);  // what cannot be drawn is refused now
   return Task::drawing(whole, info.image_tokens, [this, whole, events](Task& task) {
     const auto on_step = [&](const Progress& progress) {
       task.note(progress);
@@ -169,21 +203,52 @@ std::shared_ptr<Task> Engine::Parts::task(std::span<const DrawRequest> requests,
       const Picture& picture = task.note(std::move(finished));
       if (events.on_picture) events.on_picture(picture);
     };
-    janus::draw({model, prompts, cache, pictures_at_once}, whole, on_picture, on_step);
+    const MemoryPlan plan = plan_requests(setup, prompts, whole, pictures_at_once);
+    check_fits(plan);
+    janus::draw({model, prompts, setup.cache, plan.pictures_at_once}, whole, on_picture, on_step);
   });
 }
 
 std::shared_ptr<Task> Engine::Parts::task(const AskRequest& request, const OnText& on_text) {
   check(info.reads, Code::bad_input,
         "the engine was loaded to draw only; load it with halves \"read\" or \"both\" to ask");
-  prompt_ids({model, prompts, cache}, request);
+  prompt_ids(setup.config, prompts, request);
   return Task::asking([this, request, on_text](Task& task) {
     const auto watched = [&](std::string_view piece) {
       task.note(piece);
       return task.wanted() && (!on_text || on_text(piece)) && task.wanted();
     };
-    task.note(janus::ask({model, prompts, cache}, request, watched));
+    check_fits(plan_asking(setup, answer_shape(setup.config, prompts, request)));
+    task.note(janus::ask({model, prompts, setup.cache}, request, watched));
   });
+}
+
+// --- memory --------------------------------------------------------------------------------------
+
+MemoryPlan Engine::plan(const EngineOptions& options, std::span<const DrawRequest> requests) {
+  check_at_once(options);
+  const Checkpoint checkpoint(options.checkpoint, options.mmproj);
+  const Setup setup = look_at(options, checkpoint);
+  const PromptBuilder prompts = load_prompts(checkpoint);
+  return plan_requests(setup, prompts, completed(requests, guidance_of(checkpoint)),
+                       options.pictures_at_once);
+}
+
+MemoryPlan Engine::plan(const EngineOptions& options, const AskRequest& request) {
+  const Checkpoint checkpoint(options.checkpoint, options.mmproj);
+  const Setup setup = look_at(options, checkpoint);
+  return plan_asking(setup, answer_shape(setup.config, load_prompts(checkpoint), request));
+}
+
+MemoryPlan Engine::plan(const DrawRequest& request) const { return plan(std::span(&request, 1)); }
+
+MemoryPlan Engine::plan(std::span<const DrawRequest> requests) const {
+  return plan_requests(parts_->setup, parts_->prompts, completed(requests, parts_->info.guidance),
+                       parts_->pictures_at_once);
+}
+
+MemoryPlan Engine::plan(const AskRequest& request) const {
+  return plan_asking(parts_->setup, answer_shape(parts_->setup.config, parts_->prompts, request));
 }
 
 std::vector<Picture> Engine::draw(const DrawRequest& request, const DrawEvents& events) {

@@ -45,7 +45,7 @@ class AskVerb {
   void settle_question();
   void check_use() const;
   AskRequest request() const;
-  Engine load(ProgressBar& bar) const;
+  Engine load(const AskRequest& asked, ProgressBar& bar) const;
   void answer_one();
   void answer_folder();
   nlohmann::ordered_json answer_picture(Engine& engine, AskRequest& asked,
@@ -101,6 +101,7 @@ AskVerb::AskVerb(CLI::App& app, const Interrupt& interrupt) : app_(app), interru
   app.add_flag("--quiet", quiet_, "No notes on stderr");
   model_.add_verbose(app);
   model_.add_to(app);
+  model_.add_memory(app);
   app.footer(
       "Example:\n  januspro ask -i photo.jpg 'What is in the picture?'\n"
       "  januspro ask --images photos -o captions.jsonl 'Describe the picture.'");
@@ -159,13 +160,16 @@ void AskVerb::check_use() const {
   }
 }
 
-Engine AskVerb::load(ProgressBar& bar) const {
+// For a request that is known: what does not fit is refused before minutes are spent on loading.
+Engine AskVerb::load(const AskRequest& asked, ProgressBar& bar) const {
   EngineOptions options = model_.options(interrupt_, quiet_);
   options.halves = "read";
   options.on_load = [&](double fraction) {
     if (bar.due()) bar.show("loading", static_cast<int64_t>(fraction * 100), 100, "%");
     return !interrupt_.asked();
   };
+  const MemoryPlan plan = Engine::plan(options, asked);
+  check(plan.fits(), Code::out_of_memory, plan.refusal);
   const auto started = Clock::now();
   Engine engine = Engine::load(options);
   bar.clear();
@@ -198,7 +202,7 @@ void AskVerb::answer_one() {
   AskRequest asked = request();
   if (asked.temperature > 0) asked.seed = sampling_.choose_seed(quiet_);
   ProgressBar bar(quiet_);
-  Engine engine = load(bar);
+  Engine engine = load(asked, bar);
   const auto started = Clock::now();
   const Answer answer = engine.ask(asked, [&](std::string_view piece) {
     if (!json_) stream(piece);
@@ -264,7 +268,9 @@ void AskVerb::answer_folder() {
     AskRequest asked = request();
     if (asked.temperature > 0) asked.seed = sampling_.choose_seed(quiet_);
     ProgressBar bar(quiet_);
-    Engine engine = load(bar);
+    AskRequest planned = asked;  // a picture each, not read yet
+    planned.messages.back().images = {{.width = 1, .height = 1, .rgb = {0, 0, 0}}};
+    Engine engine = load(planned, bar);
     for (size_t i = 0; i < pictures.size(); ++i) {
       interrupt_.check();
       bar.show("asking", static_cast<int64_t>(i), static_cast<int64_t>(pictures.size()),

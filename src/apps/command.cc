@@ -6,8 +6,10 @@
 #include <signal.h>
 #include <unistd.h>
 
+#include <cctype>
 #include <cerrno>
 #include <charconv>
+#include <cmath>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
@@ -91,14 +93,49 @@ void ModelFlags::add_backend(CLI::App& app) {
 }
 
 void ModelFlags::add_types(CLI::App& app) {
+  add_storage(app);
+  app.add_flag("--round-rope", round_rope,
+               "Round rotary frequencies to bf16, as the official bf16 scripts do");
+}
+
+void ModelFlags::add_storage(CLI::App& app) {
   app.add_option("--type", type, "How weights are held")
       ->check(CLI::IsMember({"auto", "f32", "bf16"}))
       ->capture_default_str();
   app.add_option("--kv", cache, "How keys and values are held")
       ->check(CLI::IsMember({"auto", "f32", "bf16"}))
       ->capture_default_str();
-  app.add_flag("--round-rope", round_rope,
-               "Round rotary frequencies to bf16, as the official bf16 scripts do");
+}
+
+namespace {
+
+// "6G", "1.5 GiB", "800MB" -> bytes, in place; the empty text, or what is wrong.
+std::string read_size(std::string& text) {
+  constexpr std::string_view kUnits = "kmgt";
+  const std::string wrong = "\"" + text + "\" is not a size, such as 6G, 1.5GiB or 800M";
+  double value = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  std::string unit(end, static_cast<const char*>(text.data() + text.size()));
+  std::erase(unit, ' ');
+  for (char& c : unit) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+  if (!unit.empty() && unit.back() == 'b') unit.pop_back();
+  const bool binary = unit.size() == 2 && unit.back() == 'i';
+  if (binary) unit.pop_back();
+  const size_t place = kUnits.find(unit);  // of an empty unit: 0
+  if (error != std::errc() || unit.size() > 1 || place == kUnits.npos) return wrong;
+  const size_t power = unit.empty() ? 0 : place + 1;
+  const double bytes = value * std::pow(binary ? 1024 : 1000, power);
+  if (!(bytes >= 1 && bytes < 1e18)) return wrong;
+  text = std::to_string(static_cast<int64_t>(bytes));
+  return {};
+}
+
+}  // namespace
+
+void ModelFlags::add_memory(CLI::App& app) {
+  app.add_option("--memory", memory,
+                 "The most memory to take, as 6G or 800M (default, and never more: what is free)")
+      ->transform(CLI::Validator(read_size, "SIZE"));
 }
 
 void ModelFlags::add_verbose(CLI::App& app) {
@@ -134,6 +171,7 @@ EngineOptions ModelFlags::options(const Interrupt& interrupt, bool quiet) const 
   options.weights = type;
   options.cache = cache;
   options.round_rope = round_rope;
+  options.memory = memory;
   options.on_load = [&interrupt](double) { return !interrupt.asked(); };
   if (!quiet) options.on_warning = [](const std::string& line) { say("warning: " + line); };
   return options;
@@ -250,19 +288,6 @@ void check_output(const std::filesystem::path& path) {
         ": no such directory; make it first, or choose another");
   check(::access(folder.c_str(), W_OK) == 0, Code::device_failure, folder.string(),
         ": cannot be written to: ", std::strerror(errno));
-}
-
-std::string size_text(int64_t bytes) {
-  char text[40];
-  const auto value = static_cast<double>(bytes);
-  if (bytes >= 1'000'000'000) {
-    std::snprintf(text, sizeof text, "%.2f GB", value / 1e9);
-  } else if (bytes >= 1'000'000) {
-    std::snprintf(text, sizeof text, "%.1f MB", value / 1e6);
-  } else {
-    std::snprintf(text, sizeof text, "%.1f kB", value / 1e3);
-  }
-  return text;
 }
 
 void print(std::string_view bytes) { write_all(STDOUT_FILENO, bytes, "stdout"); }

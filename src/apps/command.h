@@ -55,12 +55,15 @@ struct ModelFlags {
   std::string cache = "auto";
   std::string isa;
   bool round_rope = false;
+  int64_t memory = 0;  // bytes; 0: what is free
 
   void add_to(CLI::App& app);  // all of them, in three groups
   void add_model(CLI::App& app);
   void add_backend(CLI::App& app);
   void add_types(CLI::App& app);
   void add_verbose(CLI::App& app);
+  void add_storage(CLI::App& app);   // of these, those that decide how much memory is taken
+  void add_memory(CLI::App& app);    // for verbs that run an Engine
   std::string backend_name() const;  // throws Code::not_supported for cuda
   std::filesystem::path path() const { return find_model(model); }
   Checkpoint checkpoint() const { return Checkpoint(path(), mmproj); }
@@ -91,9 +94,6 @@ struct SamplingFlags {
 
 // Digits alone: CLI11 would read "-3" as a huge seed.
 CLI::Validator whole_number();
-
-// "4.18 GB", "12.0 MB", "3.5 kB"
-std::string size_text(int64_t bytes);
 
 // Writes all of it. Throws Code::device_failure with `name` and the reason.
 void write_all(int fd, std::string_view bytes, const char* name);

@@ -9,6 +9,7 @@
 #include "apps/new_directory.h"
 #include "apps/progress.h"
 #include "base/error.h"
+#include "base/free_memory.h"
 #include "generate/preview.h"
 #include "hub/cache.h"
 #include "io/bpe_train.h"

@@ -1,4 +1,5 @@
 // `januspro draw`: prompts -> picture files, each with its recipe. SPDX-License-Identifier: MIT
+#include <algorithm>
 #include <chrono>
 #include <cstdio>
 #include <cstring>
@@ -11,6 +12,7 @@
 #include "apps/recipe.h"
 #include "apps/sheet.h"
 #include "base/error.h"
+#include "base/free_memory.h"
 #include "io/image.h"
 
 namespace janus {
@@ -75,6 +77,8 @@ class DrawVerb {
   void check_same_model(const ModelInfo& info) const;
   void prepare_preview(Engine& engine);
   void check_outputs_fit(const ModelInfo& info) const;
+  std::vector<DrawRequest> requests() const;
+  void check_memory(const EngineOptions& options) const;
   bool on_step(Engine& engine, const Progress& progress);
   Recipe recipe_of(size_t request, uint64_t seed, const ModelInfo& info) const;
   void keep(const Picture& picture, const ModelInfo& info);
@@ -106,7 +110,8 @@ DrawVerb::DrawVerb(CLI::App& app, const Interrupt& interrupt) : app_(app), inter
                  "How closely the prompt is followed; 1: unguided (default: the model's own, or 5)")
       ->check(CLI::Range(-1000.0, 1000.0));
   flags_.sampling.add_to(app);
-  app.add_option("--batch", flags_.batch, "Pictures drawn side by side; more take more memory")
+  app.add_option("--batch", flags_.batch,
+                 "Pictures drawn side by side, fewer where memory is short")
       ->check(CLI::Range(1, 1024))
       ->capture_default_str();
   app.add_option("--from", flags_.from,
@@ -123,6 +128,7 @@ DrawVerb::DrawVerb(CLI::App& app, const Interrupt& interrupt) : app_(app), inter
   app.add_flag("--no-preview", flags_.no_preview, "No pictures in the terminal while they grow");
   flags_.model.add_verbose(app);
   flags_.model.add_to(app);
+  flags_.model.add_memory(app);
   app.footer(
       "Example:\n  januspro draw 'a red ball on a green field' -n 4 --seed 7 -o ball.png\n"
       "writes ball-1.png … ball-4.png and prints their names.");
@@ -262,6 +268,31 @@ Recipe DrawVerb::recipe_of(size_t request, uint64_t seed, const ModelInfo& info)
   return recipe;
 }
 
+std::vector<DrawRequest> DrawVerb::requests() const {
+  std::vector<DrawRequest> requests;
+  for (const Recipe& recipe : recipes_) {
+    requests.push_back(recipe.request());
+    requests.back().images = flags_.images;
+  }
+  return requests;
+}
+
+// What does not fit is refused before minutes are spent on loading.
+void DrawVerb::check_memory(const EngineOptions& options) const {
+  std::vector<DrawRequest> planned = requests();
+  for (DrawRequest& request : planned) {
+    if (!repeated_ && !flags_.guidance) request.guidance.reset();  // the model's own, not known yet
+  }
+  const MemoryPlan plan = Engine::plan(options, planned);
+  check(plan.fits(), Code::out_of_memory, plan.refusal);
+  const int wanted = static_cast<int>(std::min(count_, static_cast<size_t>(flags_.batch)));
+  if (plan.pictures_at_once < wanted && !flags_.quiet) {
+    say("note: " + std::to_string(plan.pictures_at_once) + " of " + std::to_string(count_) +
+        " pictures at a time, which take " + size_text(plan.total()) + " of " +
+        size_text(plan.limit));
+  }
+}
+
 // What a format cannot hold is found out before minutes are spent on drawing: a long prompt in a
 // JPEG, a large sheet.
 void DrawVerb::check_outputs_fit(const ModelInfo& info) const {
@@ -332,6 +363,7 @@ void DrawVerb::run() {
     if (bar_->due()) bar_->show("loading", static_cast<int64_t>(fraction * 100), 100, "%");
     return !interrupt_.asked();
   };
+  check_memory(options);
   const auto loading = std::chrono::steady_clock::now();
   Engine engine = Engine::load(options);
   bar_->clear();
@@ -346,11 +378,7 @@ void DrawVerb::run() {
   check_outputs_fit(engine.info());
   prepare_preview(engine);
 
-  std::vector<DrawRequest> requests;
-  for (const Recipe& recipe : recipes_) {
-    requests.push_back(recipe.request());
-    requests.back().images = flags_.images;
-  }
+  const std::vector<DrawRequest> requests = this->requests();
   started_ = std::chrono::steady_clock::now();
   DrawEvents events;
   events.on_step = [&](const Progress& progress) { return on_step(engine, progress); };

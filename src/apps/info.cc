@@ -1,15 +1,18 @@
 // `januspro info`: what is in a checkpoint and what it takes in memory, without loading its
 // weights. SPDX-License-Identifier: MIT
+#include <algorithm>
+#include <cstdio>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <set>
 
 #include "apps/command.h"
 #include "base/error.h"
+#include "base/free_memory.h"
+#include "generate/plan.h"
 #include "kernels/open.h"
 #include "model/checkpoint_check.h"
 #include "model/gguf_names.h"
-#include "model/kv_cache.h"
 #include "model/weight_names.h"
 
 namespace janus {
@@ -39,8 +42,9 @@ struct Stored {
   }
 };
 
-// Keys and values of pictures drawn side by side: two rows each, behind a prompt of usual length.
+// A prompt of usual length, and the longest answer that ask gives unless told otherwise.
 constexpr int64_t kUsualPrompt = 32;
+constexpr int64_t kUsualAnswer = 512;
 
 class InfoVerb {
  public:
@@ -49,9 +53,13 @@ class InfoVerb {
 
  private:
   nlohmann::ordered_json describe(const Checkpoint& checkpoint) const;
-  nlohmann::ordered_json memory(const Config& config, int64_t parameters) const;
+  nlohmann::ordered_json memory(const Checkpoint& checkpoint, const Config& config) const;
+  nlohmann::ordered_json line(const Setup& setup, bool draws, int64_t pictures) const;
+  Dtype type_of(const std::string& flag, Dtype otherwise) const;
 
   ModelFlags flags_;
+  std::vector<int64_t> pictures_ = {1, 4, 8, 16};
+  int64_t context_ = 0;
   std::string named_;
   bool json_ = false;
 };
@@ -59,28 +67,79 @@ class InfoVerb {
 InfoVerb::InfoVerb(CLI::App& app) {
   app.add_option("MODEL", named_, "Checkpoint directory, .gguf or pulled model, as -m");
   app.add_flag("--json", json_, "One JSON object");
+  app.add_option("--images", pictures_,
+                 "Pictures drawn side by side, or asked about in one question, one line each")
+      ->delimiter(',')
+      ->check(CLI::Range(1, 100000))
+      ->capture_default_str();
+  app.add_option(
+         "--context", context_,
+         "Tokens of prompt and answer or picture (default: a short prompt, an answer of 512)")
+      ->check(CLI::Range(1, 1 << 24));
   flags_.add_model(app);
   flags_.add_backend(app);
-  app.footer("Example:\n  januspro info Janus-Pro-1B");
+  flags_.add_storage(app);
+  flags_.add_memory(app);
+  app.footer("Example:\n  januspro info Janus-Pro-1B --type bf16 --images 1,8 --memory 8G");
 }
 
-nlohmann::ordered_json InfoVerb::memory(const Config& config, int64_t parameters) const {
-  const auto backend = open_backend(flags_.backend_name(), flags_.threads, flags_.isa);
-  nlohmann::ordered_json plan{{"backend", backend->name()}, {"threads", backend->threads()}};
-  const int64_t positions = kUsualPrompt + config.image_tokens() - 1;
-  for (const Dtype type : {Dtype::f32, Dtype::bf16}) {
-    const auto room = [&](int64_t blocks) {
-      return KvCache::bytes(*backend, config.llama, type, blocks);
-    };
-    nlohmann::ordered_json part{{"weights", parameters * traits(type).bytes},
-                                {"token", room(1) / kKvBlock}};
-    for (const int64_t pictures : {1, 4, 8, 16}) {
-      part["pictures_" + std::to_string(pictures)] =
-          room(2 * pictures * KvCache::blocks_for(positions));
-    }
-    plan[std::string(traits(type).name)] = part;
+Dtype InfoVerb::type_of(const std::string& flag, Dtype otherwise) const {
+  return flag == "auto" ? otherwise : flag == "bf16" ? Dtype::bf16 : Dtype::f32;
+}
+
+// One line of the table: what that work takes, and whether it fits.
+nlohmann::ordered_json InfoVerb::line(const Setup& setup, bool draws, int64_t pictures) const {
+  const Config& config = setup.config;
+  MemoryPlan plan;
+  int64_t context = context_;
+  if (draws) {
+    const int64_t codes = config.image_tokens() - 1;
+    if (context == 0) context = kUsualPrompt + codes;
+    const BatchShape shape = batch_shape(config, pictures, std::max<int64_t>(1, context - codes));
+    context = shape.positions;
+    plan = plan_shape(setup, shape, pictures);
+  } else {
+    const int64_t read = pictures * (config.vision.tokens() + 2);
+    const int64_t prompt = kUsualPrompt + read;
+    if (context == 0) context = prompt + kUsualAnswer;
+    context = std::max(context, read + 1);
+    const int64_t side = config.vision.image;
+    plan = plan_shape(setup, AnswerShape{std::min(prompt, context), context, pictures,
+                                         pictures * side * side * 3});
   }
-  return plan;
+  return {{"work", draws ? "draw" : "ask"},
+          {"weights_type", traits(setup.weights).name},
+          {"cache_type", traits(setup.cache).name},
+          {"pictures", pictures},
+          {"context", context},
+          {"weights", plan.weights},
+          {"cache", plan.cache},
+          {"scratch", plan.scratch},
+          {"pixels", plan.pictures},
+          {"program", plan.program},
+          {"total", plan.total()},
+          {"fits", plan.fits()}};
+}
+
+nlohmann::ordered_json InfoVerb::memory(const Checkpoint& checkpoint, const Config& config) const {
+  check(context_ <= config.llama.context, Code::bad_input, "--context ", context_,
+        " is more than the model's context of ", config.llama.context);
+  const std::shared_ptr<const Backend> backend =
+      open_backend(flags_.backend_name(), flags_.threads, flags_.isa);
+  nlohmann::ordered_json lines = nlohmann::ordered_json::array();
+  nlohmann::ordered_json memory{{"backend", backend->name()}, {"threads", backend->threads()}};
+  for (const Parts& half : {kReadingParts, kDrawingParts}) {
+    if (!half.within(checkpoint.parts())) continue;
+    for (const Dtype type : {Dtype::f32, Dtype::bf16}) {
+      if (type_of(flags_.type, type) != type) continue;
+      const Dtype cache = type_of(flags_.cache, type);
+      const Setup setup = make_setup(config, backend, type, cache, half, flags_.memory);
+      memory["limit"] = plan_loading(setup).limit;
+      for (const int64_t pictures : pictures_) lines.push_back(line(setup, half.draws(), pictures));
+    }
+  }
+  memory["plans"] = lines;
+  return memory;
 }
 
 nlohmann::ordered_json InfoVerb::describe(const Checkpoint& checkpoint) const {
@@ -120,8 +179,28 @@ nlohmann::ordered_json InfoVerb::describe(const Checkpoint& checkpoint) const {
                        {"codes", vq.codes},        {"code_width", vq.code_width},
                        {"base_channels", vq.base}, {"latent", vq.latent}};
   }
-  values["memory"] = memory(config, stored.parameters);
+  values["memory"] = memory(checkpoint, config);
   return values;
+}
+
+// What each work would take, one a line.
+void print_plans(const nlohmann::ordered_json& plans) {
+  char text[200];
+  std::snprintf(text, sizeof text, "\n%-5s %-8s %-5s %8s %8s %10s %10s %10s %10s %10s  %s\n",
+                "work", "weights", "cache", "pictures", "context", "weights", "cache", "scratch",
+                "pixels", "in all", "fits");
+  print(text);
+  for (const nlohmann::ordered_json& plan : plans) {
+    const auto size = [&](const char* key) { return size_text(plan[key].get<int64_t>()); };
+    const auto word = [&](const char* key) { return plan[key].get<std::string>(); };
+    std::snprintf(text, sizeof text, "%-5s %-8s %-5s %8lld %8lld %10s %10s %10s %10s %10s  %s\n",
+                  word("work").c_str(), word("weights_type").c_str(), word("cache_type").c_str(),
+                  plan["pictures"].get<long long>(), plan["context"].get<long long>(),
+                  size("weights").c_str(), size("cache").c_str(), size("scratch").c_str(),
+                  size("pixels").c_str(), size("total").c_str(),
+                  plan["fits"].get<bool>() ? "yes" : "no");
+    print(text);
+  }
 }
 
 // key  value, one a line; groups as key.key.
@@ -131,9 +210,12 @@ void print_table(const nlohmann::ordered_json& values, const std::string& prefix
       print_table(value, prefix + key + ".");
       continue;
     }
+    if (key == "plans") {
+      print_plans(value);
+      continue;
+    }
     std::string text = value.is_string() ? value.get<std::string>() : value.dump();
-    const bool is_size = value.is_number() && (key == "bytes" || key == "weights" ||
-                                               key == "token" || key.starts_with("pictures"));
+    const bool is_size = value.is_number() && (key == "bytes" || key == "limit");
     if (is_size) text += "  (" + size_text(value.get<int64_t>()) + ")";
     std::string name = prefix + key;
     name.resize(std::max<size_t>(name.size() + 2, 28), ' ');

@@ -10,6 +10,7 @@
 #include "apps/hub_options.h"
 #include "apps/progress.h"
 #include "base/error.h"
+#include "base/free_memory.h"
 #include "hub/models.h"
 #include "hub/pull.h"
 #include "io/json.h"

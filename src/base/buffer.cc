@@ -13,6 +13,8 @@ namespace {
 constexpr int64_t kAlignment = 64;
 constexpr int64_t kHugePage = int64_t{2} << 20;
 
+int64_t alignment_of(int64_t bytes) { return bytes >= 4 * kHugePage ? kHugePage : kAlignment; }
+
 // Per thread, so that no state is shared: the test that reads it allocates on its own thread.
 int64_t& allocation_count() {
   thread_local int64_t count = 0;
@@ -25,11 +27,16 @@ void Buffer::Free::operator()(std::byte* p) const { std::free(p); }
 
 int64_t Buffer::allocations() { return allocation_count(); }
 
+int64_t Buffer::held(int64_t bytes) {
+  const int64_t alignment = alignment_of(bytes);
+  return (bytes + alignment - 1) / alignment * alignment;
+}
+
 Buffer::Buffer(int64_t bytes) : bytes_(bytes) {
   check(bytes >= 0, Code::bug, "buffer: ", bytes, " bytes");
   if (bytes == 0) return;
-  const int64_t alignment = bytes >= 4 * kHugePage ? kHugePage : kAlignment;
-  const auto rounded = static_cast<size_t>((bytes + alignment - 1) / alignment * alignment);
+  const int64_t alignment = alignment_of(bytes);
+  const auto rounded = static_cast<size_t>(held(bytes));
   void* p = nullptr;
   if (posix_memalign(&p, static_cast<size_t>(alignment), rounded) != 0) {
     fail(Code::out_of_memory, "out of memory: ", bytes, " bytes could not be had");

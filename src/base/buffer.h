@@ -18,6 +18,9 @@ class Buffer {
   // Throws Code::out_of_memory with the size when the system refuses.
   explicit Buffer(int64_t bytes);
 
+  // What a buffer of that size takes from the system, rounding included.
+  static int64_t held(int64_t bytes);
+
   std::byte* data() const { return memory_.get(); }
   int64_t bytes() const { return bytes_; }
 

@@ -24,10 +24,17 @@ float* Tensor::f32() const {
   return static_cast<float*>(data);
 }
 
+namespace {
+
+// Part of a view without memory has none either.
+void* ahead(void* data, int64_t bytes) { return data ? static_cast<char*>(data) + bytes : nullptr; }
+
+}  // namespace
+
 Tensor Tensor::columns(int64_t begin, int64_t width) const {
   check(begin >= 0 && width >= 0 && begin + width <= cols(), Code::bug, "tensor: columns ", begin,
         "+", width, " of ", shape_text(*this));
-  Tensor view(static_cast<char*>(data) + begin * traits(dtype).bytes, dtype, {rows(), width});
+  Tensor view(ahead(data, begin * traits(dtype).bytes), dtype, {rows(), width});
   view.row_stride = row_stride;
   return view;
 }
@@ -35,8 +42,7 @@ Tensor Tensor::columns(int64_t begin, int64_t width) const {
 Tensor Tensor::slice(int64_t begin, int64_t n) const {
   check(begin >= 0 && n >= 0 && begin + n <= rows(), Code::bug, "tensor: rows ", begin, "+", n,
         " of ", shape_text(*this));
-  Tensor view(static_cast<char*>(data) + begin * row_stride * traits(dtype).bytes, dtype,
-              {n, cols()});
+  Tensor view(ahead(data, begin * row_stride * traits(dtype).bytes), dtype, {n, cols()});
   view.row_stride = row_stride;
   return view;
 }

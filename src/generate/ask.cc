@@ -174,22 +174,30 @@ OwnedTensor embed_prompt(const Model& model, std::span<const int32_t> ids, int32
   return x;
 }
 
-std::vector<int32_t> prompt_ids(const Asking& asking, const AskRequest& request) {
+std::vector<int32_t> prompt_ids(const Config& config, const PromptBuilder& prompts,
+                                const AskRequest& request) {
   check(request.max_tokens >= 1, Code::bad_input, "max tokens is ", request.max_tokens,
         "; it must be 1 or more");
   check_sampling({request.temperature, request.top_k, request.top_p});
-  const std::vector<Message> messages = check_messages(request);
-  std::vector<int32_t> ids = asking.prompts.read(messages, request.system);
-  check_context(static_cast<int64_t>(ids.size()), asking.model.config());
+  std::vector<int32_t> ids = prompts.read(check_messages(request), request.system);
+  check_context(static_cast<int64_t>(ids.size()), config);
   return ids;
 }
 
+AnswerShape answer_shape(const Config& config, const PromptBuilder& prompts,
+                         const AskRequest& request) {
+  const auto tokens = static_cast<int64_t>(prompt_ids(config, prompts, request).size());
+  return answer_shape(config, tokens, request.max_tokens, request.messages);
+}
+
 Answer ask(const Asking& asking, const AskRequest& request, const OnText& on_text) {
-  const std::vector<int32_t> ids = prompt_ids(asking, request);
-  const auto tokens = static_cast<int64_t>(ids.size());
   const Config& config = asking.model.config();
-  const int64_t most = std::min<int64_t>(tokens + request.max_tokens, config.llama.context);
-  State state(asking.model, asking.cache, 1, most, KvCache::blocks_for(most));
+  const std::vector<int32_t> ids = prompt_ids(config, asking.prompts, request);
+  const auto tokens = static_cast<int64_t>(ids.size());
+  const AnswerShape shape = answer_shape(config, tokens, request.max_tokens, request.messages);
+
+  State state(asking.model, asking.cache, 1, shape.positions, KvCache::blocks_for(shape.positions),
+              workspace_bytes(config, shape));
   const OwnedTensor pixels = reading_pixels(config, images_of(request));
   OwnedTensor x =
       embed_prompt(asking.model, ids, asking.prompts.ids().image, pixels.view, state.space());

@@ -8,6 +8,7 @@
 
 #include "base/buffer.h"
 #include "generate/prompt.h"
+#include "generate/room.h"
 #include "januspro/requests.hpp"
 #include "model/model.h"
 
@@ -22,11 +23,16 @@ struct Asking {
 
 // The prompt of a request, its pictures' places included. Throws Code::bad_input for messages out
 // of order, settings out of range, and a prompt that fills the context.
-std::vector<int32_t> prompt_ids(const Asking& asking, const AskRequest& request);
+std::vector<int32_t> prompt_ids(const Config& config, const PromptBuilder& prompts,
+                                const AskRequest& request);
 
 // Streams whole characters to `on_text`. Throws as prompt_ids() does; Code::cancelled when on_text
 // says so.
 Answer ask(const Asking& asking, const AskRequest& request, const OnText& on_text = {});
+
+// What the answer is made in. Throws as prompt_ids() does.
+AnswerShape answer_shape(const Config& config, const PromptBuilder& prompts,
+                         const AskRequest& request);
 
 // Pictures as the vision tower reads them: [n, S, S, 3] in -1..1; empty for none.
 OwnedTensor reading_pixels(const Config& config, std::span<const Image> images);

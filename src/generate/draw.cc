@@ -55,15 +55,15 @@ struct Growing {
 // Pictures that run side by side, from their prompts to their codes.
 class Batch {
  public:
-  Batch(const Drawing& drawing, std::span<Growing> pictures, const std::function<void()>& on_pass);
+  // `shape`: of these pictures.
+  Batch(const Drawing& drawing, std::span<Growing> pictures, const BatchShape& shape,
+        const std::function<void()>& on_pass);
 
   // Chooses all codes; `on_pass` is called after every pass of the model.
   void run();
   State& state() { return state_; }
 
  private:
-  static int64_t blocks(std::span<const Growing> pictures, int64_t codes);
-  static int64_t positions(std::span<const Growing> pictures, int64_t codes);
   void start_prompts();
   void fork_row(const std::vector<int32_t>& ids, int64_t row);
   void choose(int64_t step);
@@ -88,11 +88,6 @@ class Batch {
   std::vector<float> guided_;       // [C]
 };
 
-// Rows of a step: the last picture's end.
-int64_t rows_of(std::span<const Growing> pictures) {
-  return pictures.back().row + pictures.back().rows;
-}
-
 template <class Visit>
 void each_row(const Growing& picture, const Visit& visit) {
   int64_t row = picture.row;
@@ -100,44 +95,19 @@ void each_row(const Growing& picture, const Visit& visit) {
   if (!picture.prompt->unguided.empty()) visit(picture.prompt->unguided, row);
 }
 
-int64_t Batch::positions(std::span<const Growing> pictures, int64_t codes) {
-  int64_t longest = 0;
-  for (const Growing& picture : pictures) {
-    each_row(picture, [&](const std::vector<int32_t>& ids, int64_t) {
-      longest = std::max(longest, static_cast<int64_t>(ids.size()) + codes - 1);
-    });
-  }
-  return longest;
-}
-
-// Every distinct prompt once, and for each row what comes after the prompt's last full block.
-int64_t Batch::blocks(std::span<const Growing> pictures, int64_t codes) {
-  std::map<std::vector<int32_t>, bool> seen;
-  int64_t total = 0;
-  for (const Growing& picture : pictures) {
-    each_row(picture, [&](const std::vector<int32_t>& ids, int64_t) {
-      const auto tokens = static_cast<int64_t>(ids.size());
-      if (seen.emplace(ids, true).second) total += KvCache::blocks_for(tokens);
-      total += KvCache::blocks_for(tokens + codes - 1) - tokens / kKvBlock;
-    });
-  }
-  return total;
-}
-
-Batch::Batch(const Drawing& drawing, std::span<Growing> pictures,
+Batch::Batch(const Drawing& drawing, std::span<Growing> pictures, const BatchShape& shape,
              const std::function<void()>& on_pass)
     : drawing_(drawing),
       pictures_(pictures),
       on_pass_(on_pass),
       steps_(drawing.model.config().image_tokens()),
-      state_(drawing.model, drawing.cache, static_cast<int>(2 * rows_of(pictures)),
-             positions(pictures, steps_), blocks(pictures, steps_)) {
+      state_(drawing.model, drawing.cache, static_cast<int>(2 * shape.rows), shape.positions,
+             shape.blocks, workspace_bytes(drawing.model.config(), shape)) {
   const Config& config = drawing.model.config();
-  const int64_t rows = rows_of(pictures);
-  sequences_.resize(static_cast<size_t>(rows));
-  next_.resize(static_cast<size_t>(rows));
-  x_ = OwnedTensor(Dtype::f32, {rows, config.llama.width});
-  logits_ = OwnedTensor(Dtype::f32, {rows, config.vq.codes});
+  sequences_.resize(static_cast<size_t>(shape.rows));
+  next_.resize(static_cast<size_t>(shape.rows));
+  x_ = OwnedTensor(Dtype::f32, {shape.rows, config.llama.width});
+  logits_ = OwnedTensor(Dtype::f32, {shape.rows, config.vq.codes});
   guided_.resize(static_cast<size_t>(config.vq.codes));
 }
 
@@ -208,7 +178,8 @@ class Session {
   Picture finish(const Growing& picture, State& state) const;
 
   const Drawing& drawing_;
-  std::vector<PromptRows> prompts_;  // of each request
+  std::vector<PromptRows> prompts_;       // of each request
+  std::vector<const PromptRows*> order_;  // of each picture
   std::vector<Growing> pictures_;
   std::span<Growing> running_;
   std::vector<Sketch> sketches_;
@@ -219,22 +190,17 @@ Session::Session(const Drawing& drawing, std::span<const DrawRequest> requests)
     : drawing_(drawing) {
   check(drawing.pictures_at_once >= 1, Code::bad_input, "pictures at once is ",
         drawing.pictures_at_once, "; it must be 1 or more");
-  const Config& config = drawing.model.config();
-  prompts_.reserve(requests.size());  // pictures point into it
-  for (const DrawRequest& request : requests) {
-    check_request(request);
-    prompts_.push_back(prompt_rows(drawing.prompts, request));
-    const PromptRows& rows = prompts_.back();
-    check_context(config, rows.guided);
-    check_context(config, rows.unguided);
-    for (int k = 0; k < request.images; ++k) {
+  prompts_ = drawing_rows(drawing.model.config(), drawing.prompts, requests);
+  order_ = rows_of_pictures(prompts_, requests);
+  for (size_t i = 0; i < requests.size(); ++i) {
+    for (int k = 0; k < requests[i].images; ++k) {
       Growing picture;
-      picture.request = &request;
-      picture.request_index = static_cast<int>(prompts_.size()) - 1;
+      picture.request = &requests[i];
+      picture.request_index = static_cast<int>(i);
       picture.index = k;
-      picture.seed = request.seed + static_cast<uint64_t>(k);
-      picture.prompt = &rows;
-      picture.rows = (rows.guided.empty() ? 0 : 1) + (rows.unguided.empty() ? 0 : 1);
+      picture.seed = requests[i].seed + static_cast<uint64_t>(k);
+      picture.prompt = &prompts_[i];
+      picture.rows = prompts_[i].count();
       pictures_.push_back(std::move(picture));
     }
   }
@@ -270,7 +236,8 @@ void Session::run(const OnPicture& on_picture, const OnStep& on_step) {
   const auto at_once = static_cast<size_t>(drawing_.pictures_at_once);
   const int64_t codes = drawing_.model.config().image_tokens();
   for (size_t begin = 0; begin < pictures_.size(); begin += at_once) {
-    running_ = std::span(pictures_).subspan(begin, std::min(at_once, pictures_.size() - begin));
+    const size_t count = std::min(at_once, pictures_.size() - begin);
+    running_ = std::span(pictures_).subspan(begin, count);
     sketches_.clear();
     int64_t row = 0;
     for (Growing& picture : running_) {
@@ -284,7 +251,9 @@ void Session::run(const OnPicture& on_picture, const OnStep& on_step) {
       if (!running_.front().codes.empty()) phase = Progress::Phase::codes;
       report(phase, on_step);
     };
-    Batch batch(drawing_, running_, on_pass);
+    const BatchShape shape =
+        batch_shape(drawing_.model.config(), std::span(order_).subspan(begin, count));
+    Batch batch(drawing_, running_, shape, on_pass);
     batch.run();
     for (Growing& picture : running_) {
       report(Progress::Phase::pixels, on_step);
@@ -304,8 +273,29 @@ PromptRows prompt_rows(const PromptBuilder& prompts, const DrawRequest& request)
   return rows;
 }
 
-void check_requests(const Drawing& drawing, std::span<const DrawRequest> requests) {
-  const Session checked(drawing, requests);
+std::vector<PromptRows> drawing_rows(const Config& config, const PromptBuilder& prompts,
+                                     std::span<const DrawRequest> requests) {
+  std::vector<PromptRows> rows;
+  int64_t pictures = 0;
+  for (const DrawRequest& request : requests) {
+    check_request(request);
+    pictures += request.images;
+    check(pictures <= kMostPictures, Code::bad_input, "one call draws at most ", kMostPictures,
+          " pictures");
+    rows.push_back(prompt_rows(prompts, request));
+    check_context(config, rows.back().guided);
+    check_context(config, rows.back().unguided);
+  }
+  return rows;
+}
+
+std::vector<const PromptRows*> rows_of_pictures(std::span<const PromptRows> rows,
+                                                std::span<const DrawRequest> requests) {
+  std::vector<const PromptRows*> order;
+  for (size_t i = 0; i < rows.size(); ++i) {
+    order.insert(order.end(), static_cast<size_t>(requests[i].images), &rows[i]);
+  }
+  return order;
 }
 
 void draw(const Drawing& drawing, std::span<const DrawRequest> requests,

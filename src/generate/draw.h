@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "generate/prompt.h"
+#include "generate/room.h"
 #include "januspro/requests.hpp"
 #include "model/model.h"
 
@@ -21,26 +22,28 @@ struct Drawing {
   int pictures_at_once = 8;
 };
 
-// Throws Code::bad_input for a setting out of range and for a prompt that leaves no room in the
-// context.
-void check_requests(const Drawing& drawing, std::span<const DrawRequest> requests);
-
 // Pictures in the order of requests, then images, each as soon as it is finished. Guided pairs
-// share a step, the pictures of one prompt share its keys and values. Throws as check_requests()
+// share a step, the pictures of one prompt share its keys and values. Throws as drawing_rows()
 // does; Code::cancelled when on_step (requests.hpp, DrawEvents) says so.
 using OnPicture = std::function<void(Picture)>;
 using OnStep = std::function<bool(const Progress&)>;
 void draw(const Drawing& drawing, std::span<const DrawRequest> requests,
           const OnPicture& on_picture, const OnStep& on_step = {});
 
-// The two rows of a prompt; one of them is empty where the guidance does not need it.
-struct PromptRows {
-  std::vector<int32_t> guided;
-  std::vector<int32_t> unguided;
-};
 // What a request that names none is drawn with: generation_config.json of the published models.
 inline constexpr float kPublishedGuidance = 5;
 
 PromptRows prompt_rows(const PromptBuilder& prompts, const DrawRequest& request);
+
+// The most pictures of one call.
+inline constexpr int64_t kMostPictures = 1 << 20;
+
+// The rows of each request. Throws Code::bad_input for a setting out of range, for more pictures
+// than kMostPictures in all, and for a prompt that leaves no room in the context.
+std::vector<PromptRows> drawing_rows(const Config& config, const PromptBuilder& prompts,
+                                     std::span<const DrawRequest> requests);
+// That of each picture, in the order in which they are drawn; points into `rows`.
+std::vector<const PromptRows*> rows_of_pictures(std::span<const PromptRows> rows,
+                                                std::span<const DrawRequest> requests);
 
 }  // namespace janus

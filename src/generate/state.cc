@@ -5,15 +5,11 @@
 
 namespace janus {
 
-namespace {
-// Rows of a prompt in one pass: enough to keep matrix products busy, little enough that the widest
-// scratch row of the 7B model (2 · 11008 values) stays under 50 MB.
-constexpr int64_t kPrefillRows = 512;
-}  // namespace
-
-State::State(const Model& model, Dtype cache, int sequences, int64_t positions, int64_t blocks)
+State::State(const Model& model, Dtype cache, int sequences, int64_t positions, int64_t blocks,
+             int64_t scratch)
     : model_(model),
-      cache_(model.backend(), model.config().llama, cache, sequences, positions, blocks) {
+      cache_(model.backend(), model.config().llama, cache, sequences, positions, blocks),
+      space_(scratch) {
   const auto rows = static_cast<size_t>(std::max<int64_t>(sequences, kPrefillRows));
   sequence_.reserve(rows);
   position_.reserve(rows);

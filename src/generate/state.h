@@ -16,8 +16,14 @@ namespace janus {
 
 class State {
  public:
-  // Room for `sequences` sequences of at most `positions` tokens, in `blocks` blocks altogether.
-  State(const Model& model, Dtype cache, int sequences, int64_t positions, int64_t blocks);
+  // Rows of a prompt in one pass: enough to keep matrix products busy, little enough that the
+  // widest scratch row of the 7B model (2 · 11008 values) stays under 50 MB.
+  static constexpr int64_t kPrefillRows = 512;
+
+  // Room for `sequences` sequences of at most `positions` tokens, in `blocks` blocks altogether;
+  // `scratch` bytes of the workspace are taken at once, more when they are needed.
+  State(const Model& model, Dtype cache, int sequences, int64_t positions, int64_t blocks,
+        int64_t scratch = 0);
 
   KvCache& cache() { return cache_; }
   Workspace& space() { return space_; }

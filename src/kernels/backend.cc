@@ -110,6 +110,12 @@ int64_t Backend::kv_block_bytes(Dtype dtype, int heads, int width) const {
   return do_kv_block_bytes(dtype, heads, width);
 }
 
+int64_t Backend::filter_bytes(int kernel, int64_t channels, int64_t outputs) const {
+  check(kernel > 0 && channels > 0 && outputs > 0, Code::bug, "filter_bytes: ", outputs,
+        " filters of ", channels, " channels, ", kernel, " wide");
+  return do_filter_bytes(kernel, channels, outputs);
+}
+
 void Backend::gather(const Table& table, std::span<const int32_t> ids, Tensor out) const {
   check_f32("gather", "out", out);
   check_format("gather", table.rows.view.dtype);

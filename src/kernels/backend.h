@@ -74,6 +74,9 @@ class Backend {
   int64_t packed_bytes(Dtype dtype, int64_t outputs, int64_t inputs) const;
   // Bytes of one block of keys (and as many of values) of one layer.
   int64_t kv_block_bytes(Dtype dtype, int heads, int width) const;
+  // Bytes that conv2d takes for filters [O, kernel, kernel, c] in another form, at most; kept, and
+  // shared by all convolutions.
+  int64_t filter_bytes(int kernel, int64_t channels, int64_t outputs) const;
 
   // --- rows ------------------------------------------------------------------------------------
   // out[r] = table[ids[r]].  ids [R], out [R, D]. Ids outside the table: Code::bug.
@@ -126,6 +129,7 @@ class Backend {
                          std::span<const float> bias) const = 0;
   virtual int64_t do_packed_bytes(Dtype, int64_t outputs, int64_t inputs) const = 0;
   virtual int64_t do_kv_block_bytes(Dtype, int heads, int width) const = 0;
+  virtual int64_t do_filter_bytes(int kernel, int64_t channels, int64_t outputs) const = 0;
   virtual void do_gather(const Table&, std::span<const int32_t>, Tensor) const = 0;
   virtual void do_rms_norm(Tensor, Tensor, float, Tensor) const = 0;
   virtual void do_layer_norm(Tensor, Tensor, Tensor, float, Tensor) const = 0;

@@ -15,6 +15,12 @@ void Bridge::project(const std::vector<Weight>& layers, Tensor x, Workspace& spa
   be.linear(x, layers.back(), out);
 }
 
+int64_t Bridge::project_scratch(int depth, int64_t rows, int64_t width) {
+  Workspace::Count count;
+  for (int i = 0; i + 1 < depth; ++i) count.take({rows, width});
+  return count.bytes();
+}
+
 void Bridge::embed_text(std::span<const int32_t> ids, Tensor out) const {
   be.gather(weights.embed_text, ids, out);
 }

@@ -22,6 +22,8 @@ struct Bridge {
   void embed_codes(std::span<const int32_t> codes, Workspace& space, Tensor out) const;
   // The vision tower's rows through the reading adaptor.  [R, D_vision] -> [R, D]
   void adapt_vision(Tensor vision, Workspace& space, Tensor out) const;
+  // What an adaptor of that many layers takes of a workspace between them.
+  static int64_t project_scratch(int depth, int64_t rows, int64_t width);
   void text_logits(Tensor hidden, Tensor out) const;                     // [R, D] -> [R, V]
   void image_logits(Tensor hidden, Workspace& space, Tensor out) const;  // [R, D] -> [R, C]
 

@@ -35,7 +35,8 @@ struct Llama::Scratch {
   Tensor gate_up;  // [R, 2F]
   Tensor f;        // [R, F]
 
-  Scratch(const LlamaConfig& c, int64_t rows, Workspace::Frame& frame) {
+  template <class Frame>
+  Scratch(const LlamaConfig& c, int64_t rows, Frame& frame) {
     const int64_t q_width = int64_t{c.heads} * c.head_width;
     const int64_t kv_width = int64_t{c.kv_heads} * c.head_width;
     h = frame.take({rows, c.width});
@@ -48,6 +49,12 @@ struct Llama::Scratch {
     f = frame.take({rows, c.mlp_width});
   }
 };
+
+int64_t Llama::scratch_bytes(const LlamaConfig& config, int64_t rows) {
+  Workspace::Count count;
+  const Scratch scratch(config, rows, count);
+  return count.bytes();
+}
 
 // One decoder block; x is the residual stream, updated in place.   x [R, D]
 void Llama::block(const LlamaBlock& w, const KvLayer& cache, const Rows& rows, const Scratch& s,

@@ -28,6 +28,8 @@ struct Llama {
   // at each row's place in `cache`; rows of one sequence stand in rising order of position.
   void forward(Tensor x, const Rows& rows, const KvCache& cache, Workspace& space,
                Trace* trace) const;
+  // What that takes of `space`.
+  static int64_t scratch_bytes(const LlamaConfig& config, int64_t rows);
 
  private:
   struct Scratch;

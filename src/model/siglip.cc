@@ -13,7 +13,8 @@ struct Siglip::Scratch {
   Tensor a;        // [n·P, D]
   Tensor f;        // [n·P, F]
 
-  Scratch(const VisionConfig& c, int64_t rows, Workspace::Frame& frame) {
+  template <class Frame>
+  Scratch(const VisionConfig& c, int64_t rows, Frame& frame) {
     h = frame.take({rows, c.width});
     qkv = frame.take({rows, 3 * int64_t{c.width}});
     q = qkv.columns(0, c.width);
@@ -23,6 +24,12 @@ struct Siglip::Scratch {
     f = frame.take({rows, c.mlp_width});
   }
 };
+
+int64_t Siglip::scratch_bytes(const VisionConfig& config, int64_t rows) {
+  Workspace::Count count;
+  const Scratch scratch(config, rows, count);
+  return count.bytes();
+}
 
 // One encoder block; x is the residual stream, updated in place.   x [n·P, D]
 void Siglip::block(const VisionBlock& w, const Scratch& s, Tensor x) const {

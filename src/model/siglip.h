@@ -20,6 +20,8 @@ struct Siglip {
 
   // pixels [n, S, S, 3] in -1..1 -> x [n·P, D]
   void encode(Tensor pixels, Workspace& space, Tensor x, Trace* trace) const;
+  // What that takes of `space`.  rows n·P
+  static int64_t scratch_bytes(const VisionConfig& config, int64_t rows);
 
  private:
   struct Scratch;

@@ -22,30 +22,31 @@ Tensor Canvas::view(Tensor plane, int64_t side_, int64_t channels_) const {
 }
 
 // The largest of all the planes that pictures pass through, and of the fused q, k, v.
-int64_t Vq::plane_values(int64_t grid) const {
-  const auto levels = static_cast<int>(cfg.multipliers.size());
-  int64_t most = grid * grid * std::max(cfg.latent, cfg.code_width);
+int64_t Vq::plane_values(const VqConfig& config, int64_t grid) {
+  const auto levels = static_cast<int>(config.multipliers.size());
+  int64_t most = grid * grid * std::max(config.latent, config.code_width);
   for (int i = 0; i < levels; ++i) {
     const auto at = static_cast<size_t>(i);
     const int64_t side = grid << (levels - 1 - i);
-    int multiplier = std::max(cfg.multipliers[at], cfg.decoder_multipliers[at]);
+    int multiplier = std::max(config.multipliers[at], config.decoder_multipliers[at]);
     if (i == 0) multiplier = std::max(multiplier, 1);
     // The level below arrives here with its own channels, before its first residual.
-    if (i + 1 < levels) multiplier = std::max(multiplier, cfg.decoder_multipliers[at + 1]);
+    if (i + 1 < levels) multiplier = std::max(multiplier, config.decoder_multipliers[at + 1]);
     const int64_t factor = i == levels - 1 ? 3 : 1;
-    most = std::max(most, factor * side * side * cfg.base * multiplier);
+    most = std::max(most, factor * side * side * config.base * multiplier);
   }
-  const int64_t side = grid * cfg.downsample();
+  const int64_t side = grid * config.downsample();
   return std::max(most, side * side * 3);
 }
 
 int64_t Vq::pictures_at_once(int64_t grid) const {
-  return std::max<int64_t>(1, kPublishedPlane / plane_values(grid));
+  return std::max<int64_t>(1, kPublishedPlane / plane_values(cfg, grid));
 }
 
-Canvas Vq::canvas(int64_t n, int64_t grid, Workspace::Frame& frame) const {
-  const int64_t values = n * plane_values(grid);
-  return {n, 0, 0, frame.take({values}), frame.take({values}), frame.take({values})};
+int64_t Vq::scratch_bytes(const VqConfig& config, int64_t n, int64_t grid) {
+  Workspace::Count count;
+  const Canvas canvas(n, plane_values(config, grid), count);
+  return count.bytes();
 }
 
 // x = conv(x)
@@ -117,7 +118,7 @@ void Vq::decode(std::span<const int32_t> codes, int64_t grid, Workspace& space, 
                 Trace* trace) const {
   const VqTower& w = weights.decoder;
   Workspace::Frame frame(space);
-  Canvas p = canvas(pixels.shape[0], grid, frame);
+  Canvas p(pixels.shape[0], plane_values(cfg, grid), frame);
   p.side = grid;
   p.channels = cfg.code_width;
   for (size_t i = 0; i < codes.size(); ++i) {
@@ -143,7 +144,7 @@ void Vq::encode(Tensor pixels, int64_t grid, Workspace& space, std::span<int32_t
                 Trace* trace) const {
   const VqTower& w = weights.encoder;
   Workspace::Frame frame(space);
-  Canvas p = canvas(pixels.shape[0], grid, frame);
+  Canvas p(pixels.shape[0], plane_values(cfg, grid), frame);
   p.side = pixels.shape[1];
   p.channels = 3;
   be.copy(pixels, p.view(p.x));

@@ -17,8 +17,15 @@ namespace janus {
 // Pictures on their way through the codec: the current values and two spare planes of equal size.
 // Three planes of the largest size are all the memory the codec needs.
 struct Canvas {
-  int64_t n, side, channels;
+  int64_t n, side = 0, channels = 0;
   Tensor x, a, b;  // flat; x holds [n, side, side, channels]
+
+  template <class Frame>
+  Canvas(int64_t pictures, int64_t plane_values, Frame& frame)
+      : n(pictures),
+        x(frame.take({n * plane_values})),
+        a(frame.take({n * plane_values})),
+        b(frame.take({n * plane_values})) {}
 
   Tensor view(Tensor plane, int64_t side_, int64_t channels_) const;
   Tensor view(Tensor plane) const { return view(plane, side, channels); }
@@ -37,12 +44,15 @@ struct Vq {
   void encode(Tensor pixels, int64_t grid, Workspace& space, std::span<int32_t> codes,
               Trace* trace) const;
 
+  // What either takes of `space` for n pictures.
+  static int64_t scratch_bytes(const VqConfig& config, int64_t n, int64_t grid);
+
   // How many pictures go through at once: as many as take the memory of one published picture.
   int64_t pictures_at_once(int64_t grid) const;
 
  private:
-  int64_t plane_values(int64_t grid) const;  // of the largest plane of one picture
-  Canvas canvas(int64_t n, int64_t grid, Workspace::Frame& frame) const;
+  // Of the largest plane of one picture.
+  static int64_t plane_values(const VqConfig& config, int64_t grid);
   void conv(const Conv& w, Canvas& p) const;
   void norm(const Norm& w, Tensor from, Tensor to, bool silu) const;
   void residual(const VqResidual& w, Canvas& p) const;

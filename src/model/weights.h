@@ -95,7 +95,7 @@ struct Weights {
   Conv quant, post_quant;  // 1×1
   VqTower encoder, decoder;
 
-  int64_t bytes = 0;         // of everything held
+  int64_t bytes = 0;  // of everything held
   // Of every value as read, equal for all layouts of one model: of the parts that draw where they
   // are loaded, else of all that is loaded.
   uint64_t fingerprint = 0;

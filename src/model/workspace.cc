@@ -9,7 +9,21 @@ namespace {
 constexpr int64_t kAlignment = 64;
 constexpr int64_t kSmallestChunk = int64_t{1} << 20;
 
+int64_t rounded_bytes(std::initializer_list<int64_t> shape) {
+  const int64_t bytes = Tensor(nullptr, Dtype::f32, shape).bytes();
+  return (bytes + kAlignment - 1) / kAlignment * kAlignment;
+}
+
 }  // namespace
+
+Workspace::Workspace(int64_t bytes) {
+  if (bytes > 0) chunks_.emplace_back(bytes);
+}
+
+Tensor Workspace::Count::take(std::initializer_list<int64_t> shape) {
+  bytes_ += rounded_bytes(shape);
+  return Tensor(nullptr, Dtype::f32, shape);
+}
 
 int64_t Workspace::bytes() const {
   int64_t sum = 0;
@@ -27,8 +41,7 @@ Workspace::Frame::~Frame() {
 
 // The first chunk with room from the current one on; the same calls find the same places again.
 Tensor Workspace::Frame::take(std::initializer_list<int64_t> shape) {
-  const int64_t bytes = Tensor(nullptr, Dtype::f32, shape).bytes();
-  const int64_t rounded = (bytes + kAlignment - 1) / kAlignment * kAlignment;
+  const int64_t rounded = rounded_bytes(shape);
   auto& chunks = space_.chunks_;
   while (space_.chunk_ < chunks.size() && space_.used_ + rounded > chunks[space_.chunk_].bytes()) {
     ++space_.chunk_;

@@ -16,6 +16,10 @@ namespace janus {
 
 class Workspace {
  public:
+  Workspace() = default;
+  // Has `bytes` from the beginning, so that what was planned is taken once and at once.
+  explicit Workspace(int64_t bytes);
+
   // Everything taken while a Frame lives is given back when it ends.
   class Frame {
    public:
@@ -30,6 +34,16 @@ class Workspace {
     Workspace& space_;
     size_t chunk_;
     int64_t used_;
+  };
+
+  // Stands for a frame where memory is planned: the same calls, no memory.
+  class Count {
+   public:
+    Tensor take(std::initializer_list<int64_t> shape);
+    int64_t bytes() const { return bytes_; }
+
+   private:
+    int64_t bytes_ = 0;
   };
 
   int64_t bytes() const;  // held in all

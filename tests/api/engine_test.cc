@@ -32,7 +32,10 @@ TEST(Api, FieldsAreThoseOfTheFrozenList) {
   EXPECT_EQ(fields_of("requests.hpp", "ChatMessage"), (Names{"role", "text", "images"}));
   EXPECT_EQ(fields_of("januspro.hpp", "EngineOptions"),
             (Names{"checkpoint", "mmproj", "halves", "backend", "threads", "isa", "weights",
-                   "cache", "round_rope", "pictures_at_once", "on_load", "on_warning"}));
+                   "cache", "round_rope", "pictures_at_once", "memory", "on_load", "on_warning"}));
+  EXPECT_EQ(fields_of("requests.hpp", "MemoryPlan"),
+            (Names{"program", "weights", "cache", "scratch", "pictures", "limit",
+                   "pictures_at_once", "refusal"}));
   EXPECT_EQ(fields_of("image.hpp", "PictureOptions"), (Names{"format", "quality"}));
 }
 
@@ -199,6 +202,56 @@ TEST(Api, OneHalfAlone) {
     }
   }
   options.halves = "left";
+  EXPECT_EQ(code_of(options), Code::bad_input);
+}
+
+// Told before loading as after it; kept to; and an engine that refused goes on.
+TEST(Api, MemoryIsToldAndKeptTo) {
+  Engine engine = Engine::load(tiny_options());
+  const DrawRequest drawing{.prompt = "blue", .images = 6, .seed = 3};
+  const AskRequest question{.messages = {{"user", "hi", {}}}, .max_tokens = 5};
+  const MemoryPlan drawn = engine.plan(drawing), asked = engine.plan(question);
+  const MemoryPlan before = Engine::plan(tiny_options(), std::span(&drawing, 1));
+  EXPECT_GE(drawn.weights, engine.info().weight_bytes);
+  EXPECT_EQ(before.total(), drawn.total());
+  EXPECT_EQ(Engine::plan(tiny_options(), question).total(), asked.total());
+  EXPECT_EQ(drawn.pictures_at_once, 6);
+  EXPECT_EQ(drawn.engine(), asked.engine());
+  EXPECT_TRUE(drawn.fits() && asked.fits() && before.fits());
+
+  EngineOptions options = tiny_options();
+  options.memory = drawn.total() - 1;
+  Engine tight = Engine::load(options);
+  EXPECT_EQ(tight.plan(drawing).limit, options.memory);
+  EXPECT_LT(tight.plan(drawing).pictures_at_once, 6);
+  const auto few = tight.draw(drawing), many = engine.draw(drawing);
+  for (size_t i = 0; i < many.size(); ++i) EXPECT_EQ(few[i].image, many[i].image);
+}
+
+TEST(Api, WhatDoesNotFitIsRefusedAndTheEngineGoesOn) {
+  Engine engine = Engine::load(tiny_options());
+  const AskRequest question{.messages = {{"user", "hi", {}}}, .max_tokens = 5};
+  AskRequest longer = question;
+  longer.max_tokens = 400;
+  EngineOptions options = tiny_options();
+  options.memory = engine.plan(question).total();
+  Engine tight = Engine::load(options);
+  for (const auto& call : std::vector<std::function<void()>>{
+           [&] { tight.ask(longer); },
+           [&] { tight.draw({.prompt = std::string(200, 'x'), .images = 2}); }}) {
+    try {
+      call();
+      ADD_FAILURE() << "did not fit and was done";
+    } catch (const Error& error) {
+      EXPECT_EQ(error.code(), Code::out_of_memory);
+      EXPECT_NE(std::string(error.what()).find("are allowed"), std::string::npos) << error.what();
+    }
+  }
+  EXPECT_NE(tight.plan(longer).refusal.find("--max-tokens "), std::string::npos);
+  EXPECT_EQ(tight.ask(question).text, engine.ask(question).text);
+  options.memory = 1'000'000;
+  EXPECT_EQ(code_of(options), Code::out_of_memory);
+  options.memory = -1;
   EXPECT_EQ(code_of(options), Code::bad_input);
 }
 

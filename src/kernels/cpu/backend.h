@@ -60,6 +60,7 @@ class CpuBackend : public Backend {
                  std::span<const float> bias) const override;
   int64_t do_packed_bytes(Dtype, int64_t outputs, int64_t inputs) const override;
   int64_t do_kv_block_bytes(Dtype, int heads, int width) const override;
+  int64_t do_filter_bytes(int kernel, int64_t channels, int64_t outputs) const override;
   void do_gather(const Table&, std::span<const int32_t>, Tensor) const override;
   void do_rms_norm(Tensor, Tensor, float, Tensor) const override;
   void do_layer_norm(Tensor, Tensor, Tensor, float, Tensor) const override;

@@ -34,11 +34,19 @@ int64_t tiles_of_piece(int64_t channels) {
   return std::clamp<int64_t>(kFloats / (kTileSpots * channels) / kMultiple, 1, 8) * kMultiple;
 }
 
+// Floats of one panel of filters: those of a tile, a channel and an output.
+int64_t filter_floats(int64_t channels) { return kTileSpots * channels * kPanel; }
+
 }  // namespace
+
+// Whether the pictures are large enough for tiles is not known here.
+int64_t CpuBackend::do_filter_bytes(int kernel, int64_t channels, int64_t outputs) const {
+  return kernel == 3 ? bytes_of(Dtype::f32, split(outputs, kPanel) * filter_floats(channels)) : 0;
+}
 
 void CpuBackend::convolve_tiles(const cpu::MatmulArgs& args, int64_t images) const {
   const int64_t panels = split(args.outputs, kPanel);
-  const int64_t panel_floats = kTileSpots * args.x.channels * kPanel;
+  const int64_t panel_floats = filter_floats(args.x.channels);
   const std::lock_guard lock(filters_->in_use);
   const int64_t bytes = panels * panel_floats * int64_t{sizeof(float)};
   if (filters_->memory.bytes() < bytes) {

@@ -1,0 +1,301 @@
+// See plan.h. A refusal says what was asked, what each part takes, and the nearest settings that
+// fit, each tried by the same arithmetic. SPDX-License-Identifier: MIT
+#include "generate/plan.h"
+
+#include <algorithm>
+#include <functional>
+#include <limits>
+#include <optional>
+#include <string>
+#include <utility>
+
+#include "base/error.h"
+#include "base/free_memory.h"
+#include "generate/draw.h"
+#include "model/footprint.h"
+
+namespace janus {
+
+namespace {
+
+// What a process takes without the model (docs/measuring.md, "Memory"): code and libraries; each
+// thread's packed terms, sums and stack; for each entry its tokenizer and what parsing it leaves.
+constexpr int64_t kProgram = 10'000'000;
+constexpr int64_t kThread = 1'000'000;
+constexpr int64_t kToken = 450;
+
+// The same checkpoint held otherwise.
+Setup held_as(Setup setup, Dtype weights, Dtype cache, const Parts& parts) {
+  setup.weights = weights;
+  setup.cache = cache;
+  setup.parts = parts;
+  setup.weight_bytes = model_bytes(setup.config, *setup.backend, weights, parts);
+  return setup;
+}
+
+// … as small as it gets for work that needs `half` of it.
+Setup held_least(const Setup& setup, const Parts& half) {
+  return held_as(setup, Dtype::bf16, Dtype::bf16, half.within(setup.parts) ? half : setup.parts);
+}
+
+int64_t limit_of(const Setup& setup) {
+  int64_t limit = std::numeric_limits<int64_t>::max();
+  if (const std::optional<int64_t> free = free_memory()) {
+    limit = *free + (setup.loaded ? setup.program_bytes + setup.weight_bytes : 0);
+  }
+  return setup.allowed > 0 ? std::min(limit, setup.allowed) : limit;
+}
+
+MemoryPlan engine_plan(const Setup& setup, int64_t limit) {
+  MemoryPlan plan;
+  plan.program = setup.program_bytes;
+  plan.weights = setup.weight_bytes;
+  plan.limit = limit;
+  return plan;
+}
+
+MemoryPlan with_room(MemoryPlan plan, const Room& room) {
+  plan.cache = room.cache;
+  plan.scratch = room.scratch;
+  plan.pictures = room.pictures;
+  return plan;
+}
+
+// The largest number in [low, high] that fits, if any does; what fits at one number fits below.
+std::optional<int64_t> most_that_fits(int64_t low, int64_t high,
+                                      const std::function<bool(int64_t)>& fits) {
+  if (low > high || !fits(low)) return std::nullopt;
+  while (low < high) {
+    const int64_t middle = low + (high - low + 1) / 2;
+    fits(middle) ? low = middle : high = middle - 1;
+  }
+  return low;
+}
+
+// Ways to need less, and which of them suffice.
+class Refusal {
+ public:
+  // `half`: what the work needs of a model; `again`: the plan of the work under another setup.
+  Refusal(const Setup& setup, const MemoryPlan& plan, const Parts& half,
+          const std::function<MemoryPlan(const Setup&)>& again)
+      : setup_(setup), plan_(plan), least_(plan) {
+    constexpr Dtype kSmall = Dtype::bf16;
+    const auto offer_setup = [&](const std::string& words, const Setup& other) {
+      offer(words, again(other));
+    };
+    if (setup.cache != kSmall) {
+      offer_setup("keys and values in bf16 (--kv bf16)",
+                  held_as(setup, setup.weights, kSmall, setup.parts));
+    }
+    if (setup.weights != kSmall) {
+      offer_setup("all in bf16 (--type bf16 --kv bf16)",
+                  held_as(setup, kSmall, kSmall, setup.parts));
+    }
+    if (setup.parts == half || !half.within(setup.parts)) return;
+    offer_setup("only the half that " + std::string(half == kReadingParts ? "reads" : "draws"),
+                held_as(setup, setup.weights, setup.cache, half));
+    if (setup.weights != kSmall) {
+      offer_setup("that half in bf16", held_as(setup, kSmall, kSmall, half));
+    }
+  }
+
+  // Another way that may be small enough.
+  void offer(const std::string& words, const MemoryPlan& plan) {
+    if (plan.total() < least_.total()) least_ = plan;
+    if (plan.total() <= plan_.limit) ways_.push_back(words + ", " + size_text(plan.total()));
+  }
+  // The smallest of all, for where no single way is enough.
+  void offer_last(const std::string& words, const MemoryPlan& plan) {
+    if (ways_.empty()) offer(words, plan);
+  }
+
+  std::string text(const std::string& work) const {
+    std::string text = work + " takes " + size_text(plan_.total()) + ": weights " +
+                       size_text(plan_.weights) + " (" + std::string(traits(setup_.weights).name) +
+                       ")";
+    const auto add = [&](const char* name, int64_t bytes, const std::string& how = {}) {
+      if (bytes > 0) text += std::string(", ") + name + " " + size_text(bytes) + how;
+    };
+    add("keys and values", plan_.cache, " (" + std::string(traits(setup_.cache).name) + ")");
+    add("scratch", plan_.scratch);
+    add("pictures", plan_.pictures);
+    add("the program", plan_.program);
+    text += "; " + size_text(plan_.limit);
+    text += plan_.limit == setup_.allowed ? " are allowed (--memory)" : " are free";
+    if (ways_.empty()) {
+      return text + "; no setting is small enough, the least is " + size_text(least_.total());
+    }
+    text += "; what fits: ";
+    for (size_t i = 0; i < ways_.size(); ++i) text += (i ? "; " : "") + ways_[i];
+    return text;
+  }
+
+ private:
+  const Setup& setup_;
+  const MemoryPlan& plan_;
+  MemoryPlan least_;
+  std::vector<std::string> ways_;
+};
+
+std::string count_text(int64_t count, const char* noun) {
+  return std::to_string(count) + " " + noun + (count == 1 ? "" : "s");
+}
+
+}  // namespace
+
+Setup make_setup(const Config& config, std::shared_ptr<const Backend> backend, Dtype weights,
+                 Dtype cache, const Parts& parts, int64_t allowed) {
+  Setup setup;
+  setup.config = config;
+  setup.backend = std::move(backend);
+  setup.program_bytes =
+      kProgram + setup.backend->threads() * kThread + config.llama.vocabulary * kToken;
+  setup.allowed = allowed;
+  return held_as(std::move(setup), weights, cache, parts);
+}
+
+void check_fits(const MemoryPlan& plan) { check(plan.fits(), Code::out_of_memory, plan.refusal); }
+
+MemoryPlan plan_loading(const Setup& setup) {
+  const int64_t limit = limit_of(setup);
+  MemoryPlan plan = engine_plan(setup, limit);
+  if (plan.fits()) return plan;
+  const auto again = [&](const Setup& other) { return engine_plan(other, limit); };
+  Refusal refusal(setup, plan, kReadingParts, again);
+  if (setup.parts != kDrawingParts && kDrawingParts.within(setup.parts)) {
+    refusal.offer("only the half that draws",
+                  again(held_as(setup, setup.weights, setup.cache, kDrawingParts)));
+  }
+  plan.refusal = refusal.text("loading this model");
+  return plan;
+}
+
+namespace {
+
+int64_t longest_prompt(std::span<const PromptRows> rows) {
+  size_t longest = 0;
+  for (const PromptRows& row : rows) {
+    longest = std::max({longest, row.guided.size(), row.unguided.size()});
+  }
+  return static_cast<int64_t>(longest);
+}
+
+// Fewer pictures in all, or a shorter prompt.
+void offer_smaller_drawings(Refusal& refusal, const Setup& setup, int64_t limit, int64_t count,
+                            int64_t longest) {
+  const auto plan_of = [&](int64_t pictures, int64_t prompt) {
+    const Sizes sizes{setup.config, *setup.backend, setup.cache};
+    return with_room(engine_plan(setup, limit),
+                     drawing_room(sizes, batch_shape(setup.config, 1, prompt), pictures));
+  };
+  const auto fewer =
+      most_that_fits(1, count - 1, [&](int64_t n) { return plan_of(n, longest).fits(); });
+  if (fewer) {
+    refusal.offer(count_text(*fewer, "picture") + " in one call", plan_of(*fewer, longest));
+  }
+  const auto shorter =
+      most_that_fits(kKvBlock, longest - 1, [&](int64_t n) { return plan_of(count, n).fits(); });
+  if (shorter) {
+    refusal.offer("a prompt of " + count_text(*shorter, "token"), plan_of(count, *shorter));
+  }
+}
+
+// A shorter answer, or fewer pictures.
+void offer_smaller_answers(Refusal& refusal, const AnswerShape& shape, int64_t picture_tokens,
+                           const std::function<MemoryPlan(const AnswerShape&)>& plan_of) {
+  const auto fewer = [&](int64_t pictures) {
+    AnswerShape less = shape;
+    less.pictures = pictures;
+    less.prompt -= (shape.pictures - pictures) * picture_tokens;
+    less.positions -= (shape.pictures - pictures) * picture_tokens;
+    less.pixel_bytes = shape.pixel_bytes / shape.pictures * pictures;
+    return plan_of(less);
+  };
+  const auto answer_of = [&](int64_t tokens) {
+    AnswerShape less = shape;
+    less.positions = shape.prompt + tokens;
+    return plan_of(less);
+  };
+  const int64_t answer = shape.positions - shape.prompt;
+  const auto shorter =
+      most_that_fits(1, answer - 1, [&](int64_t n) { return answer_of(n).fits(); });
+  if (shorter) {
+    refusal.offer("an answer of at most " + count_text(*shorter, "token") + " (--max-tokens " +
+                      std::to_string(*shorter) + ")",
+                  answer_of(*shorter));
+  }
+  const auto some =
+      most_that_fits(1, shape.pictures - 1, [&](int64_t n) { return fewer(n).fits(); });
+  if (some) refusal.offer(count_text(*some, "picture") + " in one question", fewer(*some));
+}
+
+}  // namespace
+
+MemoryPlan plan_shape(const Setup& setup, const BatchShape& shape, int64_t pictures) {
+  const Sizes sizes{setup.config, *setup.backend, setup.cache};
+  return with_room(engine_plan(setup, limit_of(setup)), drawing_room(sizes, shape, pictures));
+}
+
+MemoryPlan plan_shape(const Setup& setup, const AnswerShape& shape) {
+  const Sizes sizes{setup.config, *setup.backend, setup.cache};
+  return with_room(engine_plan(setup, limit_of(setup)), asking_room(sizes, shape));
+}
+
+MemoryPlan plan_drawing(const Setup& setup, std::span<const PromptRows> rows,
+                        std::span<const DrawRequest> requests, int at_once) {
+  const std::vector<const PromptRows*> order = rows_of_pictures(rows, requests);
+  const auto count = static_cast<int64_t>(order.size());
+  const int64_t limit = limit_of(setup);
+  const auto plan_of = [&](const Setup& held, int64_t side_by_side) {
+    const auto n = static_cast<int>(side_by_side);
+    const Sizes sizes{held.config, *held.backend, held.cache};
+    MemoryPlan plan = with_room(engine_plan(held, limit), drawing_room(sizes, order, n));
+    plan.pictures_at_once = n;
+    return plan;
+  };
+  const int64_t most = std::min<int64_t>(at_once, std::max<int64_t>(count, 1));
+  const auto found = most_that_fits(1, most, [&](int64_t n) { return plan_of(setup, n).fits(); });
+  MemoryPlan plan = plan_of(setup, found.value_or(1));
+  if (plan.fits()) return plan;
+  Refusal refusal(setup, plan, kDrawingParts,
+                  [&](const Setup& other) { return plan_of(other, 1); });
+  const int64_t longest = longest_prompt(rows);
+  offer_smaller_drawings(refusal, setup, limit, count, longest);
+  const Setup least = held_least(setup, kDrawingParts);
+  const BatchShape one = batch_shape(least.config, 1, std::min<int64_t>(longest, kKvBlock));
+  refusal.offer_last("all of these at once: bf16, that half alone, one picture, a short prompt",
+                     with_room(engine_plan(least, limit),
+                               drawing_room({least.config, *least.backend, least.cache}, one, 1)));
+  plan.refusal = refusal.text("drawing " + count_text(count, "picture") +
+                              (count > 1 ? ", one at a time," : ""));
+  return plan;
+}
+
+MemoryPlan plan_asking(const Setup& setup, const AnswerShape& shape) {
+  const int64_t limit = limit_of(setup);
+  const auto plan_of = [&](const Setup& held, const AnswerShape& asked) {
+    const Sizes sizes{held.config, *held.backend, held.cache};
+    return with_room(engine_plan(held, limit), asking_room(sizes, asked));
+  };
+  MemoryPlan plan = plan_of(setup, shape);
+  if (plan.fits()) return plan;
+  Refusal refusal(setup, plan, kReadingParts,
+                  [&](const Setup& other) { return plan_of(other, shape); });
+  offer_smaller_answers(refusal, shape, setup.config.vision.tokens() + 2,
+                        [&](const AnswerShape& less) { return plan_of(setup, less); });
+  AnswerShape few{std::min<int64_t>(shape.prompt, kKvBlock), 2 * kKvBlock, 0, 0};
+  if (shape.pictures > 0) {
+    few = {few.prompt + setup.config.vision.tokens(), few.positions + setup.config.vision.tokens(),
+           1, shape.pixel_bytes / shape.pictures};
+  }
+  refusal.offer_last("all of these at once: bf16, that half alone, one picture, a short answer",
+                     plan_of(held_least(setup, kReadingParts), few));
+  const std::string pictures =
+      shape.pictures > 0 ? " and " + count_text(shape.pictures, "picture") : "";
+  plan.refusal = refusal.text("a prompt of " + count_text(shape.prompt, "token") + pictures +
+                              " with an answer of up to " +
+                              count_text(shape.positions - shape.prompt, "token"));
+  return plan;
+}
+
+}  // namespace janus

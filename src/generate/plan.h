@@ -1,0 +1,42 @@
+// Memory told before it is taken: a model as it is held, what a request would take beside it, and
+// what to do where that is too much. SPDX-License-Identifier: MIT
+#pragma once
+
+#include <memory>
+#include <span>
+
+#include "generate/room.h"
+#include "model/parts.h"
+
+namespace janus {
+
+// How a model is held: known before its weights are read.
+struct Setup {
+  Config config;
+  std::shared_ptr<const Backend> backend;
+  Dtype weights = Dtype::f32;
+  Dtype cache = Dtype::f32;
+  Parts parts;
+  int64_t program_bytes = 0;  // what the process takes without the model, about
+  int64_t weight_bytes = 0;
+  int64_t allowed = 0;  // for all of it; 0: what is free
+  bool loaded = false;  // the weights are in memory already
+};
+
+Setup make_setup(const Config& config, std::shared_ptr<const Backend> backend, Dtype weights,
+                 Dtype cache, const Parts& parts, int64_t allowed);
+
+// The model alone.
+MemoryPlan plan_loading(const Setup& setup);
+// `rows` of each request. As many pictures side by side as fit, at most `at_once`.
+MemoryPlan plan_drawing(const Setup& setup, std::span<const PromptRows> rows,
+                        std::span<const DrawRequest> requests, int at_once);
+MemoryPlan plan_asking(const Setup& setup, const AnswerShape& shape);
+// The same of pictures that are not there yet; without a refusal.
+MemoryPlan plan_shape(const Setup& setup, const BatchShape& shape, int64_t pictures);
+MemoryPlan plan_shape(const Setup& setup, const AnswerShape& shape);
+
+// Throws Code::out_of_memory with the plan's refusal.
+void check_fits(const MemoryPlan& plan);
+
+}  // namespace janus

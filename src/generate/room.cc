@@ -1,0 +1,139 @@
+// See room.h. S rows of a step · D width · V text ids · C codes in the book · T tokens of a prompt.
+// SPDX-License-Identifier: MIT
+#include "generate/room.h"
+
+#include <algorithm>
+#include <set>
+
+#include "generate/state.h"
+#include "model/footprint.h"
+
+namespace janus {
+
+namespace {
+
+// Tensors of numbers as they are taken.
+int64_t floats(int64_t rows, int64_t cols) {
+  return Buffer::held(bytes_of(Dtype::f32, rows * cols));
+}
+
+// What the first block of keys and values that a row does not share begins with: after its prompt's
+// full blocks.
+int64_t own_blocks(int64_t prompt, int64_t positions) {
+  return KvCache::blocks_for(positions) - prompt / kKvBlock;
+}
+
+void add_row(BatchShape& shape, int64_t prompt, int64_t codes) {
+  const int64_t positions = prompt + codes - 1;  // the last code is not fed back
+  shape.rows += 1;
+  shape.prompt = std::max(shape.prompt, prompt);
+  shape.positions = std::max(shape.positions, positions);
+  shape.blocks += own_blocks(prompt, positions);
+}
+
+}  // namespace
+
+// Every distinct prompt once, and for each row what comes after the prompt's last full block.
+BatchShape batch_shape(const Config& config, std::span<const PromptRows* const> prompts) {
+  BatchShape shape;
+  std::set<std::vector<int32_t>> seen;
+  const PromptRows* before = nullptr;
+  for (const PromptRows* prompt : prompts) {
+    for (const std::vector<int32_t>* ids : {&prompt->guided, &prompt->unguided}) {
+      if (ids->empty()) continue;
+      const auto tokens = static_cast<int64_t>(ids->size());
+      add_row(shape, tokens, config.image_tokens());
+      if (prompt == before || !seen.insert(*ids).second) continue;
+      shape.blocks += KvCache::blocks_for(tokens);
+    }
+    before = prompt;
+  }
+  return shape;
+}
+
+BatchShape batch_shape(const Config& config, int64_t pictures, int64_t prompt) {
+  BatchShape shape;
+  for (int64_t row = 0; row < 2 * pictures; ++row) add_row(shape, prompt, config.image_tokens());
+  shape.blocks += 2 * KvCache::blocks_for(prompt);
+  return shape;
+}
+
+int64_t workspace_bytes(const Config& config, const BatchShape& shape) {
+  const int64_t rows = std::max(shape.rows, std::min(shape.prompt, State::kPrefillRows));
+  return std::max({forward_scratch(config, rows), embed_codes_scratch(config, shape.rows),
+                   image_logits_scratch(config, shape.rows), decode_image_scratch(config)});
+}
+
+namespace {
+
+Room batch_room(const Sizes& sizes, const BatchShape& shape) {
+  const Config& config = sizes.config;
+  const int64_t width = config.llama.width;
+  Room room;
+  room.cache = Buffer::held(KvCache::bytes(sizes.backend, config.llama, sizes.cache, shape.blocks));
+  room.scratch = Buffer::held(workspace_bytes(config, shape)) + floats(shape.prompt, width) +
+                 2 * floats(shape.rows, width) + floats(shape.rows, config.vq.codes);
+  return room;
+}
+
+// And what does not depend on how many are drawn at once: one picture's pixels in the decoder, all
+// pictures as they come out.
+Room with_pictures(const Sizes& sizes, Room room, int64_t pictures) {
+  const Config& config = sizes.config;
+  const int64_t plane = int64_t{3} * config.image * config.image;
+  room.scratch += decoder_filter_bytes(config, sizes.backend);
+  room.pictures =
+      floats(1, plane) + pictures * (plane + bytes_of(Dtype::f32, config.image_tokens()));
+  return room;
+}
+
+}  // namespace
+
+Room drawing_room(const Sizes& sizes, const BatchShape& shape, int64_t pictures) {
+  return with_pictures(sizes, batch_room(sizes, shape), pictures);
+}
+
+Room drawing_room(const Sizes& sizes, std::span<const PromptRows* const> pictures, int at_once) {
+  Room largest;
+  for (size_t begin = 0; begin < pictures.size(); begin += static_cast<size_t>(at_once)) {
+    const size_t count = std::min(static_cast<size_t>(at_once), pictures.size() - begin);
+    const Room room = batch_room(sizes, batch_shape(sizes.config, pictures.subspan(begin, count)));
+    if (room.total() > largest.total()) largest = room;
+  }
+  return with_pictures(sizes, largest, std::ssize(pictures));
+}
+
+AnswerShape answer_shape(const Config& config, int64_t prompt, int64_t max_tokens,
+                         std::span<const ChatMessage> messages) {
+  AnswerShape shape;
+  shape.prompt = prompt;
+  shape.positions = std::min<int64_t>(prompt + max_tokens, config.llama.context);
+  for (const ChatMessage& message : messages) {
+    for (const Image& image : message.images) {
+      ++shape.pictures;
+      shape.pixel_bytes += static_cast<int64_t>(image.rgb.size());
+    }
+  }
+  return shape;
+}
+
+int64_t workspace_bytes(const Config& config, const AnswerShape& shape) {
+  const int64_t pass = forward_scratch(config, std::min(shape.prompt, State::kPrefillRows));
+  return shape.pictures > 0 ? std::max(pass, read_images_scratch(config, 1)) : pass;
+}
+
+// Pictures as they are given, a copy of them, and as the vision tower reads them.
+Room asking_room(const Sizes& sizes, const AnswerShape& shape) {
+  const Config& config = sizes.config;
+  const int64_t side = config.vision.image, width = config.llama.width;
+  Room room;
+  room.cache = Buffer::held(KvCache::bytes(sizes.backend, config.llama, sizes.cache,
+                                           KvCache::blocks_for(shape.positions)));
+  room.scratch = Buffer::held(workspace_bytes(config, shape)) + floats(shape.prompt, width) +
+                 floats(1, config.llama.vocabulary) +
+                 floats(shape.pictures * config.vision.tokens(), width);
+  room.pictures = 2 * shape.pixel_bytes + floats(shape.pictures, side * side * 3);
+  return room;
+}
+
+}  // namespace janus

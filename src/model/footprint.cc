@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: MIT
+#include "model/footprint.h"
+
+#include <algorithm>
+
+#include "model/bridge.h"
+#include "model/llama.h"
+#include "model/siglip.h"
+#include "model/vq.h"
+#include "model/weight_names.h"
+
+namespace janus {
+namespace {
+
+// As Loader of weights.cc takes them.
+class Footprint : public WeightVisitor {
+ public:
+  Footprint(const Backend& backend, Dtype matrices) : backend_(backend), matrices_(matrices) {}
+
+  void matrix(Weight&, int64_t outputs, int64_t inputs, const FieldTensors&,
+              const FieldTensors& bias) override {
+    packed(outputs, inputs, bias);
+  }
+  void conv(Conv& field, int64_t outputs, int64_t channels, const FieldTensors&,
+            const FieldTensors& bias) override {
+    packed(outputs, channels * field.kernel * field.kernel, bias);
+    filters_ = std::max(filters_, backend_.filter_bytes(field.kernel, channels, outputs));
+  }
+  void table(Table&, int64_t entries, int64_t width, const FieldTensors&) override {
+    hold(bytes_of(matrices_, entries * width));
+  }
+  void plain(OwnedTensor&, int64_t rows, int64_t cols, const FieldTensors&) override {
+    hold(bytes_of(Dtype::f32, std::max<int64_t>(rows, 1) * cols));
+  }
+  void hold(int64_t bytes) { bytes_ += Buffer::held(bytes); }
+
+  int64_t bytes() const { return bytes_; }
+  int64_t filters() const { return filters_; }  // the largest
+
+ private:
+  void packed(int64_t outputs, int64_t inputs, const FieldTensors& bias) {
+    hold(backend_.packed_bytes(matrices_, outputs, inputs));
+    if (!bias.of(Layout::transformers).empty()) hold(bytes_of(Dtype::f32, outputs));
+  }
+
+  const Backend& backend_;
+  Dtype matrices_;
+  int64_t bytes_ = 0;
+  int64_t filters_ = 0;
+};
+
+}  // namespace
+
+int64_t model_bytes(const Config& config, const Backend& backend, Dtype matrices,
+                    const Parts& parts) {
+  Footprint footprint(backend, matrices);
+  Weights empty;
+  visit_weights(config, empty, footprint, parts);
+  const int64_t table =
+      bytes_of(Dtype::f32, int64_t{config.llama.context} * (config.llama.head_width / 2));
+  for (int i = 0; parts.language && i < 2; ++i) footprint.hold(table);  // cos and sin
+  return footprint.bytes();
+}
+
+int64_t decoder_filter_bytes(const Config& config, const Backend& backend) {
+  Footprint footprint(backend, Dtype::f32);
+  Weights empty;
+  visit_weights(config, empty, footprint, kDecoderParts);
+  return Buffer::held(footprint.filters());
+}
+
+int64_t forward_scratch(const Config& config, int64_t rows) {
+  return Llama::scratch_bytes(config.llama, rows);
+}
+
+int64_t embed_codes_scratch(const Config& config, int64_t rows) {
+  Workspace::Count count;
+  count.take({rows, config.vq.code_width});
+  return count.bytes() +
+         Bridge::project_scratch(config.gen_aligner_depth, rows, config.llama.width);
+}
+
+int64_t image_logits_scratch(const Config& config, int64_t rows) {
+  Workspace::Count count;
+  count.take({rows, config.gen_head_width});
+  return count.bytes();
+}
+
+int64_t read_images_scratch(const Config& config, int64_t pictures) {
+  const int64_t rows = pictures * config.vision.tokens();
+  Workspace::Count count;
+  count.take({rows, config.vision.width});
+  return count.bytes() +
+         std::max(Siglip::scratch_bytes(config.vision, rows),
+                  Bridge::project_scratch(config.aligner_depth, rows, config.llama.width));
+}
+
+int64_t decode_image_scratch(const Config& config) {
+  return Vq::scratch_bytes(config.vq, 1, config.grid());
+}
+
+}  // namespace janus

@@ -1,0 +1,29 @@
+// What a model and its passes take in memory, told from sizes alone: the same numbers that loading
+// and running then take, so that nothing is begun that does not fit.
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <cstdint>
+
+#include "base/dtype.h"
+#include "kernels/backend.h"
+#include "model/config.h"
+#include "model/parts.h"
+
+namespace janus {
+
+// Weights of `parts` with matrices in that type, as the backend packs them, and the rotary tables.
+int64_t model_bytes(const Config& config, const Backend& backend, Dtype matrices,
+                    const Parts& parts);
+
+// What the backend keeps of the codec's filters once a picture was decoded.
+int64_t decoder_filter_bytes(const Config& config, const Backend& backend);
+
+// What calls of Model take of their Workspace.
+int64_t forward_scratch(const Config& config, int64_t rows);
+int64_t embed_codes_scratch(const Config& config, int64_t rows);
+int64_t image_logits_scratch(const Config& config, int64_t rows);
+int64_t read_images_scratch(const Config& config, int64_t pictures);
+int64_t decode_image_scratch(const Config& config);  // of one picture
+
+}  // namespace janus
