@@ -123,7 +123,8 @@ class Refusal {
     text += "; " + size_text(plan_.limit);
     text += plan_.limit == setup_.allowed ? " are allowed (--memory)" : " are free";
     if (ways_.empty()) {
-      return text + "; no setting is small enough, the least is " + size_text(least_.total());
+      return text + "; no setting is small enough, the least is " + size_text(least_.total()) +
+             ": take a smaller model, or a machine with more memory";
     }
     text += "; what fits: ";
     for (size_t i = 0; i < ways_.size(); ++i) text += (i ? "; " : "") + ways_[i];
