@@ -118,6 +118,7 @@ Setup look_at(const EngineOptions& options, const Checkpoint& checkpoint) {
         " bytes; it must be 0 (what is free) or more");
   const Parts parts = parse_halves(options.halves, checkpoint);
   checkpoint.require(parts);
+  const Config config = checkpoint.config();
   std::shared_ptr<const Backend> backend =
       open_backend(options.backend, options.threads, options.isa);
   const bool is_ref = backend->name() == "ref";
@@ -125,7 +126,7 @@ Setup look_at(const EngineOptions& options, const Checkpoint& checkpoint) {
     return is_ref ? Dtype::f32 : held_type(checkpoint.tensors());
   });
   const Dtype cache = parse_type(options.cache, "cache", [&] { return weights; });
-  return make_setup(checkpoint.config(), std::move(backend), weights, cache, parts, options.memory);
+  return make_setup(config, std::move(backend), weights, cache, parts, options.memory);
 }
 
 void check_at_once(const EngineOptions& options) {

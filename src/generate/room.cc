@@ -33,7 +33,8 @@ void add_row(BatchShape& shape, int64_t prompt, int64_t codes) {
 
 }  // namespace
 
-// Every distinct prompt once, and for each row what comes after the prompt's last full block.
+// The full blocks of every distinct prompt once, and for each row what comes after them: a last
+// block that is not full is copied by all rows but one, which takes it over.
 BatchShape batch_shape(const Config& config, std::span<const PromptRows* const> prompts) {
   BatchShape shape;
   std::set<std::vector<int32_t>> seen;
@@ -44,7 +45,7 @@ BatchShape batch_shape(const Config& config, std::span<const PromptRows* const> 
       const auto tokens = static_cast<int64_t>(ids->size());
       add_row(shape, tokens, config.image_tokens());
       if (prompt == before || !seen.insert(*ids).second) continue;
-      shape.blocks += KvCache::blocks_for(tokens);
+      shape.blocks += tokens / kKvBlock;
     }
     before = prompt;
   }
@@ -54,7 +55,7 @@ BatchShape batch_shape(const Config& config, std::span<const PromptRows* const> 
 BatchShape batch_shape(const Config& config, int64_t pictures, int64_t prompt) {
   BatchShape shape;
   for (int64_t row = 0; row < 2 * pictures; ++row) add_row(shape, prompt, config.image_tokens());
-  shape.blocks += 2 * KvCache::blocks_for(prompt);
+  shape.blocks += 2 * (prompt / kKvBlock);
   return shape;
 }
 

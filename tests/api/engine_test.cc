@@ -224,7 +224,11 @@ TEST(Api, MemoryIsToldAndKeptTo) {
   Engine tight = Engine::load(options);
   EXPECT_EQ(tight.plan(drawing).limit, options.memory);
   EXPECT_LT(tight.plan(drawing).pictures_at_once, 6);
-  const auto few = tight.draw(drawing), many = engine.draw(drawing);
+  DrawEvents events;
+  events.on_step = [&](const Progress& progress) {
+    return std::ssize(progress.sketches) <= tight.plan(drawing).pictures_at_once;
+  };
+  const auto few = tight.draw(drawing, events), many = engine.draw(drawing);
   for (size_t i = 0; i < many.size(); ++i) EXPECT_EQ(few[i].image, many[i].image);
 }
 

@@ -204,7 +204,9 @@ TEST(DrawProgram, WhatAFormatCannotHoldIsFoundBeforeDrawing) {
       draw({"blue", "-n", "60000", "-o", folder.file("a.png"), "--sheet", folder.file("s.webp")}));
   EXPECT_EQ(wide.code, 1);
   EXPECT_NE(wide.err.find("does not fit in a WebP"), std::string::npos) << wide.err;
-  const Outcome lengthy = run_program(draw({std::string(40000, 'x'), "-o", folder.file("a.jpg")}));
+  std::string prompt;  // that fits the context, a token a word
+  while (prompt.size() < 40000) prompt += " lighthouse";
+  const Outcome lengthy = run_program(draw({prompt, "-o", folder.file("a.jpg")}));
   EXPECT_EQ(lengthy.code, 1);
   EXPECT_NE(lengthy.err.find("does not fit in a JPEG"), std::string::npos) << lengthy.err;
   EXPECT_TRUE(folder.names().empty());
