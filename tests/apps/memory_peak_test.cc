@@ -20,7 +20,7 @@ namespace {
 #endif
 #endif
 
-// Some 80 million parameters: a codec of half the published channels, pictures of 224 pixels.
+// Some 95 million parameters: a codec of half the published channels, pictures of 224 pixels.
 Config medium() {
   Config config;
   config.llama = {.width = 768,
