@@ -15,6 +15,7 @@
 #include "generate/preview.h"
 #include "januspro/januspro.hpp"
 #include "kernels/open.h"
+#include "model/checkpoint_check.h"
 #include "model/model.h"
 #include "model/weight_names.h"
 
@@ -119,6 +120,8 @@ Setup look_at(const EngineOptions& options, const Checkpoint& checkpoint) {
   const Parts parts = parse_halves(options.halves, checkpoint);
   checkpoint.require(parts);
   const Config config = checkpoint.config();
+  check_tensors(config, *checkpoint.source(),
+                parts);  // sizes of another model's config mean nothing
   std::shared_ptr<const Backend> backend =
       open_backend(options.backend, options.threads, options.isa);
   const bool is_ref = backend->name() == "ref";
