@@ -115,6 +115,8 @@ typedef struct januspro_engine_options {
   int (*on_load)(void* user, double fraction); /* 0 stops with JANUSPRO_CANCELLED */
   void (*on_warning)(void* user, const char* line);
   void* user;
+  int remember;   /* 0 or 1 */
+  int64_t memory; /* bytes; 0: what is free */
 } januspro_engine_options;
 
 /* As ModelInfo of januspro.hpp. Texts are the engine's. */
@@ -252,6 +254,7 @@ typedef struct januspro_answer {
   januspro_finish finish;
   int64_t prompt_tokens;
   int64_t answer_tokens;
+  int64_t cached_tokens; /* of the prompt, those that were not run again */
 } januspro_answer;
 
 typedef struct januspro_ask_events {

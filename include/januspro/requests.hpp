@@ -90,6 +90,7 @@ struct Answer {
   std::string text = {};
   Finish finish = Finish::end;  // end token; a stop string; max_tokens or the context is full
   int64_t prompt_tokens = 0;
+  int64_t cached_tokens = 0;  // of them, those that were not run again (EngineOptions::remember)
   int64_t answer_tokens = 0;  // the end token included
 };
 

@@ -11,6 +11,7 @@
 #include "generate/ask.h"
 #include "generate/draw.h"
 #include "generate/load.h"
+#include "generate/memory.h"
 #include "generate/plan.h"
 #include "generate/preview.h"
 #include "januspro/januspro.hpp"
@@ -30,10 +31,14 @@ struct Engine::Parts {
   ModelInfo info;
   std::shared_ptr<const PreviewMap> preview;
   std::mutex preview_set;  // preview() looks while others draw
-  Line line;               // who uses the model; last, as its tasks use the rest
+  std::optional<Memory> memory;
+  Line line;  // who uses the model; last, as its tasks use the rest
 
   std::shared_ptr<Task> task(std::span<const DrawRequest> requests, const DrawEvents& events);
   std::shared_ptr<Task> task(const AskRequest& request, const OnText& on_text);
+  Setup setup_now() const;
+  // Makes room for what was planned, or throws Code::out_of_memory.
+  void make_room(const MemoryPlan& plan);
 };
 
 namespace {
@@ -178,15 +183,18 @@ Engine Engine::load(const EngineOptions& options) {
   setup.loaded = true;
   ModelInfo info = describe(options, model, setup);
   info.guidance = guidance_of(checkpoint);
-  return Engine(std::unique_ptr<Parts>(new Parts{std::move(checkpoint),
-                                                 std::move(model),
-                                                 std::move(prompts),
-                                                 std::move(setup),
-                                                 options.pictures_at_once,
-                                                 std::move(info),
-                                                 nullptr,
-                                                 {},
-                                                 {}}));
+  std::unique_ptr<Parts> loaded(new Parts{std::move(checkpoint),
+                                          std::move(model),
+                                          std::move(prompts),
+                                          std::move(setup),
+                                          options.pictures_at_once,
+                                          std::move(info),
+                                          nullptr,
+                                          {},
+                                          std::nullopt,
+                                          {}});
+  if (options.remember) loaded->memory.emplace(loaded->model, loaded->setup.cache);
+  return Engine(std::move(loaded));
 }
 
 // --- requests ------------------------------------------------------------------------------------
@@ -207,8 +215,8 @@ std::shared_ptr<Task> Engine::Parts::task(std::span<const DrawRequest> requests,
       const Picture& picture = task.note(std::move(finished));
       if (events.on_picture) events.on_picture(picture);
     };
-    const MemoryPlan plan = plan_requests(setup, prompts, whole, pictures_at_once);
-    check_fits(plan);
+    const MemoryPlan plan = plan_requests(setup_now(), prompts, whole, pictures_at_once);
+    make_room(plan);
     janus::draw({model, prompts, setup.cache, plan.pictures_at_once}, whole, on_picture, on_step);
   });
 }
@@ -222,12 +230,24 @@ std::shared_ptr<Task> Engine::Parts::task(const AskRequest& request, const OnTex
       task.note(piece);
       return task.wanted() && (!on_text || on_text(piece)) && task.wanted();
     };
-    check_fits(plan_asking(setup, answer_shape(setup.config, prompts, request)));
-    task.note(janus::ask({model, prompts, setup.cache}, request, watched));
+    make_room(plan_asking(setup_now(), answer_shape(setup.config, prompts, request)));
+    Memory* const used = memory ? &*memory : nullptr;
+    task.note(janus::ask({model, prompts, setup.cache, used}, request, watched));
   });
 }
 
 // --- memory --------------------------------------------------------------------------------------
+
+Setup Engine::Parts::setup_now() const {
+  Setup now = setup;
+  if (memory) now.kept = memory->bytes();
+  return now;
+}
+
+void Engine::Parts::make_room(const MemoryPlan& plan) {
+  check_fits(plan);
+  if (memory && plan.total() + memory->bytes() > plan.limit) memory->forget();
+}
 
 MemoryPlan Engine::plan(const EngineOptions& options, std::span<const DrawRequest> requests) {
   check_at_once(options);
@@ -247,12 +267,12 @@ MemoryPlan Engine::plan(const EngineOptions& options, const AskRequest& request)
 MemoryPlan Engine::plan(const DrawRequest& request) const { return plan(std::span(&request, 1)); }
 
 MemoryPlan Engine::plan(std::span<const DrawRequest> requests) const {
-  return plan_requests(parts_->setup, parts_->prompts, completed(requests, parts_->info.guidance),
+  return plan_requests(parts_->setup_now(), parts_->prompts, completed(requests, parts_->info.guidance),
                        parts_->pictures_at_once);
 }
 
 MemoryPlan Engine::plan(const AskRequest& request) const {
-  return plan_asking(parts_->setup, answer_shape(parts_->setup.config, parts_->prompts, request));
+  return plan_asking(parts_->setup_now(), answer_shape(parts_->setup.config, parts_->prompts, request));
 }
 
 std::vector<Picture> Engine::draw(const DrawRequest& request, const DrawEvents& events) {

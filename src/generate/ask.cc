@@ -1,18 +1,18 @@
-// The story of an answer: messages -> ids -> vectors, pictures in their places -> keys and values
-// -> token after token. (deepseek-ai/Janus, inference.py, modeling_vlm.py, prepare_inputs_embeds)
-// T tokens of the prompt · P tokens of a picture · D width · V text ids.
-// SPDX-License-Identifier: MIT
+// The story of an answer: messages -> ids -> what the memory has of them stays, the rest ->
+// vectors, pictures in their places -> keys and values -> token after token. (deepseek-ai/Janus,
+// inference.py, modeling_vlm.py, prepare_inputs_embeds) T tokens of the prompt · P tokens of a
+// picture · D width · V text ids. SPDX-License-Identifier: MIT
 #include "generate/ask.h"
 
 #include <algorithm>
-#include <cmath>
+#include <optional>
 
 #include "base/error.h"
 #include "generate/sampler.h"
-#include "generate/state.h"
 #include "generate/stop.h"
 #include "io/preprocess.h"
 #include "io/tokenizer.h"
+#include "model/footprint.h"
 
 namespace janus {
 
@@ -34,12 +34,58 @@ std::vector<Message> check_messages(const AskRequest& request) {
   return messages;
 }
 
-std::vector<Image> images_of(const AskRequest& request) {
-  std::vector<Image> images;
-  for (const ChatMessage& message : request.messages) {
-    images.insert(images.end(), message.images.begin(), message.images.end());
+// In the order of their places.
+struct Pictures {
+  std::vector<const Image*> images;
+  std::vector<PictureKey> keys;
+
+  explicit Pictures(const AskRequest& request) {
+    for (const ChatMessage& message : request.messages) {
+      for (const Image& image : message.images) {
+        images.push_back(&image);
+        keys.push_back(picture_key(image));
+      }
+    }
   }
-  return images;
+};
+
+// What each position of the prompt holds.
+std::vector<Fed> positions_of(std::span<const int32_t> ids, const PromptBuilder& prompts,
+                              const Pictures& pictures) {
+  std::vector<Fed> fed;
+  fed.reserve(ids.size());
+  int64_t rows = 0;
+  for (const int32_t id : ids) {
+    fed.push_back({id, -1, {}});
+    if (id != prompts.ids().image) continue;
+    fed.back().row = static_cast<int32_t>(rows % prompts.image_tokens());
+    fed.back().picture = pictures.keys[static_cast<size_t>(rows++ / prompts.image_tokens())];
+  }
+  return fed;
+}
+
+// Vectors of all picture rows among `fed`, in order; a picture that the memory lacks is read now.
+OwnedTensor vectors_of(const Model& model, std::span<const Fed> fed, const Pictures& pictures,
+                       PictureMemory& memory, const std::function<void()>& still_wanted) {
+  const int64_t rows =
+      std::count_if(fed.begin(), fed.end(), [](const Fed& place) { return place.row >= 0; });
+  if (rows == 0) return {};
+  OwnedTensor vectors(Dtype::f32, {rows, model.config().llama.width});
+  Tensor picture;
+  int64_t next = 0;
+  for (size_t i = 0; i < fed.size(); ++i) {
+    if (fed[i].row < 0) continue;
+    if (i == 0 || fed[i - 1].picture != fed[i].picture) picture = memory.find(fed[i].picture);
+    if (!picture) {
+      still_wanted();
+      const auto key = std::find(pictures.keys.begin(), pictures.keys.end(), fed[i].picture);
+      Workspace space(read_images_scratch(model.config(), 1));  // much, and only for this
+      const Image& image = *pictures.images[static_cast<size_t>(key - pictures.keys.begin())];
+      picture = memory.keep(*key, read_picture(model, image, space));
+    }
+    model.backend().copy(picture.slice(fed[i].row, 1), vectors.view.slice(next++, 1));
+  }
+  return vectors;
 }
 
 void check_context(int64_t tokens, const Config& config) {
@@ -54,8 +100,8 @@ void check_context(int64_t tokens, const Config& config) {
 class Answering {
  public:
   Answering(const Asking& asking, const AskRequest& request, const OnText& on_text,
-            int64_t prompt_tokens);
-  Answer run(State& state, int32_t sequence, Tensor hidden);
+            int64_t prompt_tokens, int64_t cached_tokens);
+  Answer run(PrefixMemory& prefix, Tensor hidden);
 
  private:
   bool accept(int32_t id);  // false: the answer ends here
@@ -72,7 +118,7 @@ class Answering {
 };
 
 Answering::Answering(const Asking& asking, const AskRequest& request, const OnText& on_text,
-                     int64_t prompt_tokens)
+                     int64_t prompt_tokens, int64_t cached_tokens)
     : asking_(asking),
       request_(request),
       on_text_(on_text),
@@ -82,6 +128,7 @@ Answering::Answering(const Asking& asking, const AskRequest& request, const OnTe
     if (const auto id = asking.prompts.tokenizer().find(stop)) stop_ids_.push_back(*id);
   }
   answer_.prompt_tokens = prompt_tokens;
+  answer_.cached_tokens = cached_tokens;
   const int64_t context = asking.model.config().llama.context;
   limit_ = std::min<int64_t>(request.max_tokens, context - prompt_tokens);
 }
@@ -111,7 +158,7 @@ bool Answering::accept(int32_t id) {
 }
 
 // hidden [1, D] of the prompt's last token.
-Answer Answering::run(State& state, int32_t sequence, Tensor hidden) {
+Answer Answering::run(PrefixMemory& prefix, Tensor hidden) {
   const Model& model = asking_.model;
   OwnedTensor logits(Dtype::f32, {1, model.config().llama.vocabulary});
   const std::span<const float> view(logits.view.f32(), static_cast<size_t>(logits.view.cols()));
@@ -122,7 +169,7 @@ Answer Answering::run(State& state, int32_t sequence, Tensor hidden) {
     const int32_t id = sampler.pick(view, sampling, request_.seed, position);
     if (!accept(id)) break;
     model.embed_text(std::span(&id, 1), hidden);
-    state.step(std::span(&sequence, 1), hidden);
+    prefix.step(id, hidden);
   }
   if (!filter_.stopped()) {
     show(filter_.push(stream_.finish()));
@@ -146,29 +193,28 @@ OwnedTensor reading_pixels(const Config& config, std::span<const Image> images) 
   return pixels;
 }
 
+OwnedTensor read_picture(const Model& model, const Image& image, Workspace& space) {
+  const Config& config = model.config();
+  const OwnedTensor pixels = reading_pixels(config, std::span(&image, 1));
+  OwnedTensor vectors(Dtype::f32, {config.vision.tokens(), config.llama.width});
+  model.read_images(pixels.view, space, vectors.view);
+  return vectors;
+}
+
 OwnedTensor embed_prompt(const Model& model, std::span<const int32_t> ids, int32_t image_id,
-                         Tensor pixels, Workspace& space, Trace* trace) {
+                         Tensor vectors) {
   const int64_t width = model.config().llama.width;
   const int64_t tokens = model.config().vision.tokens();
-  const int64_t images = pixels ? pixels.shape[0] : 0;
+  const int64_t rows = vectors ? vectors.rows() : 0;
   const auto places = static_cast<int64_t>(std::count(ids.begin(), ids.end(), image_id));
-  check(places == images * tokens, Code::bad_input, "the prompt has room for ", places,
-        " picture vectors, but ", images, " pictures of ", tokens, " were given");
+  check(places == rows, Code::bad_input, "the prompt has room for ", places,
+        " picture vectors, but ", rows, " were given (", tokens, " a picture)");
   OwnedTensor x(Dtype::f32, {static_cast<int64_t>(ids.size()), width});
   model.embed_text(ids, x.view);
-  if (images == 0) return x;
-  OwnedTensor vectors(Dtype::f32, {images * tokens, width});
-  const int64_t at_once = trace ? images : 1;  // one by one, so that scratch memory stays small
-  const int64_t rows = pixels.shape[1] * pixels.shape[2];
-  for (int64_t i = 0; i < images; i += at_once) {
-    const Tensor some =
-        pixels.slice(i * rows, at_once * rows).as({at_once, pixels.shape[1], pixels.shape[2], 3});
-    model.read_images(some, space, vectors.view.slice(i * tokens, at_once * tokens), trace);
-  }
   int64_t next = 0;
   for (size_t t = 0; t < ids.size(); ++t) {
     if (ids[t] != image_id) continue;
-    const float* from = vectors.view.row(next++);
+    const float* from = vectors.row(next++);
     std::copy(from, from + width, x.view.row(static_cast<int64_t>(t)));
   }
   return x;
@@ -195,19 +241,24 @@ Answer ask(const Asking& asking, const AskRequest& request, const OnText& on_tex
   const std::vector<int32_t> ids = prompt_ids(config, asking.prompts, request);
   const auto tokens = static_cast<int64_t>(ids.size());
   const AnswerShape shape = answer_shape(config, tokens, request.max_tokens, request.messages);
-
-  State state(asking.model, asking.cache, 1, shape.positions, KvCache::blocks_for(shape.positions),
-              workspace_bytes(config, shape));
-  const OwnedTensor pixels = reading_pixels(config, images_of(request));
-  OwnedTensor x =
-      embed_prompt(asking.model, ids, asking.prompts.ids().image, pixels.view, state.space());
-  const int32_t sequence = state.cache().add();
   const auto still_wanted = [&] {
     check(!on_text || on_text({}), Code::cancelled, "the answer was stopped before it began");
   };
-  state.prefill(sequence, x.view, still_wanted);
-  Answering answering(asking, request, on_text, tokens);
-  return answering.run(state, sequence, x.view.slice(tokens - 1, 1));
+
+  std::optional<Memory> own;
+  Memory& memory = asking.memory ? *asking.memory : own.emplace(asking.model, asking.cache);
+  const Pictures pictures(request);
+  const std::vector<Fed> prompt = positions_of(ids, asking.prompts, pictures);
+  const int64_t kept = memory.prefix.resume(prompt, shape.positions);
+  const std::span<const Fed> rest = std::span(prompt).subspan(static_cast<size_t>(kept));
+  const OwnedTensor vectors =
+      vectors_of(asking.model, rest, pictures, memory.pictures, still_wanted);
+  const OwnedTensor x =
+      embed_prompt(asking.model, std::span(ids).subspan(static_cast<size_t>(kept)),
+                   asking.prompts.ids().image, vectors.view);
+  memory.prefix.run(x.view, rest, still_wanted);
+  Answering answering(asking, request, on_text, tokens, kept);
+  return answering.run(memory.prefix, x.view.slice(tokens - kept - 1, 1));
 }
 
 }  // namespace janus

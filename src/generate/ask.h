@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "base/buffer.h"
+#include "generate/memory.h"
 #include "generate/prompt.h"
 #include "generate/room.h"
 #include "januspro/requests.hpp"
@@ -19,6 +20,7 @@ struct Asking {
   const Model& model;
   const PromptBuilder& prompts;
   Dtype cache = Dtype::f32;  // of keys and values
+  Memory* memory = nullptr;  // of this model and type; none: nothing is kept between answers
 };
 
 // The prompt of a request, its pictures' places included. Throws Code::bad_input for messages out
@@ -37,9 +39,12 @@ AnswerShape answer_shape(const Config& config, const PromptBuilder& prompts,
 // Pictures as the vision tower reads them: [n, S, S, 3] in -1..1; empty for none.
 OwnedTensor reading_pixels(const Config& config, std::span<const Image> images);
 
-// ids [T] -> [T, D]: token vectors, with those of the pictures in place of `image_id`, in order.
-// Throws Code::bad_input when the places do not fit the pictures.
+// One picture -> vision tower -> adaptor -> [P, D].
+OwnedTensor read_picture(const Model& model, const Image& image, Workspace& space);
+
+// ids [T] -> [T, D]: token vectors, with `vectors` of pictures, one a row, in place of `image_id`,
+// in order. Throws Code::bad_input when the places do not fit the pictures.
 OwnedTensor embed_prompt(const Model& model, std::span<const int32_t> ids, int32_t image_id,
-                         Tensor pixels, Workspace& space, Trace* trace = nullptr);
+                         Tensor vectors);
 
 }  // namespace janus

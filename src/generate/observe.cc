@@ -143,7 +143,13 @@ void observe_ask(const Model& model, const SpecialIds& special, std::span<const 
     trace.add("pixel_values", shown.view, {static_cast<int64_t>(images.size()), 3, side, side});
   }
   State state(model, cache, 1, most, KvCache::blocks_for(most));
-  OwnedTensor x = embed_prompt(model, ids, special.image, pixels.view, state.space(), &trace);
+  OwnedTensor vectors;  // of all pictures at once, so that each tap holds all of them
+  if (pixels.view) {
+    const auto count = static_cast<int64_t>(images.size());
+    vectors = OwnedTensor(Dtype::f32, {count * config.vision.tokens(), config.llama.width});
+    model.read_images(pixels.view, state.space(), vectors.view, &trace);
+  }
+  OwnedTensor x = embed_prompt(model, ids, special.image, vectors.view);
   const int32_t sequence = state.cache().add();
   state.prefill(sequence, x.view, {}, &trace);
   OwnedTensor last(Dtype::f32, {1, config.llama.vocabulary});

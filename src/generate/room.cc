@@ -118,22 +118,24 @@ AnswerShape answer_shape(const Config& config, int64_t prompt, int64_t max_token
   return shape;
 }
 
-int64_t workspace_bytes(const Config& config, const AnswerShape& shape) {
-  const int64_t pass = forward_scratch(config, std::min(shape.prompt, State::kPrefillRows));
-  return shape.pictures > 0 ? std::max(pass, read_images_scratch(config, 1)) : pass;
-}
-
-// Pictures as they are given, a copy of them, and as the vision tower reads them.
+// Pictures are read one at a time, before the prompt is run; their vectors are there twice, as they
+// are remembered and in their places. The caller's pictures are copied.
 Room asking_room(const Sizes& sizes, const AnswerShape& shape) {
   const Config& config = sizes.config;
   const int64_t side = config.vision.image, width = config.llama.width;
+  const int64_t rows = std::min(shape.prompt, State::kPrefillRows);
+  const int64_t running = Buffer::held(forward_scratch(config, rows)) +
+                          floats(shape.prompt, width) + floats(1, config.llama.vocabulary);
+  const int64_t reading =
+      shape.pictures > 0
+          ? Buffer::held(read_images_scratch(config, 1)) + floats(side * side, 3)
+          : 0;
   Room room;
   room.cache = Buffer::held(KvCache::bytes(sizes.backend, config.llama, sizes.cache,
                                            KvCache::blocks_for(shape.positions)));
-  room.scratch = Buffer::held(workspace_bytes(config, shape)) + floats(shape.prompt, width) +
-                 floats(1, config.llama.vocabulary) +
-                 floats(shape.pictures * config.vision.tokens(), width);
-  room.pictures = 2 * shape.pixel_bytes + floats(shape.pictures, side * side * 3);
+  room.scratch =
+      std::max(running, reading) + 2 * floats(shape.pictures * config.vision.tokens(), width);
+  room.pictures = 2 * shape.pixel_bytes;
   return room;
 }
 

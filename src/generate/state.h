@@ -28,6 +28,10 @@ class State {
   KvCache& cache() { return cache_; }
   Workspace& space() { return space_; }
 
+  // From now on one sequence alone, of at most `positions` tokens, which begins with the first
+  // `length` of this one. Returns it. When there is no memory for that, nothing is changed.
+  int32_t keep_one(int32_t sequence, int64_t length, int64_t positions);
+
   // Runs x [T, D] as the next T tokens of one sequence: embeddings in, hidden states out. Long
   // prompts go in pieces, so that scratch memory does not grow with them; `between` is called
   // before each piece. With a trace there is one piece only.

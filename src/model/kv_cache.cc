@@ -54,6 +54,31 @@ int32_t KvCache::fork(int32_t parent) {
   return child;
 }
 
+int32_t KvCache::adopt(const KvCache& from, int32_t sequence, int64_t length_to_copy) {
+  check(layers_.size() == from.layers_.size() && block_bytes_ == from.block_bytes_, Code::bug,
+        "kv cache: blocks of ", from.block_bytes_, " bytes in ", from.layers_.size(),
+        " layers cannot go into blocks of ", block_bytes_, " bytes in ", layers_.size());
+  check(length_to_copy >= 0 && length_to_copy <= from.length(sequence), Code::bug,
+        "kv cache: ", length_to_copy, " of ", from.length(sequence), " positions cannot be copied");
+  const int32_t child = add();
+  try {
+    extend(child, length_to_copy);
+  } catch (...) {
+    remove(child);
+    throw;
+  }
+  for (size_t i = 0; i < layers_.size(); ++i) {
+    for (int64_t b = 0; b < blocks_for(length_to_copy); ++b) {
+      const int64_t to = block_of(child, b) * block_bytes_;
+      const int64_t at = from.block_of(sequence, b) * block_bytes_;
+      const auto bytes = static_cast<size_t>(block_bytes_);
+      std::memcpy(layers_[i].keys + to, from.layers_[i].keys + at, bytes);
+      std::memcpy(layers_[i].values + to, from.layers_[i].values + at, bytes);
+    }
+  }
+  return child;
+}
+
 void KvCache::remove(int32_t sequence) {
   truncate(sequence, 0);
   lengths_[static_cast<size_t>(sequence)] = kFree;
@@ -97,6 +122,10 @@ void KvCache::truncate(int32_t sequence, int64_t length_to_keep) {
 }
 
 int32_t& KvCache::block_of(int32_t sequence, int64_t index) {
+  return table_[static_cast<size_t>(sequence * per_sequence_ + index)];
+}
+
+int32_t KvCache::block_of(int32_t sequence, int64_t index) const {
   return table_[static_cast<size_t>(sequence * per_sequence_ + index)];
 }
 

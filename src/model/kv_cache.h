@@ -32,9 +32,14 @@ class KvCache {
   int32_t add();
   // A new sequence that begins with all positions of `parent` so far.
   int32_t fork(int32_t parent);
+  // A new sequence that begins with the first `length` positions of one in another cache of the
+  // same model and type, which are copied. Code::busy and Code::bad_input as extend() (nothing is
+  // changed then).
+  int32_t adopt(const KvCache& from, int32_t sequence, int64_t length);
   void remove(int32_t sequence);
 
   int64_t length(int32_t sequence) const;
+  int64_t positions() const { return positions_; }  // that one sequence may have
   // Makes room for `count` more positions and returns the first; the caller then runs them through
   // Model::forward. Code::busy when no block is free, Code::bad_input beyond the planned positions
   // (nothing is changed then).
@@ -52,13 +57,14 @@ class KvCache {
   static constexpr int32_t kNoBlock = -1;
 
   int32_t& block_of(int32_t sequence, int64_t index);
+  int32_t block_of(int32_t sequence, int64_t index) const;
   int32_t take_block();
   void release_block(int32_t block);
   void make_own(int32_t& block);
 
   int64_t per_sequence_ = 0;
   int64_t block_bytes_ = 0;
-  int64_t positions_ = 0;            // that one sequence may have
+  int64_t positions_ = 0;
   std::vector<int64_t> lengths_;     // kFree: not in use
   std::vector<int32_t> table_;       // [sequences, per_sequence]
   std::vector<int32_t> references_;  // of each block

@@ -32,11 +32,14 @@ TEST(Api, FieldsAreThoseOfTheFrozenList) {
   EXPECT_EQ(fields_of("requests.hpp", "ChatMessage"), (Names{"role", "text", "images"}));
   EXPECT_EQ(fields_of("januspro.hpp", "EngineOptions"),
             (Names{"checkpoint", "mmproj", "halves", "backend", "threads", "isa", "weights",
-                   "cache", "round_rope", "pictures_at_once", "memory", "on_load", "on_warning"}));
+                   "cache", "round_rope", "pictures_at_once", "remember", "memory", "on_load",
+                   "on_warning"}));
   EXPECT_EQ(fields_of("requests.hpp", "MemoryPlan"),
             (Names{"program", "weights", "cache", "scratch", "pictures", "limit",
                    "pictures_at_once", "refusal"}));
   EXPECT_EQ(fields_of("image.hpp", "PictureOptions"), (Names{"format", "quality"}));
+  EXPECT_EQ(fields_of("requests.hpp", "Answer"),
+            (Names{"text", "finish", "prompt_tokens", "cached_tokens", "answer_tokens"}));
 }
 
 TEST(Api, TheExampleOfTheHeaderWorks) {
@@ -64,6 +67,27 @@ TEST(Api, InfoSaysWhatWasLoaded) {
   EXPECT_EQ(other.info().layout, "official");
   EXPECT_EQ(other.info().weights, "bf16");
   EXPECT_EQ(other.info().hash, info.hash);
+}
+
+TEST(Api, ASecondTurnIsNotReadFromTheBeginningAndAnswersAlike) {
+  Engine engine = Engine::load(tiny_options());
+  EngineOptions options = tiny_options();
+  options.remember = false;
+  Engine forgetful = Engine::load(options);
+  const Image picture = load_picture(golden("images/astronaut-64.png"));
+  AskRequest request;
+  request.messages = {{"user", "What is it?", {picture}}};
+  request.max_tokens = 8;
+  for (int turn = 0; turn < 3; ++turn) {
+    const Answer answer = engine.ask(request), plain = forgetful.ask(request);
+    EXPECT_EQ(answer.text, plain.text);
+    EXPECT_EQ(answer.prompt_tokens, plain.prompt_tokens);
+    EXPECT_EQ(plain.cached_tokens, 0);
+    EXPECT_EQ(answer.cached_tokens > engine.info().vision_tokens, turn > 0);
+    engine.draw({.prompt = "blue"});  // in between, it changes nothing
+    request.messages.push_back({"assistant", answer.text, {}});
+    request.messages.push_back({"user", "And then?", {}});
+  }
 }
 
 TEST(ApiThreads, CallsFromSeveralThreadsTakeTurns) {

@@ -5,10 +5,12 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <cstring>
 #include <string>
 #include <vector>
 
 #include "base/error.h"
+#include "generate/observe.h"
 #include "generate/tiny.h"
 #include "io/image.h"
 #include "io/safetensors.h"
@@ -92,6 +94,29 @@ TEST(Ask, EveryTurnAndEveryPictureIsRead) {
   EXPECT_GT(answer.prompt_tokens, 3 * 64);
 }
 
+// The trace reads all pictures at once and by another path.
+TEST(Ask, SeveralPicturesStandInTheirOrder) {
+  AskRequest request =
+      question(kQuestion, {photo(), load_image(golden("images/china-progressive.jpg"))});
+  request.max_tokens = 12;
+  const std::vector<int32_t> ids =
+      tiny().prompts.read(std::vector<Message>{{Role::user, kQuestion, 2}});
+  Trace trace;
+  observe_ask(tiny().model, tiny().prompts.ids(), ids, request.messages[0].images, 12, Dtype::f32,
+              trace);
+  const auto& bytes = trace.entries().at("greedy_ids").bytes;
+  std::vector<int32_t> greedy;
+  for (size_t i = 0; i < bytes.size(); i += sizeof(int64_t)) {
+    int64_t id = 0;
+    std::memcpy(&id, bytes.data() + i, sizeof id);
+    greedy.push_back(static_cast<int32_t>(id));
+  }
+  const std::string text = run(request).text;
+  EXPECT_EQ(text, tiny().prompts.tokenizer().decode(greedy, false));
+  std::swap(request.messages[0].images[0], request.messages[0].images[1]);
+  EXPECT_NE(run(request).text, text);
+}
+
 TEST(Ask, AnEmptySystemPromptDisablesIt) {
   AskRequest request = question("hi");
   request.max_tokens = 1;
@@ -127,25 +152,45 @@ TEST(Ask, StopStringsEndTheAnswerAndAreNotPartOfIt) {
   EXPECT_EQ(answer.text, whole.substr(0, whole.find(stop)));
 }
 
-TEST(Ask, PicturesReadOneByOneStandWhereThoseReadTogetherDo) {
+TEST(Ask, PicturesReadOneByOneAreThoseReadTogether) {
   const std::vector<Image> images{photo(), load_image(golden("images/astronaut-64.png"))};
+  const Config& config = tiny().model.config();
+  const OwnedTensor pixels = reading_pixels(config, images);
+  const int64_t tokens = config.vision.tokens();
+  OwnedTensor together(Dtype::f32, {2 * tokens, config.llama.width});
+  Workspace space;
+  tiny().model.read_images(pixels.view, space, together.view);
+  const auto values = [](Tensor x) { return std::vector<float>(x.f32(), x.f32() + x.count()); };
+  for (int64_t i = 0; i < 2; ++i) {
+    const OwnedTensor alone = read_picture(tiny().model, images[static_cast<size_t>(i)], space);
+    EXPECT_EQ(values(alone.view), values(together.view.slice(i * tokens, tokens)));
+  }
+}
+
+TEST(Ask, VectorsOfPicturesStandInTheirPlaces) {
   const std::vector<Message> messages{{Role::user, kQuestion, 2}};
   const std::vector<int32_t> ids = tiny().prompts.read(messages);
-  const OwnedTensor pixels = reading_pixels(tiny().model.config(), images);
   const int32_t image_id = tiny().prompts.ids().image;
-  Workspace space;
-  Trace trace;
-  const OwnedTensor apart = embed_prompt(tiny().model, ids, image_id, pixels.view, space);
-  const OwnedTensor together =
-      embed_prompt(tiny().model, ids, image_id, pixels.view, space, &trace);
-  const auto values = [](const OwnedTensor& x) {
-    return std::vector<float>(x.view.f32(), x.view.f32() + x.view.count());
-  };
-  EXPECT_EQ(values(apart), values(together));
-  const auto first = std::find(ids.begin(), ids.end(), image_id) - ids.begin();
-  const auto row = [&](int64_t t) { return *apart.view.row(t); };
-  EXPECT_NE(row(first), row(first + 64 + 2 + 1));  // another picture: after its marks and a newline
-  EXPECT_EQ(ids[static_cast<size_t>(first + 64 + 2 + 1)], image_id);
+  const int64_t width = tiny().model.config().llama.width;
+  OwnedTensor vectors(Dtype::f32, {2 * 64, width});
+  for (int64_t i = 0; i < vectors.view.count(); ++i) {
+    vectors.view.f32()[i] = 1000 + static_cast<float>(i);
+  }
+  const OwnedTensor x = embed_prompt(tiny().model, ids, image_id, vectors.view);
+  float next = 1000;
+  for (size_t t = 0; t < ids.size(); ++t) {
+    const float* row = x.view.row(static_cast<int64_t>(t));
+    if (ids[t] != image_id) {
+      EXPECT_LT(row[0], 1000);
+      continue;
+    }
+    EXPECT_EQ(row[0], next);
+    next += static_cast<float>(width);
+    EXPECT_EQ(row[width - 1], next - 1);
+  }
+  EXPECT_EQ(next, 1000 + static_cast<float>(vectors.view.count()));
+  EXPECT_THROW(embed_prompt(tiny().model, ids, image_id, vectors.view.slice(0, 64)), Error);
+  EXPECT_THROW(embed_prompt(tiny().model, ids, image_id, {}), Error);
 }
 
 std::string refusal(const AskRequest& request) {

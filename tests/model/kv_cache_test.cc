@@ -5,6 +5,8 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include "base/error.h"
 #include "kernels/open.h"
 
@@ -87,6 +89,50 @@ TEST_F(Cache, GivesBlocksBack) {
   const int32_t a = cache_.add(), b = cache_.add();
   EXPECT_NO_THROW(cache_.extend(a, 4 * kKvBlock));
   EXPECT_NO_THROW(cache_.extend(b, 2 * kKvBlock));  // all six again
+}
+
+TEST_F(Cache, AdoptCopiesWhatStandsThere) {
+  const int64_t bytes = backend_->kv_block_bytes(Dtype::f32, 1, 4);
+  const auto paint = [&](int32_t block, uint8_t value) {
+    for (int layer = 0; layer < 2; ++layer) {
+      const auto shade = static_cast<uint8_t>(value + 10 * layer);
+      std::fill_n(cache_.layer(layer).keys + block * bytes, bytes, std::byte{shade});
+      std::fill_n(cache_.layer(layer).values + block * bytes, bytes, std::byte(shade + 1));
+    }
+  };
+  cache_.extend(cache_.add(), 1);  // so that blocks have other numbers there than here
+  const int32_t a = cache_.add();
+  cache_.extend(a, kKvBlock + 7);
+  for (int64_t i = 0; i < 2; ++i) paint(block(a, i), static_cast<uint8_t>(100 + 50 * i));
+
+  KvCache larger(*backend_, tiny(), Dtype::f32, 1, 9 * kKvBlock, 9);
+  const int32_t b = larger.adopt(cache_, a, kKvBlock + 3);
+  EXPECT_EQ(larger.length(b), kKvBlock + 3);
+  for (int64_t i = 0; i < 2; ++i) {
+    for (int layer = 0; layer < 2; ++layer) {
+      const int64_t at = larger.blocks()[static_cast<size_t>(i)] * bytes;
+      const auto shade = static_cast<uint8_t>(100 + 50 * i + 10 * layer);
+      for (const int64_t end : {int64_t{0}, bytes - 1}) {
+        EXPECT_EQ(larger.layer(layer).keys[at + end], std::byte{shade});
+        EXPECT_EQ(larger.layer(layer).values[at + end], std::byte(shade + 1));
+      }
+    }
+  }
+  larger.extend(b, 7 * kKvBlock);
+  EXPECT_EQ(cache_.length(a), kKvBlock + 7);
+}
+
+TEST_F(Cache, AdoptRefusesWhatDoesNotFit) {
+  const int32_t a = cache_.add();
+  cache_.extend(a, 2 * kKvBlock);
+  KvCache small(*backend_, tiny(), Dtype::f32, 1, kKvBlock, 4);
+  EXPECT_EQ(code_of([&] { small.adopt(cache_, a, kKvBlock + 1); }), Code::bad_input);
+  KvCache poor(*backend_, tiny(), Dtype::f32, 1, 4 * kKvBlock, 1);
+  EXPECT_EQ(code_of([&] { poor.adopt(cache_, a, kKvBlock + 1); }), Code::busy);
+  EXPECT_EQ(poor.length(poor.adopt(cache_, a, kKvBlock)), kKvBlock);  // the sequence was given back
+  KvCache narrow(*backend_, tiny(), Dtype::bf16, 1, 4 * kKvBlock, 4);
+  EXPECT_THROW(narrow.adopt(cache_, a, 1), Error);
+  EXPECT_THROW(small.adopt(cache_, a, 2 * kKvBlock + 1), Error);
 }
 
 TEST_F(Cache, RefusalsChangeNothing) {

@@ -156,7 +156,8 @@ januspro_code januspro_job_answer(januspro_job* job, januspro_answer* answer) {
                                 own.answer->text.size(),
                                 static_cast<januspro_finish>(own.answer->finish),
                                 own.answer->prompt_tokens,
-                                own.answer->answer_tokens};
+                                own.answer->answer_tokens,
+                                own.answer->cached_tokens};
     write_struct(answer, "answer", shown);
   });
 }

@@ -30,6 +30,8 @@ januspro_engine_options default_options() {
   options.threads = cc.threads;
   options.round_rope = cc.round_rope;
   options.pictures_at_once = cc.pictures_at_once;
+  options.remember = cc.remember;
+  options.memory = cc.memory;
   return options;
 }
 
@@ -102,6 +104,8 @@ EngineOptions read_options(const januspro_engine_options* given) {
   result.cache = text_or(options.cache, result.cache);
   result.round_rope = options.round_rope != 0;
   result.pictures_at_once = options.pictures_at_once;
+  result.remember = options.remember != 0;
+  result.memory = options.memory;
   if (options.on_load) {
     result.on_load = [options](double done) { return options.on_load(options.user, done) != 0; };
   }
