@@ -7,7 +7,9 @@
 #include <new>
 #include <nlohmann/json.hpp>
 
+#include "apps/answer.h"
 #include "apps/command.h"
+#include "apps/drawing.h"
 #include "apps/folder.h"
 #include "apps/progress.h"
 #include "base/error.h"
@@ -18,22 +20,8 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-constexpr std::string_view kSpace = " \t\r\n";
-
 double seconds_since(Clock::time_point started) {
   return std::chrono::duration<double>(Clock::now() - started).count();
-}
-
-const char* finish_name(Answer::Finish finish) {
-  switch (finish) {
-    case Answer::Finish::end:
-      return "end";
-    case Answer::Finish::stop:
-      return "stop";
-    case Answer::Finish::length:
-      return "length";
-  }
-  return "?";
 }
 
 class AskVerb {
@@ -52,9 +40,6 @@ class AskVerb {
                                         const std::filesystem::path& picture) const;
   void keep(const std::filesystem::path& picture, const nlohmann::ordered_json& line,
             AnswerFile* file) const;
-  nlohmann::ordered_json described(const Answer& answer, const AskRequest& asked,
-                                   const Engine& engine, double seconds) const;
-  void stream(std::string_view piece);
 
   CLI::App& app_;
   const Interrupt& interrupt_;
@@ -72,7 +57,6 @@ class AskVerb {
   int max_tokens_ = 512;
   bool json_ = false;
   bool quiet_ = false;
-  bool begun_ = false;  // something but white space was printed
 };
 
 AskVerb::AskVerb(CLI::App& app, const Interrupt& interrupt) : app_(app), interrupt_(interrupt) {
@@ -124,17 +108,6 @@ AskRequest AskVerb::request() const {
   return request;
 }
 
-// White space in front of the answer is the template's, not the answer's.
-void AskVerb::stream(std::string_view piece) {
-  if (!begun_) {
-    const size_t first = piece.find_first_not_of(kSpace);
-    if (first == std::string_view::npos) return;
-    piece.remove_prefix(first);
-    begun_ = true;
-  }
-  print(piece);
-}
-
 // From here on all that is left of texts_ is pictures.
 void AskVerb::settle_question() {
   const bool named = app_.count("--prompt") > 0;
@@ -164,17 +137,9 @@ void AskVerb::check_use() const {
 Engine AskVerb::load(const AskRequest& asked, ProgressBar& bar) const {
   EngineOptions options = model_.options(interrupt_, quiet_);
   options.halves = "read";
-  options.on_load = [&](double fraction) {
-    if (bar.due()) bar.show("loading", static_cast<int64_t>(fraction * 100), 100, "%");
-    return !interrupt_.asked();
-  };
   const MemoryPlan plan = Engine::plan(options, asked);
   check(plan.fits(), Code::out_of_memory, plan.refusal);
-  const auto started = Clock::now();
-  Engine engine = Engine::load(options);
-  bar.clear();
-  if (!quiet_) model_.tell_loaded(engine.info(), seconds_since(started));
-  return engine;
+  return load_engine(std::move(options), model_, quiet_, interrupt_, bar);
 }
 
 void tell_times(const Answer& answer, double seconds) {
@@ -185,31 +150,20 @@ void tell_times(const Answer& answer, double seconds) {
   say(text);
 }
 
-// What a line of JSON says of an answer.
-nlohmann::ordered_json AskVerb::described(const Answer& answer, const AskRequest& asked,
-                                          const Engine& engine, double seconds) const {
-  nlohmann::ordered_json line{{"text", answer.text},
-                              {"finish", finish_name(answer.finish)},
-                              {"prompt_tokens", answer.prompt_tokens},
-                              {"answer_tokens", answer.answer_tokens}};
-  if (asked.temperature > 0) line["seed"] = asked.seed;
-  line["model"] = model_.shown_name(engine.info());
-  line["seconds"] = seconds;
-  return line;
-}
-
 void AskVerb::answer_one() {
   AskRequest asked = request();
   if (asked.temperature > 0) asked.seed = sampling_.choose_seed(quiet_);
   ProgressBar bar(quiet_);
   Engine engine = load(asked, bar);
+  AnswerStream stream;
   const auto started = Clock::now();
   const Answer answer = engine.ask(asked, [&](std::string_view piece) {
-    if (!json_) stream(piece);
+    if (!json_) stream.push(piece);
     return !interrupt_.asked();
   });
   const double seconds = seconds_since(started);
-  print(json_ ? json_line(described(answer, asked, engine, seconds)) : "\n");
+  const std::string name = model_.shown_name(engine.info());
+  print(json_ ? json_line(answer_json(answer, asked, name, seconds)) : "\n");
   if (model_.verbose && !quiet_) tell_times(answer, seconds);
 }
 
@@ -230,8 +184,8 @@ nlohmann::ordered_json AskVerb::answer_picture(Engine& engine, AskRequest& asked
     return line;
   }
   Answer answer = engine.ask(asked, [&](std::string_view) { return !interrupt_.asked(); });
-  answer.text.erase(0, answer.text.find_first_not_of(kSpace));
-  line.update(described(answer, asked, engine, seconds_since(started)));
+  answer.text.erase(0, answer.text.find_first_not_of(kAnswerSpace));
+  line.update(answer_json(answer, asked, model_.shown_name(engine.info()), seconds_since(started)));
   return line;
 }
 
@@ -245,7 +199,8 @@ void AskVerb::keep(const std::filesystem::path& picture, const nlohmann::ordered
   if (failed) return;
   std::string text = line["text"];
   std::replace_if(
-      text.begin(), text.end(), [](char c) { return kSpace.find(c) != kSpace.npos; }, ' ');
+      text.begin(), text.end(), [](char c) { return kAnswerSpace.find(c) != kAnswerSpace.npos; },
+      ' ');
   print(picture.string() + "\t" + text + "\n");
 }
 

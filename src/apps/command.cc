@@ -304,4 +304,13 @@ void say(const std::string& line) {
   }
 }
 
+std::filesystem::path user_folder(const char* variable, const char* below_home) {
+  if (const char* named = std::getenv(variable); named && *named) {
+    return std::filesystem::path(named) / "januspro";
+  }
+  const char* home = std::getenv("HOME");
+  if (!home || !*home) return {};
+  return std::filesystem::path(home) / below_home / "januspro";
+}
+
 }  // namespace janus

@@ -107,6 +107,9 @@ void save_result(const std::filesystem::path& path, std::span<const std::byte> b
 void check_output(const std::filesystem::path& path);
 // A line on stderr, after taking any progress bar away.
 void say(const std::string& line);
+// $VARIABLE/januspro, else ~/BELOW_HOME/januspro; empty where neither variable is set. (XDG base
+// directories)
+std::filesystem::path user_folder(const char* variable, const char* below_home);
 
 using Run = std::function<void()>;
 Run add_draw(CLI::App& app, const Interrupt& interrupt);

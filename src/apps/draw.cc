@@ -8,6 +8,7 @@
 #include <nlohmann/json.hpp>
 
 #include "apps/command.h"
+#include "apps/drawing.h"
 #include "apps/progress.h"
 #include "apps/recipe.h"
 #include "apps/sheet.h"
@@ -75,11 +76,9 @@ class DrawVerb {
   void plan_from_file();
   void plan_prompts();
   void check_same_model(const ModelInfo& info) const;
-  void prepare_preview(Engine& engine);
   void check_outputs_fit(const ModelInfo& info) const;
   std::vector<DrawRequest> requests() const;
   void check_memory(const EngineOptions& options) const;
-  bool on_step(Engine& engine, const Progress& progress);
   Recipe recipe_of(size_t request, uint64_t seed, const ModelInfo& info) const;
   void keep(const Picture& picture, const ModelInfo& info);
   void tell_times() const;
@@ -92,7 +91,6 @@ class DrawVerb {
   std::optional<Recipe> repeated_;
   size_t count_ = 0;  // pictures in all
   size_t kept_ = 0;
-  bool preview_ = false;
   std::unique_ptr<ProgressBar> bar_;
   std::chrono::steady_clock::time_point started_;
 };
@@ -222,49 +220,10 @@ void DrawVerb::check_same_model(const ModelInfo& info) const {
   }
 }
 
-void DrawVerb::prepare_preview(Engine& engine) {
-  if (!bar_->visible() || flags_.no_preview || std::getenv("NO_COLOR")) return;
-  std::filesystem::path folder;
-  if (const char* cache = std::getenv("XDG_CACHE_HOME"); cache && *cache) {
-    folder = std::filesystem::path(cache) / "januspro";
-  } else if (const char* home = std::getenv("HOME"); home && *home) {
-    folder = std::filesystem::path(home) / ".cache" / "januspro";
-  }
-  bar_->show("preparing the preview (once a model)", 0, 1, "fits");
-  try {
-    engine.prepare_preview(folder, [&] { return !interrupt_.asked(); });
-    preview_ = true;
-  } catch (const Error& error) {
-    if (error.code() == Code::cancelled) throw;
-    bar_->clear();
-    say(std::string("warning: no preview: ") + error.what());
-  }
-}
-
-bool DrawVerb::on_step(Engine& engine, const Progress& progress) {
-  if (interrupt_.asked()) return false;
-  const bool last = progress.phase == Progress::Phase::pixels;
-  if (!bar_->visible() || !(bar_->due() || last)) return true;
-  std::vector<Image> pictures;
-  if (preview_) {
-    for (const Sketch& sketch : progress.sketches) {
-      pictures.push_back(engine.preview(sketch.codes));
-    }
-  }
-  bar_->show(last ? "decoding" : "drawing", progress.done, progress.total, "codes", pictures);
-  return true;
-}
-
 Recipe DrawVerb::recipe_of(size_t request, uint64_t seed, const ModelInfo& info) const {
   Recipe recipe = recipes_[request];
   recipe.seed = seed;
-  recipe.model = flags_.model.shown_name(info);
-  recipe.model_hash = info.hash;
-  recipe.backend = info.backend;
-  recipe.weights = info.weights;
-  recipe.cache = info.cache;
-  recipe.round_rope = flags_.model.round_rope;
-  recipe.version = version();
+  recipe.drawn_by(flags_.model.shown_name(info), info, flags_.model.round_rope);
   return recipe;
 }
 
@@ -359,16 +318,9 @@ void DrawVerb::run() {
   EngineOptions options = flags_.model.options(interrupt_, flags_.quiet);
   options.pictures_at_once = flags_.batch;
   options.halves = "draw";  // the other half is not read; one that cannot draw is refused at once
-  options.on_load = [&](double fraction) {
-    if (bar_->due()) bar_->show("loading", static_cast<int64_t>(fraction * 100), 100, "%");
-    return !interrupt_.asked();
-  };
   check_memory(options);
-  const auto loading = std::chrono::steady_clock::now();
-  Engine engine = Engine::load(options);
-  bar_->clear();
-  const std::chrono::duration<double> loaded = std::chrono::steady_clock::now() - loading;
-  if (!flags_.quiet) flags_.model.tell_loaded(engine.info(), loaded.count());
+  Engine engine =
+      load_engine(std::move(options), flags_.model, flags_.quiet, interrupt_, *bar_);
   check_same_model(engine.info());
   if (!repeated_) {
     for (Recipe& recipe : recipes_) {
@@ -376,12 +328,13 @@ void DrawVerb::run() {
     }
   }
   check_outputs_fit(engine.info());
-  prepare_preview(engine);
+  DrawingView view(engine, interrupt_, *bar_, !flags_.no_preview);
+  view.prepare();
 
   const std::vector<DrawRequest> requests = this->requests();
   started_ = std::chrono::steady_clock::now();
   DrawEvents events;
-  events.on_step = [&](const Progress& progress) { return on_step(engine, progress); };
+  events.on_step = [&](const Progress& progress) { return view.on_step(progress); };
   events.on_picture = [&](const Picture& picture) { keep(picture, engine.info()); };
   const std::vector<Picture> pictures = engine.draw(requests, events);
   if (!flags_.sheet.empty()) keep_sheet(pictures);

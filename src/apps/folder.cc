@@ -11,6 +11,7 @@
 #include <fstream>
 #include <string_view>
 
+#include "apps/answer.h"
 #include "apps/command.h"
 #include "base/error.h"
 #include "io/utf8.h"

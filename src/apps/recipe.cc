@@ -17,6 +17,16 @@ DrawRequest Recipe::request() const {
   return request;
 }
 
+void Recipe::drawn_by(const std::string& name, const ModelInfo& info, bool rounded_rope) {
+  model = name;
+  model_hash = info.hash;
+  backend = info.backend;
+  weights = info.weights;
+  cache = info.cache;
+  round_rope = rounded_rope;
+  version = janus::version();
+}
+
 nlohmann::ordered_json Recipe::to_json() const {
   return {{"prompt", prompt},
           {"negative", negative},

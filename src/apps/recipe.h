@@ -30,6 +30,8 @@ struct Recipe {
   std::string version;  // of the program
 
   DrawRequest request() const;
+  // Fills in what a model and its settings decide; `name` is what the model is called.
+  void drawn_by(const std::string& name, const ModelInfo& info, bool rounded_rope);
   nlohmann::ordered_json to_json() const;
   std::map<std::string, std::string> as_text() const;  // for encode_picture()
 };
