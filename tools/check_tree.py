@@ -48,6 +48,7 @@ LIBRARIES = [
                        "src/apps/**"]),
     (r"curl/.*", ["src/hub/**"]),
     (r"CLI/.*", ["src/apps/**"]),
+    (r"histedit\.h", ["src/apps/line_reader.*"]),
     (r"toml\+\+/.*|toml\.hpp", ["src/train/**", "src/apps/januspro_train*"]),
     (r"torch/.*|ATen/.*|c10/.*", ["src/train/**"]),
     (r"immintrin\.h", ["src/kernels/cpu/isa_*", "src/kernels/cpu/*.inl", "src/kernels/cpu/tile.h"]),

@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
+#include <sys/eventfd.h>
 #include <unistd.h>
 
 #include <cctype>
@@ -52,9 +53,14 @@ Interrupt::Interrupt() {
   ::signal(SIGPIPE, SIG_IGN);  // a closed pipe is an error of write()
   const sigset_t set = watched_signals();
   pthread_sigmask(SIG_BLOCK, &set, nullptr);
+  wake_ = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+  janus::check(wake_ >= 0, Code::device_failure, "no event descriptor: ", std::strerror(errno));
   watcher_ = std::thread([this, set] {
     for (int signal = 0; sigwait(&set, &signal) == 0 && signal != SIGUSR2;) {
-      if (asked_.exchange(true)) _exit(kInterrupted);
+      if (ending()) _exit(kInterrupted);
+      if (signal == SIGTERM) ended_ = true;
+      asked_ = true;
+      eventfd_write(wake_, 1);
     }
   });
 }
@@ -62,6 +68,15 @@ Interrupt::Interrupt() {
 Interrupt::~Interrupt() {
   pthread_kill(watcher_.native_handle(), SIGUSR2);
   watcher_.join();
+  ::close(wake_);
+}
+
+// The descriptor first: a signal that comes in between is then seen there, if not by asked().
+void Interrupt::forget() {
+  if (ending()) return;
+  eventfd_t count = 0;
+  eventfd_read(wake_, &count);
+  asked_ = false;
 }
 
 void Interrupt::check() const { janus::check(!asked(), Code::cancelled, "interrupted"); }

@@ -38,8 +38,20 @@ class Interrupt {
   bool asked() const { return asked_.load(); }
   void check() const;  // throws Code::cancelled when asked
 
+  // For a conversation, where Ctrl-C stops only what is being done: from now on Ctrl-C alone never
+  // ends the program, and forget() takes it back. SIGTERM stays as it was.
+  void outlive() { outlives_ = true; }
+  void forget();
+  // The program is to end.
+  bool ending() const { return outlives_ ? ended_.load() : asked_.load(); }
+  // Can be read, for poll(), from a signal until it is forgotten.
+  int fd() const { return wake_; }
+
  private:
   std::atomic<bool> asked_{false};
+  std::atomic<bool> ended_{false};  // by SIGTERM
+  std::atomic<bool> outlives_{false};
+  int wake_ = -1;
   std::thread watcher_;
 };
 
@@ -114,6 +126,7 @@ std::filesystem::path user_folder(const char* variable, const char* below_home);
 using Run = std::function<void()>;
 Run add_draw(CLI::App& app, const Interrupt& interrupt);
 Run add_ask(CLI::App& app, const Interrupt& interrupt);
+Run add_chat(CLI::App& app, Interrupt& interrupt);
 Run add_info(CLI::App& app, const Interrupt& interrupt);
 Run add_trace(CLI::App& app, const Interrupt& interrupt);
 Run add_convert(CLI::App& app, const Interrupt& interrupt);

@@ -22,18 +22,20 @@ namespace {
 constexpr auto kPatience = std::chrono::seconds(120);
 
 // What the child does between fork and exec.
-[[noreturn]] void become(const std::vector<std::string>& arguments, const Setting& setting, int out,
-                         int err) {
+[[noreturn]] void become(const std::vector<std::string>& arguments, const Setting& setting, int in,
+                         int out, int err) {
   for (const char* name :
-       {"JANUSPRO_MODEL", "XDG_CACHE_HOME", "HF_HOME", "HF_HUB_CACHE", "HUGGINGFACE_HUB_CACHE",
-        "HF_ENDPOINT", "HF_TOKEN", "HUGGING_FACE_HUB_TOKEN", "HF_TOKEN_PATH", "HF_HUB_OFFLINE",
-        "TRANSFORMERS_OFFLINE", "HF_HUB_DISABLE_IMPLICIT_TOKEN", "HF_HUB_DOWNLOAD_TIMEOUT"}) {
+       {"JANUSPRO_MODEL", "XDG_CACHE_HOME", "XDG_STATE_HOME", "HF_HOME", "HF_HUB_CACHE",
+        "HUGGINGFACE_HUB_CACHE", "HF_ENDPOINT", "HF_TOKEN", "HUGGING_FACE_HUB_TOKEN",
+        "HF_TOKEN_PATH", "HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE", "HF_HUB_DISABLE_IMPLICIT_TOKEN",
+        "HF_HUB_DOWNLOAD_TIMEOUT"}) {
     unsetenv(name);
   }
   for (const auto& [name, value] : setting.environment) setenv(name.c_str(), value.c_str(), 1);
   if (!setting.out.empty()) out = open(setting.out.c_str(), O_WRONLY | O_CREAT, 0644);
   dup2(out, STDOUT_FILENO);
   if (!setting.terminal) dup2(err, STDERR_FILENO);
+  if (!setting.terminal && !setting.input.empty()) dup2(in, STDIN_FILENO);
   std::vector<char*> argv{const_cast<char*>("januspro")};
   for (const std::string& argument : arguments) argv.push_back(const_cast<char*>(argument.c_str()));
   argv.push_back(nullptr);
@@ -50,6 +52,35 @@ bool drain(int fd, std::string& text) {
   return true;
 }
 
+// Hands the program its input, each piece when its time has come.
+class Typist {
+ public:
+  Typist(const std::vector<Input>& input, int fd) : input_(input), fd_(fd) {}
+
+  // False once all of it was given.
+  bool go_on(const Outcome& shown) {
+    for (; next_ < input_.size(); ++next_) {
+      const auto& [after, text] = input_[next_];
+      if (!pass(after, shown.err, err_) && !pass(after, shown.out, out_)) return true;
+      EXPECT_EQ(write(fd_, text.data(), text.size()), static_cast<ssize_t>(text.size())) << text;
+    }
+    return false;
+  }
+
+ private:
+  static bool pass(const std::string& after, const std::string& shown, size_t& seen) {
+    const size_t at = shown.find(after, seen);
+    if (at == std::string::npos) return false;
+    seen = at + after.size();
+    return true;
+  }
+
+  const std::vector<Input>& input_;
+  int fd_;
+  size_t next_ = 0;
+  size_t out_ = 0, err_ = 0;  // how far what was waited for reaches
+};
+
 int wait_for(pid_t child) {
   int status = 0;
   waitpid(child, &status, 0);
@@ -59,13 +90,16 @@ int wait_for(pid_t child) {
 }  // namespace
 
 Outcome run_program(const std::vector<std::string>& arguments, const Setting& setting) {
-  int out[2], err[2];
+  int in[2], out[2], err[2];
+  EXPECT_EQ(pipe2(in, O_CLOEXEC), 0);
   EXPECT_EQ(pipe2(out, O_CLOEXEC), 0);
   EXPECT_EQ(pipe2(err, O_CLOEXEC), 0);
+  signal(SIGPIPE, SIG_IGN);  // a program that ends before its input does is no end of the tests
   int terminal = -1;
   const winsize size{50, 120, 0, 0};
   const pid_t child = setting.terminal ? forkpty(&terminal, nullptr, nullptr, &size) : fork();
-  if (child == 0) become(arguments, setting, out[1], err[1]);
+  if (child == 0) become(arguments, setting, in[0], out[1], err[1]);
+  close(in[0]);
   close(out[1]);
   close(err[1]);
   if (setting.close_out) close(out[0]);
@@ -76,12 +110,18 @@ Outcome run_program(const std::vector<std::string>& arguments, const Setting& se
   std::string* texts[2] = {&outcome.out, &outcome.err};
   const auto start = std::chrono::steady_clock::now();
   bool signalled = setting.signal == 0;
+  Typist typist(setting.input, setting.terminal ? terminal : in[1]);
+  bool typing = true;
   while (sources[0].fd >= 0 || sources[1].fd >= 0) {
     poll(sources, 2, 5);
     for (int i = 0; i < 2; ++i) {
       if (sources[i].fd >= 0 && sources[i].revents && !drain(sources[i].fd, *texts[i])) {
         sources[i].fd = -1;
       }
+    }
+    if (typing && !typist.go_on(outcome)) {
+      typing = false;
+      close(in[1]);
     }
     if (!signalled && setting.until()) {
       kill(child, setting.signal);
@@ -94,6 +134,7 @@ Outcome run_program(const std::vector<std::string>& arguments, const Setting& se
     }
   }
   outcome.code = wait_for(child);
+  if (typing) close(in[1]);
   if (!setting.close_out) close(out[0]);
   close(err[0]);
   if (terminal >= 0) close(terminal);

@@ -15,17 +15,26 @@ struct Outcome {
   std::string err;
 };
 
+// What is typed, or comes through a pipe.
+struct Input {
+  std::string after = {};  // shown by the program behind what the input before waited for
+  std::string text = {};
+};
+
 struct Setting {
   std::string program = JANUSPRO_PROGRAM;
   std::map<std::string, std::string> environment = {};
   std::string out = {};    // file that takes stdout; empty: captured
   bool close_out = false;  // stdout is a pipe that nobody reads
   bool terminal = false;   // stderr (and stdin) is a terminal; what it shows comes as `err`
-  int signal = 0;          // sent once `until` says so
+  // On the terminal, else on stdin, which ends after the last.
+  std::vector<Input> input = {};
+  int signal = 0;                    // sent once `until` says so
   std::function<bool()> until = {};  // asked every 5 ms
 };
 
-// JANUSPRO_MODEL, XDG_CACHE_HOME and the variables of the Hub are unset unless given.
+// JANUSPRO_MODEL, XDG_CACHE_HOME, XDG_STATE_HOME and the variables of the Hub are unset unless
+// given.
 Outcome run_program(const std::vector<std::string>& arguments, const Setting& setting = {});
 
 // A folder of this test's own, removed afterwards.
