@@ -12,6 +12,7 @@
 #include "apps/bench_limits.h"
 #include "apps/command.h"
 #include "base/error.h"
+#include "generate/ask.h"
 #include "generate/draw.h"
 #include "generate/load.h"
 #include "generate/state.h"
@@ -21,8 +22,10 @@ namespace janus {
 
 namespace {
 
+// Those measured unless others are named, and one more.
 const std::vector<std::string> kWorks = {"limits", "load",      "step",      "prompt",
                                          "vision", "vq_decode", "vq_encode", "picture"};
+constexpr const char* kTurns = "turns";
 
 int64_t peak_rss() {
   rusage usage{};
@@ -44,13 +47,15 @@ class BenchVerb {
   bool wants(const char* work) const;
   void open();
   void load();
-  void measure(const char* work, const Sizes& sizes, const Cost& cost,
-               const std::function<void()>& once);
+  // `before` each run, and not timed. Returns the median in seconds.
+  double measure(const char* work, const Sizes& sizes, const Cost& cost,
+                 const std::function<void()>& once, const std::function<void()>& before = {});
   void print_limits();
   void steps();
   void prompt();
   void towers();
   void picture();
+  void turns();
   void line(const nlohmann::ordered_json& values);
 
   const Interrupt& interrupt_;
@@ -71,9 +76,11 @@ class BenchVerb {
 };
 
 BenchVerb::BenchVerb(CLI::App& app, const Interrupt& interrupt) : interrupt_(interrupt) {
+  std::vector<std::string> all = kWorks;
+  all.push_back(kTurns);
   app.add_option("--work", works_, "What to measure")
       ->delimiter(',')
-      ->check(CLI::IsMember(kWorks))
+      ->check(CLI::IsMember(all))
       ->capture_default_str();
   app.add_option("--rows", rows_, "Rows of a step, one line each")
       ->delimiter(',')
@@ -122,12 +129,14 @@ void BenchVerb::line(const nlohmann::ordered_json& values) {
   print(text);
 }
 
-void BenchVerb::measure(const char* work, const Sizes& sizes, const Cost& cost,
-                        const std::function<void()>& once) {
+double BenchVerb::measure(const char* work, const Sizes& sizes, const Cost& cost,
+                          const std::function<void()>& once, const std::function<void()>& before) {
+  if (before) before();
   once();
   std::vector<double> seconds;
   for (int run = 0; run < runs_; ++run) {
     interrupt_.check();
+    if (before) before();
     const auto start = std::chrono::steady_clock::now();
     once();
     const auto end = std::chrono::steady_clock::now();
@@ -156,6 +165,7 @@ void BenchVerb::measure(const char* work, const Sizes& sizes, const Cost& cost,
         {"limit", reading > adding ? "read" : "f32"},
         {"share", std::max(reading, adding) / median},
         {"peak_rss", peak_rss()}});
+  return median;
 }
 
 void BenchVerb::print_limits() {
@@ -200,8 +210,11 @@ void BenchVerb::load() {
     model_.reset();
     model_ = Model::load(checkpoint, options);
   };
-  if (wants("load")) return measure("load", {}, {bytes, 0}, once);
-  once();
+  if (wants("load")) {
+    measure("load", {}, {bytes, 0}, once);
+  } else {
+    once();
+  }
 }
 
 void BenchVerb::steps() {
@@ -276,6 +289,49 @@ void BenchVerb::picture() {
   });
 }
 
+// Until the first token of an answer about a picture, then of one to another question about it.
+void BenchVerb::turns() {
+  const PromptBuilder prompts = load_prompts(flags_.checkpoint());
+  const int side = model_->config().vision.image;
+  Image picture{.width = side, .height = side, .rgb = {}};
+  for (int i = 0; i < side * side * 3; ++i) picture.rgb.push_back(static_cast<uint8_t>(i * 37));
+  AskRequest first, second;
+  first.messages = {{"user", "What is in the picture?", {std::move(picture)}}};
+  first.max_tokens = second.max_tokens = 1;
+  std::optional<Memory> memory;
+  const OnText on_text = [&](std::string_view) { return !interrupt_.asked(); };
+  const auto answer = [&](const AskRequest& request) {
+    return ask({*model_, prompts, cache_, &*memory}, request, on_text);
+  };
+  const auto begin = [&] { memory.emplace(*model_, cache_); };
+  const auto show = [&] {
+    begin();
+    answer(first);
+  };
+  begin();
+  const Answer begun = answer(first);
+  second.messages = first.messages;
+  second.messages.push_back({"assistant", begun.text, {}});
+  second.messages.push_back({"user", "What colour is it?", {}});
+  const Answer next = answer(second);
+
+  const int64_t tokens = next.prompt_tokens, kept = next.cached_tokens;
+  Cost cost = vision_cost(*model_);
+  cost += prompt_cost(*model_, cache_, begun.prompt_tokens);
+  cost += text_cost(*model_);
+  const double slow = measure(
+      "question", {1, {}, begun.prompt_tokens}, cost, [&] { answer(first); }, begin);
+  cost = prompt_cost(*model_, cache_, tokens, kept);
+  cost += text_cost(*model_);
+  const double fast = measure(
+      "follow_up", {1, kept, tokens - kept}, cost, [&] { answer(second); }, show);
+  if (json_) return print(nlohmann::json{{"work", kTurns}, {"ratio", slow / fast}}.dump() + "\n");
+  char text[100];
+  std::snprintf(text, sizeof text, "the second answer about a picture begins %.1f times sooner\n",
+                slow / fast);
+  print(text);
+}
+
 void BenchVerb::run() {
   open();
   if (wants("limits")) print_limits();
@@ -287,13 +343,14 @@ void BenchVerb::run() {
   }
   load();
   const Config& config = model_->config();
-  check(std::max(context_ + 1, tokens_) <= config.llama.context, Code::bad_input, "--context ",
-        context_, " and --tokens ", tokens_, " must fit the model's context of ",
-        config.llama.context);
+  const int64_t longest = std::max(wants("step") ? context_ + 1 : 0, wants("prompt") ? tokens_ : 0);
+  check(longest <= config.llama.context, Code::bad_input, "--context ", context_, " and --tokens ",
+        tokens_, " must fit the model's context of ", config.llama.context);
   if (wants("step")) steps();
   if (wants("prompt")) prompt();
   towers();
   if (wants("picture")) picture();
+  if (wants(kTurns)) turns();
 }
 
 }  // namespace

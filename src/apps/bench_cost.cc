@@ -77,13 +77,15 @@ Cost step_cost(const Model& model, Dtype cache, int64_t rows, int64_t context) {
   return cost;
 }
 
-Cost prompt_cost(const Model& model, Dtype cache, int64_t tokens) {
+Cost prompt_cost(const Model& model, Dtype cache, int64_t tokens, int64_t kept) {
   const LlamaConfig& llama = model.config().llama;
-  Cost cost = blocks(model, tokens);
+  Cost cost = blocks(model, tokens - kept);
   cost.bytes += tokens * KvCache::bytes(model.backend(), llama, cache, 1) / kKvBlock;
-  cost.operations += attention_operations(llama, tokens * (tokens + 1) / 2);
+  cost.operations += attention_operations(llama, (tokens * (tokens + 1) - kept * (kept + 1)) / 2);
   return cost;
 }
+
+Cost text_cost(const Model& model) { return linear(model.weights().text_head, 1); }
 
 Cost code_cost(const Model& model, int64_t rows) {
   const Weights& weights = model.weights();

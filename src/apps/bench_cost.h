@@ -23,8 +23,10 @@ struct Cost {
 
 // The language tower for `rows` new tokens, each of a sequence with `context` before it.
 Cost step_cost(const Model& model, Dtype cache, int64_t rows, int64_t context);
-// … and for a whole prompt of one sequence.
-Cost prompt_cost(const Model& model, Dtype cache, int64_t tokens);
+// … and for a whole prompt of one sequence, but for its first `kept` tokens.
+Cost prompt_cost(const Model& model, Dtype cache, int64_t tokens, int64_t kept = 0);
+// Text head, for one row.
+Cost text_cost(const Model& model);
 // Image head and the adaptor that feeds a code back, for `rows` rows.
 Cost code_cost(const Model& model, int64_t rows);
 Cost vision_cost(const Model& model);

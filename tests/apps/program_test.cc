@@ -299,5 +299,21 @@ TEST(BenchProgram, LinesCarryTheLimitThatBinds) {
                                              "vision", "vq_decode", "vq_encode", "picture"}));
 }
 
+TEST(BenchProgram, TheSecondTurnBeginsSooner) {
+  const std::vector<std::string> arguments{"bench", "-m",     golden("tiny-hf"), "--runs",
+                                           "3",     "--work", "turns",           "--json"};
+  const std::vector<std::string> lines = lines_of(run_program(arguments).out);
+  ASSERT_EQ(lines.size(), 3u);
+  const auto first = nlohmann::json::parse(lines[0]), second = nlohmann::json::parse(lines[1]);
+  const auto turns = nlohmann::json::parse(lines[2]);
+  EXPECT_EQ(first["work"], "question");
+  EXPECT_EQ(second["work"], "follow_up");
+  EXPECT_GE(second["context"], first["tokens"].get<int>() - 1);
+  EXPECT_LT(second["operations"], first["operations"]);
+  EXPECT_EQ(turns["work"], "turns");
+  EXPECT_DOUBLE_EQ(turns["ratio"],
+                   first["seconds_median"].get<double>() / second["seconds_median"].get<double>());
+}
+
 }  // namespace
 }  // namespace janus
