@@ -108,13 +108,14 @@ struct MemoryPlan {
   int64_t cache = 0;     // keys and values
   int64_t scratch = 0;   // what passes work in
   int64_t pictures = 0;  // pixels that go in and come out
+  int64_t kept = 0;      // remembered of earlier requests; 0 where it has to be given up
   int64_t limit = 0;     // for all of it: EngineOptions::memory or, if that is less, what is free
   int pictures_at_once = 0;  // drawn side by side: as many as fit, at most what the options say
   std::string refusal = {};  // where it does not fit: the numbers, and the nearest that does
 
   int64_t engine() const { return program + weights; }
   int64_t request() const { return cache + scratch + pictures; }
-  int64_t total() const { return engine() + request(); }
+  int64_t total() const { return engine() + request() + kept; }
   bool fits() const { return total() <= limit; }
 };
 

@@ -11,9 +11,9 @@
 #include "generate/ask.h"
 #include "generate/draw.h"
 #include "generate/load.h"
-#include "generate/memory.h"
 #include "generate/plan.h"
 #include "generate/preview.h"
+#include "generate/recollection.h"
 #include "januspro/januspro.hpp"
 #include "kernels/open.h"
 #include "model/checkpoint_check.h"
@@ -31,7 +31,7 @@ struct Engine::Parts {
   ModelInfo info;
   std::shared_ptr<const PreviewMap> preview;
   std::mutex preview_set;  // preview() looks while others draw
-  std::optional<Memory> memory;
+  std::optional<Recollection> recollection;
   Line line;  // who uses the model; last, as its tasks use the rest
 
   std::shared_ptr<Task> task(std::span<const DrawRequest> requests, const DrawEvents& events);
@@ -193,7 +193,7 @@ Engine Engine::load(const EngineOptions& options) {
                                           {},
                                           std::nullopt,
                                           {}});
-  if (options.remember) loaded->memory.emplace(loaded->model, loaded->setup.cache);
+  if (options.remember) loaded->recollection.emplace(loaded->model, loaded->setup.cache);
   return Engine(std::move(loaded));
 }
 
@@ -231,7 +231,7 @@ std::shared_ptr<Task> Engine::Parts::task(const AskRequest& request, const OnTex
       return task.wanted() && (!on_text || on_text(piece)) && task.wanted();
     };
     make_room(plan_asking(setup_now(), answer_shape(setup.config, prompts, request)));
-    Memory* const used = memory ? &*memory : nullptr;
+    Recollection* const used = recollection ? &*recollection : nullptr;
     task.note(janus::ask({model, prompts, setup.cache, used}, request, watched));
   });
 }
@@ -240,13 +240,13 @@ std::shared_ptr<Task> Engine::Parts::task(const AskRequest& request, const OnTex
 
 Setup Engine::Parts::setup_now() const {
   Setup now = setup;
-  if (memory) now.kept = memory->bytes();
+  if (recollection) now.kept = recollection->bytes();
   return now;
 }
 
 void Engine::Parts::make_room(const MemoryPlan& plan) {
   check_fits(plan);
-  if (memory && plan.total() + memory->bytes() > plan.limit) memory->forget();
+  if (recollection && plan.kept == 0) recollection->forget();
 }
 
 MemoryPlan Engine::plan(const EngineOptions& options, std::span<const DrawRequest> requests) {
@@ -267,12 +267,13 @@ MemoryPlan Engine::plan(const EngineOptions& options, const AskRequest& request)
 MemoryPlan Engine::plan(const DrawRequest& request) const { return plan(std::span(&request, 1)); }
 
 MemoryPlan Engine::plan(std::span<const DrawRequest> requests) const {
-  return plan_requests(parts_->setup_now(), parts_->prompts, completed(requests, parts_->info.guidance),
-                       parts_->pictures_at_once);
+  return plan_requests(parts_->setup_now(), parts_->prompts,
+                       completed(requests, parts_->info.guidance), parts_->pictures_at_once);
 }
 
 MemoryPlan Engine::plan(const AskRequest& request) const {
-  return plan_asking(parts_->setup_now(), answer_shape(parts_->setup.config, parts_->prompts, request));
+  return plan_asking(parts_->setup_now(),
+                     answer_shape(parts_->setup.config, parts_->prompts, request));
 }
 
 std::vector<Picture> Engine::draw(const DrawRequest& request, const DrawEvents& events) {

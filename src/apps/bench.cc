@@ -298,12 +298,12 @@ void BenchVerb::turns() {
   AskRequest first, second;
   first.messages = {{"user", "What is in the picture?", {std::move(picture)}}};
   first.max_tokens = second.max_tokens = 1;
-  std::optional<Memory> memory;
+  std::optional<Recollection> recollection;
   const OnText on_text = [&](std::string_view) { return !interrupt_.asked(); };
   const auto answer = [&](const AskRequest& request) {
-    return ask({*model_, prompts, cache_, &*memory}, request, on_text);
+    return ask({*model_, prompts, cache_, &*recollection}, request, on_text);
   };
-  const auto begin = [&] { memory.emplace(*model_, cache_); };
+  const auto begin = [&] { recollection.emplace(*model_, cache_); };
   const auto show = [&] {
     begin();
     answer(first);

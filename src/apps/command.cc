@@ -21,6 +21,7 @@
 
 #include "apps/hub_options.h"
 #include "base/error.h"
+#include "base/free_memory.h"
 #include "hub/cache.h"
 
 namespace janus {

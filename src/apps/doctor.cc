@@ -4,19 +4,21 @@
 #include <functional>
 #include <memory>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <set>
+#include <span>
 
 #include "apps/command.h"
 #include "apps/hub_options.h"
 #include "apps/self_test.h"
 #include "base/cpu.h"
 #include "base/error.h"
+#include "base/free_memory.h"
 #include "hub/cache.h"
 #include "hub/models.h"
 #include "io/tokenizer.h"
 #include "kernels/open.h"
 #include "model/checkpoint_check.h"
-#include "model/kv_cache.h"
 #include "model/weight_names.h"
 
 namespace janus {
@@ -34,10 +36,9 @@ std::string value_in(const char* file, const std::string& name) {
   return "";
 }
 
-// A line of /proc/meminfo in bytes; 0 where it is not there.
-int64_t memory_in(const std::string& name) {
-  const std::string text = value_in("/proc/meminfo", name);
-  return std::strtoll(text.c_str(), nullptr, 10) * 1024;
+std::string memory() {
+  const std::optional<int64_t> free = free_memory();
+  return free ? size_text(*free) + " free" : "how much is free is not said by this system";
 }
 
 class DoctorVerb {
@@ -48,7 +49,6 @@ class DoctorVerb {
  private:
   void check_one(const char* name, const std::function<std::string()>& look);
   std::string processor() const;
-  std::string memory();
   std::string model();
   std::string room() const;
   std::string pulled() const;
@@ -57,9 +57,9 @@ class DoctorVerb {
   const Interrupt& interrupt_;
   ModelFlags flags_;
   bool json_ = false;
-  std::string wrong_;   // names of what is
-  int64_t free_ = 0;    // bytes of memory; 0: not known
-  int64_t needed_ = 0;  // by the model and one picture; 0: there is none
+  std::string wrong_;  // names of what is
+  Parts parts_;        // of the model
+  bool found_ = false;
 };
 
 DoctorVerb::DoctorVerb(CLI::App& app, const Interrupt& interrupt) : interrupt_(interrupt) {
@@ -104,42 +104,34 @@ std::string DoctorVerb::processor() const {
          std::to_string(usable_cores()) + " cores";
 }
 
-std::string DoctorVerb::memory() {
-  const int64_t all = memory_in("MemTotal");
-  free_ = memory_in("MemAvailable");
-  if (free_ == 0) return "how much is free is not said by this system";
-  return size_text(free_) + " of " + size_text(all) + " free";
-}
-
 std::string DoctorVerb::model() {
   const Checkpoint checkpoint = flags_.checkpoint();
   const Config config = checkpoint.config();
-  const Parts parts = checkpoint.parts();
-  check_tensors(config, *checkpoint.source(), parts);
+  parts_ = checkpoint.parts();
+  check_tensors(config, *checkpoint.source(), parts_);
   Tokenizer::parse(checkpoint.tokenizer_json(), checkpoint.tokenizer_name());
   checkpoint.processor();
-  int64_t stored = 0, numbers = 0;
-  for (const auto& [name, tensor] : checkpoint.tensors()) {
-    stored += std::ssize(tensor.data);
-    numbers += tensor.count();
-  }
-  const auto backend = open_backend(flags_.backend_name(), 1, flags_.isa);
-  const int64_t blocks = KvCache::blocks_for(config.image_tokens() + kKvBlock);
-  needed_ = numbers * traits(Dtype::bf16).bytes +
-            KvCache::bytes(*backend, config.llama, Dtype::bf16, 2 * blocks);
+  int64_t stored = 0;
+  for (const auto& [name, tensor] : checkpoint.tensors()) stored += std::ssize(tensor.data);
+  found_ = true;
   return checkpoint.name() + ": " + size_text(stored) + ", " +
-         (parts.draws() ? "reads and draws" : "reads") + ", " +
+         (parts_.draws() ? "reads and draws" : "reads") + ", " +
          std::to_string(config.llama.layers) + " layers of width " +
          std::to_string(config.llama.width);
 }
 
+// What the lightest use of the model takes, as draw and ask would hold it.
 std::string DoctorVerb::room() const {
-  if (needed_ == 0) return "no model to be asked for";
-  if (free_ == 0) return "the model takes " + size_text(needed_) + " or more";
-  check(needed_ <= free_, Code::out_of_memory, "the model takes ", size_text(needed_),
-        " and one picture's keys and values, and ", size_text(free_),
-        " are free: end other programs, or take a smaller model");
-  return "the model and one picture take " + size_text(needed_) + " in bf16";
+  if (!found_) return "no model to be asked for";
+  EngineOptions options = flags_.options(interrupt_, true);
+  options.halves = parts_.draws() ? "draw" : "read";
+  const DrawRequest drawing{.prompt = "a red ball"};
+  const AskRequest question{.messages = {{"user", "What is this?", {}}}};
+  const MemoryPlan plan = parts_.draws() ? Engine::plan(options, std::span(&drawing, 1))
+                                         : Engine::plan(options, question);
+  check(plan.fits(), Code::out_of_memory, plan.refusal);
+  return "the model and " + std::string(parts_.draws() ? "one picture" : "an answer") + " take " +
+         size_text(plan.total());
 }
 
 std::string DoctorVerb::pulled() const {
@@ -179,7 +171,7 @@ std::string DoctorVerb::operations() const {
 void DoctorVerb::run() {
   check_one("program", [] { return "januspro " + version(); });
   check_one("processor", [&] { return processor(); });
-  check_one("memory", [&] { return memory(); });
+  check_one("memory", [] { return memory(); });
   check_one("model", [&] { return model(); });
   check_one("room", [&] { return room(); });
   check_one("pulled", [&] { return pulled(); });

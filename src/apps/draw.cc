@@ -319,8 +319,7 @@ void DrawVerb::run() {
   options.pictures_at_once = flags_.batch;
   options.halves = "draw";  // the other half is not read; one that cannot draw is refused at once
   check_memory(options);
-  Engine engine =
-      load_engine(std::move(options), flags_.model, flags_.quiet, interrupt_, *bar_);
+  Engine engine = load_engine(std::move(options), flags_.model, flags_.quiet, interrupt_, *bar_);
   check_same_model(engine.info());
   if (!repeated_) {
     for (Recipe& recipe : recipes_) {

@@ -1,4 +1,4 @@
-// The story of an answer: messages -> ids -> what the memory has of them stays, the rest ->
+// The story of an answer: messages -> ids -> what the recollection has of them stays, the rest ->
 // vectors, pictures in their places -> keys and values -> token after token. (deepseek-ai/Janus,
 // inference.py, modeling_vlm.py, prepare_inputs_embeds) T tokens of the prompt · P tokens of a
 // picture · D width · V text ids. SPDX-License-Identifier: MIT
@@ -64,7 +64,7 @@ std::vector<Fed> positions_of(std::span<const int32_t> ids, const PromptBuilder&
   return fed;
 }
 
-// Vectors of all picture rows among `fed`, in order; a picture that the memory lacks is read now.
+// Vectors of all picture rows among `fed`, in order; a picture that it lacks is read now.
 OwnedTensor vectors_of(const Model& model, std::span<const Fed> fed, const Pictures& pictures,
                        PictureMemory& memory, const std::function<void()>& still_wanted) {
   const int64_t rows =
@@ -245,20 +245,21 @@ Answer ask(const Asking& asking, const AskRequest& request, const OnText& on_tex
     check(!on_text || on_text({}), Code::cancelled, "the answer was stopped before it began");
   };
 
-  std::optional<Memory> own;
-  Memory& memory = asking.memory ? *asking.memory : own.emplace(asking.model, asking.cache);
+  std::optional<Recollection> own;
+  Recollection& recollection =
+      asking.recollection ? *asking.recollection : own.emplace(asking.model, asking.cache);
   const Pictures pictures(request);
   const std::vector<Fed> prompt = positions_of(ids, asking.prompts, pictures);
-  const int64_t kept = memory.prefix.resume(prompt, shape.positions);
+  const int64_t kept = recollection.prefix.resume(prompt, shape.positions);
   const std::span<const Fed> rest = std::span(prompt).subspan(static_cast<size_t>(kept));
   const OwnedTensor vectors =
-      vectors_of(asking.model, rest, pictures, memory.pictures, still_wanted);
+      vectors_of(asking.model, rest, pictures, recollection.pictures, still_wanted);
   const OwnedTensor x =
       embed_prompt(asking.model, std::span(ids).subspan(static_cast<size_t>(kept)),
                    asking.prompts.ids().image, vectors.view);
-  memory.prefix.run(x.view, rest, still_wanted);
+  recollection.prefix.run(x.view, rest, still_wanted);
   Answering answering(asking, request, on_text, tokens, kept);
-  return answering.run(memory.prefix, x.view.slice(tokens - kept - 1, 1));
+  return answering.run(recollection.prefix, x.view.slice(tokens - kept - 1, 1));
 }
 
 }  // namespace janus

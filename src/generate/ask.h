@@ -7,8 +7,8 @@
 #include <vector>
 
 #include "base/buffer.h"
-#include "generate/memory.h"
 #include "generate/prompt.h"
+#include "generate/recollection.h"
 #include "generate/room.h"
 #include "januspro/requests.hpp"
 #include "model/model.h"
@@ -20,7 +20,8 @@ struct Asking {
   const Model& model;
   const PromptBuilder& prompts;
   Dtype cache = Dtype::f32;  // of keys and values
-  Memory* memory = nullptr;  // of this model and type; none: nothing is kept between answers
+  Recollection* recollection =
+      nullptr;  // of this model and type; none: nothing is kept between answers
 };
 
 // The prompt of a request, its pictures' places included. Throws Code::bad_input for messages out

@@ -54,10 +54,13 @@ MemoryPlan engine_plan(const Setup& setup, int64_t limit) {
   return plan;
 }
 
-MemoryPlan with_room(MemoryPlan plan, const Room& room) {
+// `kept`: what would stay beside it if that fits. Of an answer some of that is counted twice, as it
+// may go on from what is kept.
+MemoryPlan with_room(MemoryPlan plan, const Room& room, int64_t kept = 0) {
   plan.cache = room.cache;
   plan.scratch = room.scratch;
   plan.pictures = room.pictures;
+  if (plan.total() + kept <= plan.limit) plan.kept = kept;
   return plan;
 }
 
@@ -250,7 +253,8 @@ MemoryPlan plan_drawing(const Setup& setup, std::span<const PromptRows> rows,
   const auto plan_of = [&](const Setup& held, int64_t side_by_side) {
     const auto n = static_cast<int>(side_by_side);
     const Sizes sizes{held.config, *held.backend, held.cache};
-    MemoryPlan plan = with_room(engine_plan(held, limit), drawing_room(sizes, order, n));
+    MemoryPlan plan =
+        with_room(engine_plan(held, limit), drawing_room(sizes, order, n), setup.kept);
     plan.pictures_at_once = n;
     return plan;
   };
@@ -276,7 +280,7 @@ MemoryPlan plan_asking(const Setup& setup, const AnswerShape& shape) {
   const int64_t limit = limit_of(setup);
   const auto plan_of = [&](const Setup& held, const AnswerShape& asked) {
     const Sizes sizes{held.config, *held.backend, held.cache};
-    return with_room(engine_plan(held, limit), asking_room(sizes, asked));
+    return with_room(engine_plan(held, limit), asking_room(sizes, asked), setup.kept);
   };
   MemoryPlan plan = plan_of(setup, shape);
   if (plan.fits()) return plan;

@@ -127,9 +127,8 @@ Room asking_room(const Sizes& sizes, const AnswerShape& shape) {
   const int64_t running = Buffer::held(forward_scratch(config, rows)) +
                           floats(shape.prompt, width) + floats(1, config.llama.vocabulary);
   const int64_t reading =
-      shape.pictures > 0
-          ? Buffer::held(read_images_scratch(config, 1)) + floats(side * side, 3)
-          : 0;
+      shape.pictures > 0 ? Buffer::held(read_images_scratch(config, 1)) + floats(side * side, 3)
+                         : 0;
   Room room;
   room.cache = Buffer::held(KvCache::bytes(sizes.backend, config.llama, sizes.cache,
                                            KvCache::blocks_for(shape.positions)));

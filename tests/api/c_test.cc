@@ -98,7 +98,8 @@ TEST(C, FieldsAreThoseOfTheFrozenList) {
             (Names{"size", "format", "quality", "parameters"}));
   EXPECT_EQ(c_fields_of("januspro_engine_options"),
             (Names{"size", "checkpoint", "mmproj", "halves", "backend", "threads", "isa", "weights",
-                   "cache", "round_rope", "pictures_at_once", "on_load", "on_warning", "user"}));
+                   "cache", "round_rope", "pictures_at_once", "on_load", "on_warning", "user",
+                   "remember", "memory"}));
   EXPECT_EQ(c_fields_of("januspro_info"), (Names{"size",
                                                  "name",
                                                  "layout",
@@ -136,7 +137,8 @@ TEST(C, FieldsAreThoseOfTheFrozenList) {
             (Names{"size", "messages", "message_count", "system", "max_tokens", "temperature",
                    "top_k", "top_p", "seed", "stop", "stop_count"}));
   EXPECT_EQ(c_fields_of("januspro_answer"),
-            (Names{"size", "text", "text_bytes", "finish", "prompt_tokens", "answer_tokens"}));
+            (Names{"size", "text", "text_bytes", "finish", "prompt_tokens", "answer_tokens",
+                   "cached_tokens"}));
   EXPECT_EQ(c_fields_of("januspro_ask_events"), (Names{"size", "on_text", "user"}));
   EXPECT_EQ(c_fields_of("januspro_view"),
             (Names{"size", "state", "change", "phase", "codes", "codes_total", "pictures",

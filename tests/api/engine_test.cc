@@ -30,12 +30,12 @@ TEST(Api, FieldsAreThoseOfTheFrozenList) {
       fields_of("requests.hpp", "AskRequest"),
       (Names{"messages", "system", "max_tokens", "temperature", "top_k", "top_p", "seed", "stop"}));
   EXPECT_EQ(fields_of("requests.hpp", "ChatMessage"), (Names{"role", "text", "images"}));
-  EXPECT_EQ(fields_of("januspro.hpp", "EngineOptions"),
-            (Names{"checkpoint", "mmproj", "halves", "backend", "threads", "isa", "weights",
-                   "cache", "round_rope", "pictures_at_once", "remember", "memory", "on_load",
-                   "on_warning"}));
+  EXPECT_EQ(
+      fields_of("januspro.hpp", "EngineOptions"),
+      (Names{"checkpoint", "mmproj", "halves", "backend", "threads", "isa", "weights", "cache",
+             "round_rope", "pictures_at_once", "remember", "memory", "on_load", "on_warning"}));
   EXPECT_EQ(fields_of("requests.hpp", "MemoryPlan"),
-            (Names{"program", "weights", "cache", "scratch", "pictures", "limit",
+            (Names{"program", "weights", "cache", "scratch", "pictures", "kept", "limit",
                    "pictures_at_once", "refusal"}));
   EXPECT_EQ(fields_of("image.hpp", "PictureOptions"), (Names{"format", "quality"}));
   EXPECT_EQ(fields_of("requests.hpp", "Answer"),
@@ -87,6 +87,23 @@ TEST(Api, ASecondTurnIsNotReadFromTheBeginningAndAnswersAlike) {
     engine.draw({.prompt = "blue"});  // in between, it changes nothing
     request.messages.push_back({"assistant", answer.text, {}});
     request.messages.push_back({"user", "And then?", {}});
+  }
+}
+
+TEST(Api, WhatIsRememberedIsGivenUpForARequestThatNeedsTheRoom) {
+  AskRequest question;
+  question.messages = {{"user", "What is it?", {load_picture(golden("images/astronaut-64.png"))}}};
+  question.max_tokens = 8;
+  const DrawRequest large{.prompt = "blue", .images = 8};
+  EngineOptions options = tiny_options();
+  options.memory = Engine::load(options).plan(large).total();
+  for (const bool tight : {true, false}) {
+    Engine engine = Engine::load(tight ? options : tiny_options());
+    engine.ask(question);
+    EXPECT_GT(engine.ask(question).cached_tokens, 0);
+    EXPECT_EQ(engine.plan(large).kept == 0, tight);
+    engine.draw(large);
+    EXPECT_EQ(engine.ask(question).cached_tokens == 0, tight);
   }
 }
 

@@ -108,15 +108,15 @@ TEST(Plan, BlocksOfABatchAreThoseThatDrawingNeeds) {
 TEST(Plan, TheWorkspaceIsTakenOnce) {
   const auto requests = prompts({"blue", "a red ball"}, 3);
   int64_t at_first_code = 0;
-  DrawEvents events;
-  events.on_step = [&](const Progress& progress) {
+  const OnPicture pass = [](const Picture&) {};
+  const OnStep on_step = [&](const Progress& progress) {
     const bool first = progress.phase == Progress::Phase::codes && at_first_code == 0;
     if (first) at_first_code = Buffer::allocations();
     return true;
   };
   const Drawing drawing{tiny().model, tiny().prompts, Dtype::f32, 6};
-  draw(drawing, requests);
-  draw(drawing, requests, events);
+  draw(drawing, requests, pass);
+  draw(drawing, requests, pass, on_step);
   EXPECT_EQ(Buffer::allocations(), at_first_code + 6);
 }
 
@@ -189,6 +189,25 @@ TEST(Plan, ADrawingThatDoesNotFitIsRefusedWithWhatDoes) {
   expect_refused(plan_of(setup(1000), requests, 8), {"no setting is small enough", "the least is"});
   const MemoryPlan small = plan_of(setup(1000, Dtype::bf16, kDrawingParts), requests, 8);
   EXPECT_EQ(small.refusal.find("--kv"), std::string::npos) << small.refusal;
+}
+
+TEST(Plan, WhatIsKeptStaysOnlyWhereItFits) {
+  const auto requests = prompts({"blue"}, 4);
+  const AskRequest asked = question("What is this?", 1, 20);
+  janus::Setup roomy = setup(kPlenty);
+  roomy.kept = 1000;
+  const int64_t drawing = plan_of(setup(kPlenty), requests, 4).total();
+  const int64_t asking = plan_of(setup(kPlenty), asked).total();
+  EXPECT_EQ(plan_of(roomy, requests, 4).total(), drawing + 1000);
+  EXPECT_EQ(plan_of(roomy, asked).total(), asking + 1000);
+  janus::Setup tight = setup(drawing + 999);
+  tight.kept = 1000;
+  const MemoryPlan without = plan_of(tight, requests, 4);
+  EXPECT_EQ(without.kept, 0);
+  EXPECT_EQ(without.pictures_at_once, 4);  // it goes before pictures have to wait
+  tight = setup(asking);
+  tight.kept = 1000;
+  EXPECT_TRUE(plan_of(tight, asked).fits());
 }
 
 TEST(Plan, AQuestionThatDoesNotFitIsRefusedWithWhatDoes) {

@@ -1,6 +1,6 @@
 // What is kept between answers changes no bit of them, whatever came in between.
 // SPDX-License-Identifier: MIT
-#include "generate/memory.h"
+#include "generate/recollection.h"
 
 #include <gtest/gtest.h>
 
@@ -202,12 +202,12 @@ class Compared {
                  Error);
     return said;
   }
-  Memory& memory() { return memory_; }
+  Recollection& memory() { return memory_; }
 
  private:
   const Tiny& tiny_;
   Dtype cache_;
-  Memory memory_;
+  Recollection memory_;
 };
 
 AskRequest question(const std::string& text, std::vector<Image> images = {}) {
@@ -254,13 +254,13 @@ void hold_a_conversation(const Tiny& tiny, Dtype cache) {
   EXPECT_LT(third.cached_tokens, place_of_picture(tiny, request, 1));
 }
 
-TEST(Memory, AConversationIsAnsweredAlikeWithAndWithoutIt) {
+TEST(Recollection, AConversationIsAnsweredAlikeWithAndWithoutIt) {
   hold_a_conversation(tiny(), Dtype::f32);
   hold_a_conversation(tiny(), Dtype::bf16);
   hold_a_conversation(load_tiny("ref"), Dtype::f32);
 }
 
-TEST(Memory, ThePictureInTheMiddleMayChange) {
+TEST(Recollection, ThePictureInTheMiddleMayChange) {
   Compared asked(tiny());
   AskRequest request = question("One <image_placeholder> and two <image_placeholder>, which?",
                                 {photo(), photo("astronaut-64.png")});
@@ -276,7 +276,7 @@ TEST(Memory, ThePictureInTheMiddleMayChange) {
   EXPECT_EQ(asked.ask(request).cached_tokens, place_of_picture(tiny(), request, 0));
 }
 
-TEST(Memory, OtherQuestionsInBetweenDoNoHarm) {
+TEST(Recollection, OtherQuestionsInBetweenDoNoHarm) {
   Compared asked(tiny());
   AskRequest request = question("What is shown?", {photo()});
   add_turn(request, asked.ask(request).text, "Which colour?");
@@ -294,7 +294,7 @@ TEST(Memory, OtherQuestionsInBetweenDoNoHarm) {
   EXPECT_GT(asked.ask(same).cached_tokens, 10);  // all of it but the last token
 }
 
-TEST(Memory, CancelledAnswersLeaveItTrue) {
+TEST(Recollection, CancelledAnswersLeaveItTrue) {
   Compared asked(tiny());
   std::string text;
   for (int i = 0; i < 80; ++i) text += "many words ";
@@ -310,7 +310,7 @@ TEST(Memory, CancelledAnswersLeaveItTrue) {
   }
 }
 
-TEST(Memory, StopStringsAndTheLimitLeaveItTrue) {
+TEST(Recollection, StopStringsAndTheLimitLeaveItTrue) {
   Compared asked(tiny());
   AskRequest request = question("What is shown?", {photo()});
   request.max_tokens = 40;
@@ -327,7 +327,7 @@ TEST(Memory, StopStringsAndTheLimitLeaveItTrue) {
   asked.ask(request);
 }
 
-TEST(Memory, RefusedRequestsLeaveItTrue) {
+TEST(Recollection, RefusedRequestsLeaveItTrue) {
   Compared asked(tiny());
   AskRequest request = question("What is shown?", {photo()});
   const Answer first = asked.ask(request);
@@ -341,8 +341,8 @@ TEST(Memory, RefusedRequestsLeaveItTrue) {
   EXPECT_GE(asked.ask(request).cached_tokens, first.prompt_tokens - 1);
 }
 
-TEST(Memory, APictureIsReadOnceHoweverOftenItIsShown) {
-  Memory memory(tiny().model, Dtype::f32);
+TEST(Recollection, APictureIsReadOnceHoweverOftenItIsShown) {
+  Recollection memory(tiny().model, Dtype::f32);
   const Asking asking{tiny().model, tiny().prompts, Dtype::f32, &memory};
   const AskRequest request = question("What is shown?", {photo(), photo()});
   const std::string seen = ask(asking, request).text;

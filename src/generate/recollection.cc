@@ -1,5 +1,5 @@
-// See memory.h. SPDX-License-Identifier: MIT
-#include "generate/memory.h"
+// See recollection.h. SPDX-License-Identifier: MIT
+#include "generate/recollection.h"
 
 #include <algorithm>
 #include <string>
@@ -54,7 +54,7 @@ void PrefixMemory::forget() {
   bytes_ = 0;
 }
 
-void Memory::forget() {
+void Recollection::forget() {
   pictures.forget();
   prefix.forget();
 }

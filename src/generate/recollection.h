@@ -87,14 +87,14 @@ class PrefixMemory {
   std::atomic<int64_t> bytes_ = 0;
 };
 
-struct Memory {
+struct Recollection {
   static constexpr int64_t kPictureBytes = int64_t{256} << 20;  // 54 pictures of the 1B model
 
   PictureMemory pictures{kPictureBytes};
   PrefixMemory prefix;
 
   // The model must outlive it.
-  Memory(const Model& model, Dtype cache) : prefix(model, cache) {}
+  Recollection(const Model& model, Dtype cache) : prefix(model, cache) {}
 
   int64_t bytes() const { return pictures.bytes() + prefix.bytes(); }
   void forget();
