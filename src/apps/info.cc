@@ -68,7 +68,8 @@ InfoVerb::InfoVerb(CLI::App& app) {
   app.add_option("MODEL", named_, "Checkpoint directory, .gguf or pulled model, as -m");
   app.add_flag("--json", json_, "One JSON object");
   app.add_option("--images", pictures_,
-                 "Pictures drawn side by side, or asked about in one question, one line each")
+                 "Pictures drawn side by side, or asked about in one question as far as the context "
+                 "goes, one line each")
       ->delimiter(',')
       ->check(CLI::Range(1, 100000))
       ->capture_default_str();
@@ -87,6 +88,11 @@ Dtype InfoVerb::type_of(const std::string& flag, Dtype otherwise) const {
   return flag == "auto" ? otherwise : flag == "bf16" ? Dtype::bf16 : Dtype::f32;
 }
 
+// In a question: their vectors and the marks around them.
+int64_t tokens_of_pictures(const Config& config, int64_t pictures) {
+  return pictures * (config.vision.tokens() + 2);
+}
+
 // One line of the table: what that work takes, and whether it fits.
 nlohmann::ordered_json InfoVerb::line(const Setup& setup, bool draws, int64_t pictures) const {
   const Config& config = setup.config;
@@ -99,10 +105,10 @@ nlohmann::ordered_json InfoVerb::line(const Setup& setup, bool draws, int64_t pi
     context = shape.positions;
     plan = plan_shape(setup, shape, pictures);
   } else {
-    const int64_t read = pictures * (config.vision.tokens() + 2);
+    const int64_t read = tokens_of_pictures(config, pictures);
     const int64_t prompt = kUsualPrompt + read;
     if (context == 0) context = prompt + kUsualAnswer;
-    context = std::max(context, read + 1);
+    context = std::clamp(context, read + 1, int64_t{config.llama.context});
     const int64_t side = config.vision.image;
     plan = plan_shape(setup, AnswerShape{std::min(prompt, context), context, pictures,
                                          pictures * side * side * 3});
@@ -135,7 +141,10 @@ nlohmann::ordered_json InfoVerb::memory(const Checkpoint& checkpoint, const Conf
       const Dtype cache = type_of(flags_.cache, type);
       const Setup setup = make_setup(config, backend, type, cache, half, flags_.memory);
       memory["limit"] = plan_loading(setup).limit;
-      for (const int64_t pictures : pictures_) lines.push_back(line(setup, half.draws(), pictures));
+      for (const int64_t pictures : pictures_) {
+        const bool too_many = tokens_of_pictures(config, pictures) >= config.llama.context;
+        if (half.draws() || !too_many) lines.push_back(line(setup, half.draws(), pictures));
+      }
     }
   }
   memory["plans"] = lines;

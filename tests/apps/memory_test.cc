@@ -46,8 +46,9 @@ TEST(HalvesProgram, DrawDoesNotReadWhatAnswers) {
   EXPECT_NE(asked.err.find("lm_head"), std::string::npos) << asked.err;
 }
 
-nlohmann::json info_of(const std::vector<std::string>& flags) {
-  std::vector<std::string> words{"info", golden("tiny-hf"), "--json"};
+nlohmann::json info_of(const std::vector<std::string>& flags,
+                       const std::string& model = golden("tiny-hf")) {
+  std::vector<std::string> words{"info", model, "--json"};
   words.insert(words.end(), flags.begin(), flags.end());
   const Outcome outcome = run_program(words);
   EXPECT_EQ(outcome.code, 0) << outcome.err;
@@ -82,6 +83,20 @@ TEST(MemoryProgram, InfoTellsWhatEachWorkTakes) {
   EXPECT_NE(table.out.find("\nask "), std::string::npos);
   EXPECT_NE(table.out.find("\ndraw "), std::string::npos);
   EXPECT_EQ(run_program({"info", golden("tiny-hf"), "--context", "999999"}).code, 1);
+}
+
+// The shipped model's context holds two pictures.
+TEST(MemoryProgram, InfoTellsNothingThatTheContextDoesNotHold) {
+  const auto memory = info_of({"--images", "1,2,3", "--type", "bf16"},
+                              std::string(JANUSPRO_SOURCE_DIR) + "/models/toyland");
+  ASSERT_EQ(memory["plans"].size(), 5u);
+  for (const auto& plan : memory["plans"]) {
+    const bool asks = plan["work"] == "ask";
+    EXPECT_LE(plan["pictures"].get<int>(), asks ? 2 : 3);
+    if (asks) {
+      EXPECT_EQ(plan["context"], 320);
+    }
+  }
 }
 
 TEST(MemoryProgram, DrawsFewerAtATimeAndTheSamePictures) {
