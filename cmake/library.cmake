@@ -15,7 +15,10 @@ set(uses Threads::Threads PNG::PNG JPEG::JPEG GIF::GIF WebP::WebP)
 add_library(januspro_shared SHARED ${objects})
 target_link_libraries(januspro_shared PRIVATE ${uses})
 set(exports ${PROJECT_SOURCE_DIR}/cmake/exports.map)
-target_link_options(januspro_shared PRIVATE LINKER:--version-script=${exports} LINKER:--no-undefined)
+target_link_options(januspro_shared PRIVATE LINKER:--version-script=${exports})
+if(NOT JANUSPRO_SANITIZE AND NOT JANUSPRO_FUZZ)  # whose runtime comes with the program alone
+  target_link_options(januspro_shared PRIVATE LINKER:--no-undefined)
+endif()
 # Before 1.0 a minor release may add fields to the structs of the C++ header, so it names the ABI.
 set_target_properties(januspro_shared PROPERTIES
   VERSION ${PROJECT_VERSION} SOVERSION ${PROJECT_VERSION_MAJOR}.${PROJECT_VERSION_MINOR}
