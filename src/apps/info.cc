@@ -67,9 +67,10 @@ class InfoVerb {
 InfoVerb::InfoVerb(CLI::App& app) {
   app.add_option("MODEL", named_, "Checkpoint directory, .gguf or pulled model, as -m");
   app.add_flag("--json", json_, "One JSON object");
-  app.add_option("--images", pictures_,
-                 "Pictures drawn side by side, or asked about in one question as far as the context "
-                 "goes, one line each")
+  app.add_option(
+         "--images", pictures_,
+         "Pictures drawn side by side, or asked about in one question as far as the context "
+         "goes, one line each")
       ->delimiter(',')
       ->check(CLI::Range(1, 100000))
       ->capture_default_str();
