@@ -125,8 +125,8 @@ Setup look_at(const EngineOptions& options, const Checkpoint& checkpoint) {
   const Parts parts = parse_halves(options.halves, checkpoint);
   checkpoint.require(parts);
   const Config config = checkpoint.config();
-  check_tensors(config, *checkpoint.source(),
-                parts);  // sizes of another model's config mean nothing
+  // Sizes of another model's config mean nothing.
+  check_tensors(config, *checkpoint.source(), parts);
   std::shared_ptr<const Backend> backend =
       open_backend(options.backend, options.threads, options.isa);
   const bool is_ref = backend->name() == "ref";
@@ -224,13 +224,13 @@ std::shared_ptr<Task> Engine::Parts::task(std::span<const DrawRequest> requests,
 std::shared_ptr<Task> Engine::Parts::task(const AskRequest& request, const OnText& on_text) {
   check(info.reads, Code::bad_input,
         "the engine was loaded to draw only; load it with halves \"read\" or \"both\" to ask");
-  prompt_ids(setup.config, prompts, request);
-  return Task::asking([this, request, on_text](Task& task) {
+  const AnswerShape shape = answer_shape(setup.config, prompts, request);
+  return Task::asking([this, request, on_text, shape](Task& task) {
     const auto watched = [&](std::string_view piece) {
       task.note(piece);
       return task.wanted() && (!on_text || on_text(piece)) && task.wanted();
     };
-    make_room(plan_asking(setup_now(), answer_shape(setup.config, prompts, request)));
+    make_room(plan_asking(setup_now(), shape));
     Recollection* const used = recollection ? &*recollection : nullptr;
     task.note(janus::ask({model, prompts, setup.cache, used}, request, watched));
   });

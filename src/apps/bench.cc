@@ -325,7 +325,7 @@ void BenchVerb::turns() {
   cost += text_cost(*model_);
   const double fast = measure(
       "follow_up", {1, kept, tokens - kept}, cost, [&] { answer(second); }, show);
-  if (json_) return print(nlohmann::json{{"work", kTurns}, {"ratio", slow / fast}}.dump() + "\n");
+  if (json_) return print(json_line({{"work", kTurns}, {"ratio", slow / fast}}));
   char text[100];
   std::snprintf(text, sizeof text, "the second answer about a picture begins %.1f times sooner\n",
                 slow / fast);

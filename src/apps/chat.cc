@@ -25,10 +25,6 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-double seconds_since(Clock::time_point start) {
-  return std::chrono::duration<double>(Clock::now() - start).count();
-}
-
 std::string trimmed(const std::string& text) {
   const size_t first = text.find_first_not_of(kAnswerSpace);
   if (first == std::string::npos) return {};

@@ -308,6 +308,10 @@ void check_output(const std::filesystem::path& path) {
 
 void print(std::string_view bytes) { write_all(STDOUT_FILENO, bytes, "stdout"); }
 
+double seconds_since(std::chrono::steady_clock::time_point start) {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+}
+
 std::string json_line(const nlohmann::ordered_json& object) {
   return object.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace) + "\n";
 }

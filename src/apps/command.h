@@ -5,6 +5,7 @@
 
 #include <CLI/CLI.hpp>
 #include <atomic>
+#include <chrono>
 #include <cstdint>
 #include <filesystem>
 #include <functional>
@@ -111,6 +112,8 @@ CLI::Validator whole_number();
 void write_all(int fd, std::string_view bytes, const char* name);
 // Writes to stdout at once. Throws Code::device_failure naming the reason (closed pipe, full disk).
 void print(std::string_view bytes);
+double seconds_since(std::chrono::steady_clock::time_point start);
+
 // An object as one line of JSON. Names of files need not be UTF-8: what is not becomes U+FFFD.
 std::string json_line(const nlohmann::ordered_json& object);
 // A result: written beside `path` and renamed; a device or pipe is written to directly.

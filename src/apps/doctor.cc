@@ -86,8 +86,7 @@ void DoctorVerb::check_one(const char* name, const std::function<std::string()>&
     wrong_ += (wrong_.empty() ? "" : ", ") + std::string(name);
   }
   if (json_) {
-    const nlohmann::ordered_json line{{"check", name}, {"ok", ok}, {"detail", detail}};
-    return print(line.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) + "\n");
+    return print(json_line({{"check", name}, {"ok", ok}, {"detail", detail}}));
   }
   std::string text = name;
   text.resize(12, ' ');

@@ -279,8 +279,7 @@ void DrawVerb::keep(const Picture& picture, const ModelInfo& info) {
   if (!flags_.json) return print(path.string() + "\n");
   nlohmann::ordered_json line{{"path", path.string()}};
   line.update(recipe.to_json());
-  const auto now = std::chrono::steady_clock::now();
-  line["seconds"] = std::chrono::duration<double>(now - started_).count();
+  line["seconds"] = seconds_since(started_);
   print(json_line(line));
 }
 
@@ -293,10 +292,9 @@ void DrawVerb::keep_sheet(const std::vector<Picture>& pictures) {
 }
 
 void DrawVerb::tell_times() const {
-  const std::chrono::duration<double> drawn = std::chrono::steady_clock::now() - started_;
   char text[64];
   std::snprintf(text, sizeof text, "%zu picture%s in %.2f s", kept_, kept_ == 1 ? "" : "s",
-                drawn.count());
+                seconds_since(started_));
   bar_->clear();
   say(text);
 }

@@ -17,8 +17,7 @@ Engine load_engine(EngineOptions options, const ModelFlags& model, bool quiet,
   };
   Engine engine = Engine::load(options);
   bar.clear();
-  const std::chrono::duration<double> took = std::chrono::steady_clock::now() - started;
-  if (!quiet) model.tell_loaded(engine.info(), took.count());
+  if (!quiet) model.tell_loaded(engine.info(), seconds_since(started));
   return engine;
 }
 
