@@ -68,8 +68,8 @@ CALLS = [
     (r"(?<![\w_])assert\s*\(|<cassert>", [], "an assertion aborts; use check() of base/error.h"),
     (r"\bgetenv\s*\(", [PROGRAMS, "src/base/cpu.*"], "the environment is read in base/cpu and programs"),
     (r"#\s*pragma\s+omp", [], "no OpenMP: base/threads.h is the one way to use several processors"),
-    (r"\bstd::(thread|jthread|async)\b(?!::)", [PROGRAMS, "src/base/threads.*", "src/api/line.*", "src/train/**"],
-     "threads are made in base/threads, which computes, and api/line, which waits for requests"),
+    (r"\bstd::(thread|jthread|async)\b(?!::)", [PROGRAMS, "src/base/threads.*", "src/api/scheduler.*", "src/train/**"],
+     "threads are made in base/threads, which computes, and api/scheduler, which runs requests"),
     (r"\bstd::(mt19937|random_device|\w+_distribution)\b|\brand\s*\(", [PROGRAMS],
      "random numbers come from base/rng.h, so that they are the same everywhere"),
 ]

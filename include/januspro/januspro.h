@@ -14,10 +14,9 @@
  * Errors. A call that fails returns its code and leaves a text for people: what is wrong, where,
  * and the likely cure. No C++ type or exception crosses this border.
  *
- * Threads. Every call may come from any thread. An engine works on one request at a time, in the
- * order in which they came. januspro_draw() and januspro_ask() run on the caller's thread and so do
- * their callbacks; submitted requests run on the engine's own. A callback may submit, look and
- * cancel, and nothing else.
+ * Threads. Every call may come from any thread. Requests run together on a thread of the engine,
+ * which calls their callbacks; what each gets does not depend on the others. A callback may submit,
+ * look and cancel, and nothing else.
  *
  * Text is UTF-8 and ends with a zero byte unless a length stands beside it. Handles and memory that
  * the library gives are freed by the januspro_..._free() of their kind; NULL is nothing to free.

@@ -5,8 +5,8 @@
 //   auto answer = engine.ask({.messages = {{"user", "What is this?", {pictures[0].image}}}});
 //
 // Everything here throws janus::Error and nothing else of its own; the library never prints and
-// reads no environment. Calls may come from any thread; an Engine works on one at a time, in the
-// order in which they came, submitted requests among them.
+// reads no environment. Calls may come from any thread; requests run together on a thread of the
+// Engine, which calls their events, and what each gets does not depend on the others.
 // SPDX-License-Identifier: MIT
 #pragma once
 
@@ -41,8 +41,8 @@ struct EngineOptions {
   std::string cache = "auto";    // keys and values: "f32", "bf16"; auto: as the weights
   bool round_rope = false;   // round rotary frequencies to bf16, as the official bf16 scripts do
   int pictures_at_once = 8;  // drawn side by side, fewer where memory is short
-  // Keep vectors of pictures read, and keys and values of the last conversation, so that the next
-  // turn begins at once; given up where a request needs the room. Answers are the same either way.
+  // Keep vectors of pictures read, and keys and values of prompts and answers, so that the next
+  // turn begins at once; given up where a request needs the room. Results are the same either way.
   bool remember = true;
   // Bytes that the engine and a request may take together; never more than is free. 0: what is
   // free.
@@ -93,8 +93,9 @@ class JANUSPRO_API Engine {
   // The model's answer to the last message. Throws as draw() does.
   Answer ask(const AskRequest& request, const OnText& on_text = {});
 
-  // The same without waiting. A request that cannot be used as given is refused here, by the same
-  // errors; what happens later is the job's. Events may submit, but not draw, ask, or end the
+  // The same without waiting. Requests join those that run in the order in which they came, each
+  // when there is memory for it. A request that cannot be used as given is refused here, by the
+  // same errors; what happens later is the job's. Events may submit, but not draw, ask, or end the
   // engine.
   Job submit(const DrawRequest& request, const DrawEvents& events = {});
   Job submit(std::span<const DrawRequest> requests, const DrawEvents& events = {});
@@ -117,7 +118,7 @@ class JANUSPRO_API Engine {
   void prepare_preview(const std::filesystem::path& folder,
                        const std::function<bool()>& wanted = {});
   // A cheap look at an unfinished picture: 2 × 2 pixels a code, grey where none is yet. Waits for
-  // nobody's turn.
+  // nobody.
   Image preview(std::span<const int32_t> codes) const;
 
  private:

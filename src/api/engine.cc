@@ -1,10 +1,10 @@
-// The door: options -> model, tokenizer and backend; requests -> tasks over generate/, one at a
-// time in the order in which they came (line.h). SPDX-License-Identifier: MIT
+// The door: options -> model, tokenizer and backend; requests -> tasks over generate/, which run
+// together (scheduler.h). SPDX-License-Identifier: MIT
 #include <mutex>
 #include <optional>
 
 #include "api/c/door.h"
-#include "api/line.h"
+#include "api/scheduler.h"
 #include "api/task.h"
 #include "base/dtype.h"
 #include "base/error.h"
@@ -13,7 +13,6 @@
 #include "generate/load.h"
 #include "generate/plan.h"
 #include "generate/preview.h"
-#include "generate/recollection.h"
 #include "januspro/januspro.hpp"
 #include "kernels/open.h"
 #include "model/checkpoint_check.h"
@@ -30,15 +29,13 @@ struct Engine::Parts {
   int pictures_at_once;
   ModelInfo info;
   std::shared_ptr<const PreviewMap> preview;
-  std::mutex preview_set;  // preview() looks while others draw
-  std::optional<Recollection> recollection;
-  Line line;  // who uses the model; last, as its tasks use the rest
+  std::mutex preview_fit;              // one fits at a time
+  std::mutex preview_set;              // preview() looks while others draw
+  std::optional<Scheduler> scheduler;  // last, as its tasks use the rest
 
   std::shared_ptr<Task> task(std::span<const DrawRequest> requests, const DrawEvents& events);
   std::shared_ptr<Task> task(const AskRequest& request, const OnText& on_text);
   Setup setup_now() const;
-  // Makes room for what was planned, or throws Code::out_of_memory.
-  void make_room(const MemoryPlan& plan);
 };
 
 namespace {
@@ -125,8 +122,8 @@ Setup look_at(const EngineOptions& options, const Checkpoint& checkpoint) {
   const Parts parts = parse_halves(options.halves, checkpoint);
   checkpoint.require(parts);
   const Config config = checkpoint.config();
-  // Sizes of another model's config mean nothing.
-  check_tensors(config, *checkpoint.source(), parts);
+  check_tensors(config, *checkpoint.source(),
+                parts);  // sizes of another model's config mean nothing
   std::shared_ptr<const Backend> backend =
       open_backend(options.backend, options.threads, options.isa);
   const bool is_ref = backend->name() == "ref";
@@ -191,9 +188,9 @@ Engine Engine::load(const EngineOptions& options) {
                                           std::move(info),
                                           nullptr,
                                           {},
-                                          std::nullopt,
-                                          {}});
-  if (options.remember) loaded->recollection.emplace(loaded->model, loaded->setup.cache);
+                                          {},
+                                          std::nullopt});
+  loaded->scheduler.emplace(loaded->setup, loaded->model, options.remember);
   return Engine(std::move(loaded));
 }
 
@@ -206,47 +203,47 @@ std::shared_ptr<Task> Engine::Parts::task(std::span<const DrawRequest> requests,
         "the engine was loaded to read only; load it with halves \"draw\" or \"both\" to draw");
   const std::vector<DrawRequest> whole = completed(requests, info.guidance);
   drawing_rows(setup.config, prompts, whole);  // what cannot be drawn is refused now
-  return Task::drawing(whole, info.image_tokens, [this, whole, events](Task& task) {
-    const auto on_step = [&](const Progress& progress) {
+  const auto plan = [this, whole](const Setup& now) {
+    return plan_requests(now, prompts, whole, pictures_at_once);
+  };
+  const auto begin = [this, whole, events](Task& task, const Shared& shared,
+                                           const MemoryPlan& planned) {
+    const auto on_step = [&task, on_step = events.on_step](const Progress& progress) {
       task.note(progress);
-      return task.wanted() && (!events.on_step || events.on_step(progress)) && task.wanted();
+      return task.wanted() && (!on_step || on_step(progress)) && task.wanted();
     };
-    const auto on_picture = [&](Picture finished) {
+    const auto on_picture = [&task, on_picture = events.on_picture](Picture finished) {
       const Picture& picture = task.note(std::move(finished));
-      if (events.on_picture) events.on_picture(picture);
+      if (on_picture) on_picture(picture);
     };
-    const MemoryPlan plan = plan_requests(setup_now(), prompts, whole, pictures_at_once);
-    make_room(plan);
-    janus::draw({model, prompts, setup.cache, plan.pictures_at_once}, whole, on_picture, on_step);
-  });
+    return make_drawing(shared, prompts, whole, planned.pictures_at_once, on_picture, on_step);
+  };
+  return Task::drawing(whole, info.image_tokens, {plan, begin});
 }
 
 std::shared_ptr<Task> Engine::Parts::task(const AskRequest& request, const OnText& on_text) {
   check(info.reads, Code::bad_input,
         "the engine was loaded to draw only; load it with halves \"read\" or \"both\" to ask");
+  const auto asked = std::make_shared<const AskRequest>(request);
   const AnswerShape shape = answer_shape(setup.config, prompts, request);
-  return Task::asking([this, request, on_text, shape](Task& task) {
-    const auto watched = [&](std::string_view piece) {
+  const auto plan = [shape](const Setup& now) { return plan_asking(now, shape); };
+  const auto begin = [this, asked, on_text](Task& task, const Shared& shared, const MemoryPlan&) {
+    const auto watched = [&task, on_text](std::string_view piece) {
       task.note(piece);
       return task.wanted() && (!on_text || on_text(piece)) && task.wanted();
     };
-    make_room(plan_asking(setup_now(), shape));
-    Recollection* const used = recollection ? &*recollection : nullptr;
-    task.note(janus::ask({model, prompts, setup.cache, used}, request, watched));
-  });
+    const auto on_answer = [&task](Answer answer) { task.note(std::move(answer)); };
+    return make_asking(shared, prompts, asked, watched, on_answer);
+  };
+  return Task::asking({plan, begin});
 }
 
 // --- memory --------------------------------------------------------------------------------------
 
 Setup Engine::Parts::setup_now() const {
   Setup now = setup;
-  if (recollection) now.kept = recollection->bytes();
+  now.kept = scheduler->kept_bytes();
   return now;
-}
-
-void Engine::Parts::make_room(const MemoryPlan& plan) {
-  check_fits(plan);
-  if (recollection && plan.kept == 0) recollection->forget();
 }
 
 MemoryPlan Engine::plan(const EngineOptions& options, std::span<const DrawRequest> requests) {
@@ -282,13 +279,13 @@ std::vector<Picture> Engine::draw(const DrawRequest& request, const DrawEvents& 
 
 std::vector<Picture> Engine::draw(std::span<const DrawRequest> requests, const DrawEvents& events) {
   const std::shared_ptr<Task> task = parts_->task(requests, events);
-  parts_->line.run(*task);
+  parts_->scheduler->run(task);
   return task->take_pictures();
 }
 
 Answer Engine::ask(const AskRequest& request, const OnText& on_text) {
   const std::shared_ptr<Task> task = parts_->task(request, on_text);
-  parts_->line.run(*task);
+  parts_->scheduler->run(task);
   return task->answer();
 }
 
@@ -298,13 +295,13 @@ Job Engine::submit(const DrawRequest& request, const DrawEvents& events) {
 
 Job Engine::submit(std::span<const DrawRequest> requests, const DrawEvents& events) {
   const std::shared_ptr<Task> task = parts_->task(requests, events);
-  parts_->line.submit(task);
+  parts_->scheduler->submit(task);
   return Job(task);
 }
 
 Job Engine::submit(const AskRequest& request, const OnText& on_text) {
   const std::shared_ptr<Task> task = parts_->task(request, on_text);
-  parts_->line.submit(task);
+  parts_->scheduler->submit(task);
   return Job(task);
 }
 
@@ -312,13 +309,13 @@ const ModelInfo& Engine::info() const { return parts_->info; }
 
 Job CDoor::draw(Engine& engine, std::span<const DrawRequest> requests, const DrawEvents& events) {
   const std::shared_ptr<Task> task = engine.parts_->task(requests, events);
-  engine.parts_->line.run(*task);
+  engine.parts_->scheduler->run(task);
   return Job(task);
 }
 
 Job CDoor::ask(Engine& engine, const AskRequest& request, const OnText& on_text) {
   const std::shared_ptr<Task> task = engine.parts_->task(request, on_text);
-  engine.parts_->line.run(*task);
+  engine.parts_->scheduler->run(task);
   return Job(task);
 }
 
@@ -326,7 +323,7 @@ Job CDoor::ask(Engine& engine, const AskRequest& request, const OnText& on_text)
 
 void Engine::prepare_preview(const std::filesystem::path& folder,
                              const std::function<bool()>& wanted) {
-  const Line::Turn turn(parts_->line);
+  const std::lock_guard turn(parts_->preview_fit);
   if (parts_->preview) return;  // set by who has the turn alone
   std::optional<PreviewMap> map;
   if (auto kept = parts_->checkpoint.preview()) {

@@ -11,12 +11,13 @@ namespace janus {
 namespace {
 // Clocks overflow beyond; nobody waits longer.
 constexpr Task::Time kLongest = std::chrono::hours(24 * 365);
+constexpr const char* kCancelled = "the request was cancelled before it began";
 }  // namespace
 
 std::shared_ptr<Task> Task::drawing(const std::vector<DrawRequest>& requests, int64_t codes,
                                     Work work) {
   std::shared_ptr<Task> task(new Task);
-  task->work_ = std::move(work);
+  task->work_ = std::make_shared<const Work>(std::move(work));
   for (const DrawRequest& request : requests) {
     task->first_.push_back(task->view_.pictures_total);
     task->view_.pictures_total += request.images;
@@ -27,37 +28,54 @@ std::shared_ptr<Task> Task::drawing(const std::vector<DrawRequest>& requests, in
 
 std::shared_ptr<Task> Task::asking(Work work) {
   std::shared_ptr<Task> task(new Task);
-  task->work_ = std::move(work);
+  task->work_ = std::make_shared<const Work>(std::move(work));
   task->asks_ = true;
   return task;
 }
 
-// The work goes before its end is told: with it go the pictures of the request and the callbacks.
-void Task::run() noexcept {
-  Work work;
+void Task::runs_on(std::thread::id thread) {
+  const std::lock_guard lock(mutex_);
+  runner_ = thread;
+}
+
+MemoryPlan Task::plan(const Setup& now) const {
+  std::shared_ptr<const Work> work;
   {
     const std::lock_guard lock(mutex_);
-    if (view_.over()) return;
+    work = work_;
+  }
+  check(work != nullptr, Code::cancelled, kCancelled);
+  return work->plan(now);
+}
+
+std::unique_ptr<Member> Task::begin(const Shared& shared, const MemoryPlan& plan) {
+  std::shared_ptr<const Work> work;
+  {
+    const std::lock_guard lock(mutex_);
+    if (view_.over()) return nullptr;
     work = std::exchange(work_, nullptr);
     view_.state = JobState::running;
     ++view_.change;
-    runner_ = std::this_thread::get_id();
     changed_.notify_all();
   }
+  return work->begin(*this, shared, plan);
+}
+
+// Whose code it is decides: what an event throws is the caller's own.
+void Task::end(std::exception_ptr failure) {
   JobState state = JobState::done;
-  std::exception_ptr failure;
   try {
-    work(*this);
+    if (failure) std::rethrow_exception(failure);
   } catch (const Error& error) {
     state = error.code() == Code::cancelled ? JobState::cancelled : JobState::failed;
-    failure = std::current_exception();
   } catch (...) {
     state = JobState::failed;
-    failure = std::current_exception();
   }
-  work = nullptr;
+  std::shared_ptr<const Work> unwanted;  // of a task that never began; dropped outside the lock
   const std::lock_guard lock(mutex_);
-  end(state, failure);
+  if (view_.over()) return;
+  unwanted = std::exchange(work_, nullptr);
+  end(state, std::move(failure));
 }
 
 void Task::end(JobState state, std::exception_ptr failure) {
@@ -121,7 +139,8 @@ JobView Task::view() const {
 bool Task::wait(std::optional<Time> at_most) const {
   std::unique_lock lock(mutex_);
   check(runner_ != std::this_thread::get_id(), Code::bad_input,
-        "an event of a job waits for the end of that job, which would never come; wait elsewhere");
+        "an event of a running request waits for the end of a job of the same engine, which would "
+        "never come; wait elsewhere");
   const auto over = [this] { return view_.over(); };
   if (at_most) return changed_.wait_for(lock, std::min(*at_most, kLongest), over);
   changed_.wait(lock, over);
@@ -130,8 +149,10 @@ bool Task::wait(std::optional<Time> at_most) const {
 
 JobView Task::wait_change(uint64_t seen, Time at_most) const {
   std::unique_lock lock(mutex_);
-  check(runner_ != std::this_thread::get_id(), Code::bad_input,
-        "an event of a job waits for news of that job, which would never come; wait elsewhere");
+  check(
+      runner_ != std::this_thread::get_id(), Code::bad_input,
+      "an event of a running request waits for news of a job of the same engine, which would never "
+      "come; wait elsewhere");
   changed_.wait_for(lock, std::min(at_most, kLongest),
                     [&] { return view_.over() || view_.change > seen; });
   return view_;
@@ -139,12 +160,12 @@ JobView Task::wait_change(uint64_t seen, Time at_most) const {
 
 void Task::cancel() {
   cancel_.store(true, std::memory_order_relaxed);
-  Work unwanted;  // dropped outside the lock: it may hold the last handle of another job
+  std::shared_ptr<const Work> unwanted;  // dropped outside the lock: it may hold the last handle of
+                                         // another job
   const std::lock_guard lock(mutex_);
   if (view_.state != JobState::waiting) return;
   unwanted = std::exchange(work_, nullptr);
-  end(JobState::cancelled,
-      std::make_exception_ptr(Error(Code::cancelled, "the request was cancelled before it began")));
+  end(JobState::cancelled, std::make_exception_ptr(Error(Code::cancelled, kCancelled)));
 }
 
 void Task::check_number(int64_t number) const {

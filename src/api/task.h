@@ -1,5 +1,5 @@
 // Task: one request from its submission to its end. Who runs it tells it what happens; job handles
-// look on from other threads. Which of several runs when is line.h.
+// look on from other threads. Which of them run when is scheduler.h.
 // SPDX-License-Identifier: MIT
 #pragma once
 
@@ -17,13 +17,19 @@
 #include <thread>
 #include <vector>
 
+#include "generate/plan.h"
+#include "generate/running.h"
 #include "januspro/job.hpp"
 
 namespace janus {
 
 class Task {
  public:
-  using Work = std::function<void(Task&)>;
+  // What is to be done.
+  struct Work {
+    std::function<MemoryPlan(const Setup& now)> plan;
+    std::function<std::unique_ptr<Member>(Task&, const Shared&, const MemoryPlan&)> begin;
+  };
   using Time = std::chrono::milliseconds;
 
   // Pictures for each of the requests, of `codes` codes each; and a question.
@@ -33,8 +39,14 @@ class Task {
 
   // --- who runs it ------------------------------------------------------------------------------
 
-  // Does the work unless it was cancelled before. What the work throws is the task's failure.
-  void run() noexcept;
+  void runs_on(std::thread::id thread);  // whose events are called
+  // Before it has begun. Code::cancelled when it was cancelled.
+  MemoryPlan plan(const Setup& now) const;
+  // Its part in the batch; null when it was cancelled before. Then or when this throws, the work
+  // and what it holds are gone.
+  std::unique_ptr<Member> begin(const Shared& shared, const MemoryPlan& plan);
+  // Null: all is done.
+  void end(std::exception_ptr failure);
   bool wanted() const { return !cancel_.load(std::memory_order_relaxed); }
   void note(const Progress& progress);
   const Picture& note(Picture picture);  // the next in order
@@ -60,7 +72,7 @@ class Task {
   Task() = default;
   int64_t number(int request, int index) const;
   void check_number(int64_t number) const;
-  void end(JobState state, std::exception_ptr failure);
+  void end(JobState state, std::exception_ptr failure);  // under the lock
 
   bool asks_ = false;
   std::vector<int64_t> first_;  // number of the first picture of each request
@@ -68,9 +80,9 @@ class Task {
 
   mutable std::mutex mutex_;  // of everything below
   mutable std::condition_variable changed_;
-  Work work_;  // until it has begun
+  std::shared_ptr<const Work> work_;  // until it has begun
   JobView view_;
-  std::thread::id runner_;  // while it runs
+  std::thread::id runner_;  // until it is over
   std::exception_ptr failure_;
   std::map<int64_t, std::vector<int32_t>> codes_;  // of pictures under way, by number
   std::vector<std::shared_ptr<Picture>> pictures_;

@@ -298,12 +298,13 @@ void BenchVerb::turns() {
   AskRequest first, second;
   first.messages = {{"user", "What is in the picture?", {std::move(picture)}}};
   first.max_tokens = second.max_tokens = 1;
-  std::optional<Recollection> recollection;
+  std::optional<RunningBatch> batch;
   const OnText on_text = [&](std::string_view) { return !interrupt_.asked(); };
   const auto answer = [&](const AskRequest& request) {
-    return ask({*model_, prompts, cache_, &*recollection}, request, on_text);
+    return ask({*model_, prompts, cache_, &*batch}, request, on_text);
   };
-  const auto begin = [&] { recollection.emplace(*model_, cache_); };
+  const int64_t blocks = 2 * KvCache::blocks_for(model_->config().llama.context);
+  const auto begin = [&] { batch.emplace(*model_, cache_, blocks, true); };
   const auto show = [&] {
     begin();
     answer(first);

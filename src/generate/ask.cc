@@ -1,18 +1,21 @@
-// The story of an answer: messages -> ids -> what the recollection has of them stays, the rest ->
-// vectors, pictures in their places -> keys and values -> token after token. (deepseek-ai/Janus,
-// inference.py, modeling_vlm.py, prepare_inputs_embeds) T tokens of the prompt · P tokens of a
-// picture · D width · V text ids. SPDX-License-Identifier: MIT
+// The story of an answer: messages -> ids -> what is known of them already stays, the rest ->
+// pictures become vectors in their places -> keys and values -> token after token.
+// (deepseek-ai/Janus, inference.py, modeling_vlm.py, prepare_inputs_embeds) It is told in the order
+// in which a running batch calls it. P tokens of a picture · D width · V text ids.
+// SPDX-License-Identifier: MIT
 #include "generate/ask.h"
 
 #include <algorithm>
+#include <map>
 #include <optional>
+#include <tuple>
+#include <utility>
 
 #include "base/error.h"
 #include "generate/sampler.h"
 #include "generate/stop.h"
 #include "io/preprocess.h"
 #include "io/tokenizer.h"
-#include "model/footprint.h"
 
 namespace janus {
 
@@ -34,60 +37,6 @@ std::vector<Message> check_messages(const AskRequest& request) {
   return messages;
 }
 
-// In the order of their places.
-struct Pictures {
-  std::vector<const Image*> images;
-  std::vector<PictureKey> keys;
-
-  explicit Pictures(const AskRequest& request) {
-    for (const ChatMessage& message : request.messages) {
-      for (const Image& image : message.images) {
-        images.push_back(&image);
-        keys.push_back(picture_key(image));
-      }
-    }
-  }
-};
-
-// What each position of the prompt holds.
-std::vector<Fed> positions_of(std::span<const int32_t> ids, const PromptBuilder& prompts,
-                              const Pictures& pictures) {
-  std::vector<Fed> fed;
-  fed.reserve(ids.size());
-  int64_t rows = 0;
-  for (const int32_t id : ids) {
-    fed.push_back({id, -1, {}});
-    if (id != prompts.ids().image) continue;
-    fed.back().row = static_cast<int32_t>(rows % prompts.image_tokens());
-    fed.back().picture = pictures.keys[static_cast<size_t>(rows++ / prompts.image_tokens())];
-  }
-  return fed;
-}
-
-// Vectors of all picture rows among `fed`, in order; a picture that it lacks is read now.
-OwnedTensor vectors_of(const Model& model, std::span<const Fed> fed, const Pictures& pictures,
-                       PictureMemory& memory, const std::function<void()>& still_wanted) {
-  const int64_t rows =
-      std::count_if(fed.begin(), fed.end(), [](const Fed& place) { return place.row >= 0; });
-  if (rows == 0) return {};
-  OwnedTensor vectors(Dtype::f32, {rows, model.config().llama.width});
-  Tensor picture;
-  int64_t next = 0;
-  for (size_t i = 0; i < fed.size(); ++i) {
-    if (fed[i].row < 0) continue;
-    if (i == 0 || fed[i - 1].picture != fed[i].picture) picture = memory.find(fed[i].picture);
-    if (!picture) {
-      still_wanted();
-      const auto key = std::find(pictures.keys.begin(), pictures.keys.end(), fed[i].picture);
-      Workspace space(read_images_scratch(model.config(), 1));  // much, and only for this
-      const Image& image = *pictures.images[static_cast<size_t>(key - pictures.keys.begin())];
-      picture = memory.keep(*key, read_picture(model, image, space));
-    }
-    model.backend().copy(picture.slice(fed[i].row, 1), vectors.view.slice(next++, 1));
-  }
-  return vectors;
-}
-
 void check_context(int64_t tokens, const Config& config) {
   const int64_t context = config.llama.context;
   check(tokens < context, Code::bad_input, "the prompt has ", tokens,
@@ -96,53 +45,55 @@ void check_context(int64_t tokens, const Config& config) {
         tokens - context + 1, " tokens (a picture takes ", config.vision.tokens() + 2, ")");
 }
 
-// One answer while it grows.
-class Answering {
+// The text of an answer while it grows.
+class AnswerText {
  public:
-  Answering(const Asking& asking, const AskRequest& request, const OnText& on_text,
-            int64_t prompt_tokens, int64_t cached_tokens);
-  Answer run(PrefixMemory& prefix, Tensor hidden);
+  AnswerText(const PromptBuilder& prompts, const AskRequest& request, OnText on_text,
+             int64_t limit);
+
+  bool accept(int32_t id);  // false: the answer ends here
+  Answer finish();
+  // Throws Code::cancelled where nobody wants the answer any more.
+  void check_wanted() const;
 
  private:
-  bool accept(int32_t id);  // false: the answer ends here
   void show(std::string text);
 
-  const Asking& asking_;
-  const AskRequest& request_;
-  const OnText& on_text_;
+  const OnText on_text_;
   TextStream stream_;
   StopFilter filter_;
   std::vector<int32_t> stop_ids_;  // stop strings that are one token of the table
-  int64_t limit_;                  // tokens there is room for
+  int32_t eos_;
+  int64_t limit_;  // tokens there is room for
   Answer answer_;
 };
 
-Answering::Answering(const Asking& asking, const AskRequest& request, const OnText& on_text,
-                     int64_t prompt_tokens, int64_t cached_tokens)
-    : asking_(asking),
-      request_(request),
-      on_text_(on_text),
-      stream_(asking.prompts.tokenizer(), false),
-      filter_(request.stop) {
-  for (const std::string& stop : asking.prompts.stop_strings()) {
-    if (const auto id = asking.prompts.tokenizer().find(stop)) stop_ids_.push_back(*id);
+AnswerText::AnswerText(const PromptBuilder& prompts, const AskRequest& request, OnText on_text,
+                       int64_t limit)
+    : on_text_(std::move(on_text)),
+      stream_(prompts.tokenizer(), false),
+      filter_(request.stop),
+      eos_(prompts.ids().eos),
+      limit_(limit) {
+  for (const std::string& stop : prompts.stop_strings()) {
+    if (const auto id = prompts.tokenizer().find(stop)) stop_ids_.push_back(*id);
   }
-  answer_.prompt_tokens = prompt_tokens;
-  answer_.cached_tokens = cached_tokens;
-  const int64_t context = asking.model.config().llama.context;
-  limit_ = std::min<int64_t>(request.max_tokens, context - prompt_tokens);
+}
+
+void AnswerText::check_wanted() const {
+  check(!on_text_ || on_text_({}), Code::cancelled, "the answer was stopped before it began");
 }
 
 // Asks after every token, so that a stop is seen at once also where text is held back.
-void Answering::show(std::string text) {
+void AnswerText::show(std::string text) {
   answer_.text += text;
   check(!on_text_ || on_text_(text), Code::cancelled, "the answer was stopped after ",
         answer_.answer_tokens, " tokens");
 }
 
-bool Answering::accept(int32_t id) {
+bool AnswerText::accept(int32_t id) {
   ++answer_.answer_tokens;
-  if (id == asking_.prompts.ids().eos) return false;
+  if (id == eos_) return false;
   if (std::find(stop_ids_.begin(), stop_ids_.end(), id) != stop_ids_.end()) {
     answer_.finish = Answer::Finish::stop;
     return false;
@@ -157,25 +108,151 @@ bool Answering::accept(int32_t id) {
   return false;
 }
 
-// hidden [1, D] of the prompt's last token.
-Answer Answering::run(PrefixMemory& prefix, Tensor hidden) {
-  const Model& model = asking_.model;
-  OwnedTensor logits(Dtype::f32, {1, model.config().llama.vocabulary});
-  const std::span<const float> view(logits.view.f32(), static_cast<size_t>(logits.view.cols()));
-  const Sampling sampling{request_.temperature, request_.top_k, request_.top_p};
-  Sampler sampler;
-  for (uint64_t position = 0;; ++position) {
-    model.text_logits(hidden, logits.view);
-    const int32_t id = sampler.pick(view, sampling, request_.seed, position);
-    if (!accept(id)) break;
-    model.embed_text(std::span(&id, 1), hidden);
-    prefix.step(id, hidden);
-  }
+Answer AnswerText::finish() {
   if (!filter_.stopped()) {
     show(filter_.push(stream_.finish()));
     show(filter_.finish());
   }
   return std::move(answer_);
+}
+
+class AskingMember : public Member {
+ public:
+  AskingMember(const Shared& shared, const PromptBuilder& prompts,
+               std::shared_ptr<const AskRequest> request, OnText on_text, OnAnswer on_answer);
+
+  int64_t scratch() const override { return workspace_bytes(shared_.model.config(), shape_); }
+  void offer_steps(Pass& pass) override;
+  void offer_prompts(Pass& pass, int64_t room) override;
+  void accept(const Pass& pass) override;
+  bool has_slow_work() const override { return next_read_ < to_read_.size(); }
+  void do_slow_work(Workspace& space, const Between& between) override;
+  bool over() const override { return over_; }
+  void leave() noexcept override;
+
+ private:
+  void begin();
+
+  const Shared& shared_;
+  const std::shared_ptr<const AskRequest> held_;
+  const AskRequest& request_;
+  OnAnswer on_answer_;
+  std::vector<const Image*> images_;  // in the order of their places
+  std::vector<PictureKey> keys_;
+  std::vector<Fed> prompt_;
+  AnswerShape shape_;
+  AnswerText text_;
+  Sampler sampler_;
+
+  int32_t sequence_ = -1;
+  int64_t kept_ = 0;      // positions that were known
+  std::vector<Fed> fed_;  // what its sequence has run
+  std::map<PictureKey, KeptPictures::Vectors> vectors_;
+  std::vector<size_t> to_read_;  // of images_, those whose vectors are not known
+  size_t next_read_ = 0;
+  int64_t offered_ = 0;  // positions of the prompt that were offered
+  int64_t row_ = -1;     // of the present pass, whose logits it waits for
+  int64_t steps_ = 0;    // tokens chosen
+  int32_t last_ = -1;    // the one chosen last
+  bool over_ = false;
+};
+
+AskingMember::AskingMember(const Shared& shared, const PromptBuilder& prompts,
+                           std::shared_ptr<const AskRequest> request, OnText on_text,
+                           OnAnswer on_answer)
+    : shared_(shared),
+      held_(std::move(request)),
+      request_(*held_),
+      on_answer_(std::move(on_answer)),
+      shape_(answer_shape(shared.model.config(), prompts, request_)),
+      text_(prompts, request_, std::move(on_text), shape_.positions - shape_.prompt) {
+  for (const ChatMessage& message : request_.messages) {
+    for (const Image& image : message.images) {
+      images_.push_back(&image);
+      keys_.push_back(picture_key(image));
+    }
+  }
+  int64_t rows = 0;
+  for (const int32_t id : prompt_ids(shared.model.config(), prompts, request_)) {
+    if (id != prompts.ids().image) {
+      prompt_.push_back(fed_text(id));
+      continue;
+    }
+    const int64_t each = prompts.image_tokens();
+    prompt_.push_back(
+        fed_vision(static_cast<int32_t>(rows % each), keys_[static_cast<size_t>(rows / each)]));
+    ++rows;
+  }
+}
+
+// As late as the first call, when what others have run meanwhile is known as well.
+void AskingMember::begin() {
+  std::tie(sequence_, kept_) = shared_.prompts.begin(prompt_);
+  offered_ = kept_;
+  fed_.assign(prompt_.begin(), prompt_.begin() + kept_);
+  for (size_t i = 0; i < keys_.size(); ++i) {
+    const auto is_row = [&](const Fed& fed) {
+      return fed.kind == Fed::Kind::vision && fed.picture == keys_[i];
+    };
+    if (std::none_of(prompt_.begin() + kept_, prompt_.end(), is_row)) continue;
+    const auto [entry, is_new] = vectors_.try_emplace(keys_[i], shared_.pictures.find(keys_[i]));
+    if (is_new && !entry->second) to_read_.push_back(i);
+  }
+}
+
+void AskingMember::offer_prompts(Pass& pass, int64_t room) {
+  if (offered_ == std::ssize(prompt_)) return;
+  text_.check_wanted();
+  if (sequence_ < 0) begin();
+  if (has_slow_work()) return;
+  for (; room > 0 && offered_ < std::ssize(prompt_); --room) {
+    const Fed& fed = prompt_[static_cast<size_t>(offered_++)];
+    const bool last = offered_ == std::ssize(prompt_);
+    const float* vector =
+        fed.kind == Fed::Kind::vision ? vectors_.at(fed.picture)->view.row(fed.id) : nullptr;
+    const int64_t row = pass.add(sequence_, fed, last ? Wants::text : Wants::nothing, vector);
+    if (last) row_ = row;
+  }
+}
+
+void AskingMember::offer_steps(Pass& pass) {
+  if (last_ >= 0) row_ = pass.add(sequence_, fed_text(last_), Wants::text);
+}
+
+void AskingMember::do_slow_work(Workspace& space, const Between& between) {
+  const auto wanted = [&] {
+    text_.check_wanted();
+    between();
+  };
+  const size_t i = to_read_[next_read_];  // still to be read when a pass comes in between
+  vectors_[keys_[i]] =
+      shared_.pictures.keep(keys_[i], read_picture(shared_.model, *images_[i], space, wanted));
+  ++next_read_;
+}
+
+void AskingMember::accept(const Pass& pass) {
+  if (last_ < 0) {
+    fed_.assign(prompt_.begin(), prompt_.begin() + offered_);
+  } else {
+    fed_.push_back(fed_text(last_));
+  }
+  if (row_ < 0) return;
+  const Sampling sampling{request_.temperature, request_.top_k, request_.top_p};
+  const int32_t id = sampler_.pick(pass.logits(std::exchange(row_, -1)), sampling, request_.seed,
+                                   static_cast<uint64_t>(steps_++));
+  last_ = id;
+  if (text_.accept(id)) return;
+  last_ = -1;
+  Answer answer = text_.finish();
+  answer.prompt_tokens = shape_.prompt;
+  answer.cached_tokens = kept_;
+  over_ = true;
+  on_answer_(std::move(answer));
+}
+
+// What has run is true whatever ended the answer.
+void AskingMember::leave() noexcept {
+  if (sequence_ >= 0) shared_.end(std::exchange(sequence_, -1), std::move(fed_));
 }
 
 }  // namespace
@@ -193,11 +270,12 @@ OwnedTensor reading_pixels(const Config& config, std::span<const Image> images) 
   return pixels;
 }
 
-OwnedTensor read_picture(const Model& model, const Image& image, Workspace& space) {
+OwnedTensor read_picture(const Model& model, const Image& image, Workspace& space,
+                         const Model::Between& between) {
   const Config& config = model.config();
   const OwnedTensor pixels = reading_pixels(config, std::span(&image, 1));
   OwnedTensor vectors(Dtype::f32, {config.vision.tokens(), config.llama.width});
-  model.read_images(pixels.view, space, vectors.view);
+  model.read_images(pixels.view, space, vectors.view, nullptr, between);
   return vectors;
 }
 
@@ -236,30 +314,25 @@ AnswerShape answer_shape(const Config& config, const PromptBuilder& prompts,
   return answer_shape(config, tokens, request.max_tokens, request.messages);
 }
 
-Answer ask(const Asking& asking, const AskRequest& request, const OnText& on_text) {
-  const Config& config = asking.model.config();
-  const std::vector<int32_t> ids = prompt_ids(config, asking.prompts, request);
-  const auto tokens = static_cast<int64_t>(ids.size());
-  const AnswerShape shape = answer_shape(config, tokens, request.max_tokens, request.messages);
-  const auto still_wanted = [&] {
-    check(!on_text || on_text({}), Code::cancelled, "the answer was stopped before it began");
-  };
+std::unique_ptr<Member> make_asking(const Shared& shared, const PromptBuilder& prompts,
+                                    std::shared_ptr<const AskRequest> request, OnText on_text,
+                                    OnAnswer on_answer) {
+  return std::make_unique<AskingMember>(shared, prompts, std::move(request), std::move(on_text),
+                                        std::move(on_answer));
+}
 
-  std::optional<Recollection> own;
-  Recollection& recollection =
-      asking.recollection ? *asking.recollection : own.emplace(asking.model, asking.cache);
-  const Pictures pictures(request);
-  const std::vector<Fed> prompt = positions_of(ids, asking.prompts, pictures);
-  const int64_t kept = recollection.prefix.resume(prompt, shape.positions);
-  const std::span<const Fed> rest = std::span(prompt).subspan(static_cast<size_t>(kept));
-  const OwnedTensor vectors =
-      vectors_of(asking.model, rest, pictures, recollection.pictures, still_wanted);
-  const OwnedTensor x =
-      embed_prompt(asking.model, std::span(ids).subspan(static_cast<size_t>(kept)),
-                   asking.prompts.ids().image, vectors.view);
-  recollection.prefix.run(x.view, rest, still_wanted);
-  Answering answering(asking, request, on_text, tokens, kept);
-  return answering.run(recollection.prefix, x.view.slice(tokens - kept - 1, 1));
+Answer ask(const Asking& asking, const AskRequest& request, const OnText& on_text) {
+  Answer answer;
+  const auto keep = [&](Answer finished) { answer = std::move(finished); };
+  std::optional<RunningBatch> own;
+  RunningBatch* batch = asking.batch;
+  if (!batch) {
+    const AnswerShape shape = answer_shape(asking.model.config(), asking.prompts, request);
+    batch = &own.emplace(asking.model, asking.cache, KvCache::blocks_for(shape.positions), false);
+  }
+  const auto held = std::make_shared<const AskRequest>(request);
+  batch->run_alone(make_asking(batch->shared(), asking.prompts, held, on_text, keep));
+  return answer;
 }
 
 }  // namespace janus

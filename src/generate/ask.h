@@ -3,13 +3,15 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
+#include <memory>
 #include <span>
 #include <vector>
 
 #include "base/buffer.h"
 #include "generate/prompt.h"
-#include "generate/recollection.h"
 #include "generate/room.h"
+#include "generate/running.h"
 #include "januspro/requests.hpp"
 #include "model/model.h"
 
@@ -19,9 +21,8 @@ namespace janus {
 struct Asking {
   const Model& model;
   const PromptBuilder& prompts;
-  Dtype cache = Dtype::f32;  // of keys and values
-  Recollection* recollection =
-      nullptr;  // of this model and type; none: nothing is kept between answers
+  Dtype cache = Dtype::f32;       // of keys and values
+  RunningBatch* batch = nullptr;  // an empty one of this model and type; none: one of its own
 };
 
 // The prompt of a request, its pictures' places included. Throws Code::bad_input for messages out
@@ -29,8 +30,16 @@ struct Asking {
 std::vector<int32_t> prompt_ids(const Config& config, const PromptBuilder& prompts,
                                 const AskRequest& request);
 
-// Streams whole characters to `on_text`. Throws as prompt_ids() does; Code::cancelled when on_text
-// says so.
+using OnAnswer = std::function<void(Answer)>;
+
+// A question's part in a running batch. Streams whole characters to `on_text`, and nothing, to ask
+// whether the answer is still wanted, while the prompt is run. Throws as prompt_ids() does; it
+// fails of Code::cancelled when on_text says so. `prompts` and `shared` must outlive it.
+std::unique_ptr<Member> make_asking(const Shared& shared, const PromptBuilder& prompts,
+                                    std::shared_ptr<const AskRequest> request, OnText on_text,
+                                    OnAnswer on_answer);
+
+// The same alone in a batch.
 Answer ask(const Asking& asking, const AskRequest& request, const OnText& on_text = {});
 
 // What the answer is made in. Throws as prompt_ids() does.
@@ -41,7 +50,8 @@ AnswerShape answer_shape(const Config& config, const PromptBuilder& prompts,
 OwnedTensor reading_pixels(const Config& config, std::span<const Image> images);
 
 // One picture -> vision tower -> adaptor -> [P, D].
-OwnedTensor read_picture(const Model& model, const Image& image, Workspace& space);
+OwnedTensor read_picture(const Model& model, const Image& image, Workspace& space,
+                         const Model::Between& between = {});
 
 // ids [T] -> [T, D]: token vectors, with `vectors` of pictures, one a row, in place of `image_id`,
 // in order. Throws Code::bad_input when the places do not fit the pictures.

@@ -1,18 +1,19 @@
 // The story of a picture: prompt -> rows of ids -> keys and values, forked for every picture; then
 // code after code; then pixels. (deepseek-ai/Janus, generation_inference.py, with the prompt's
-// keys and values computed once instead of once a picture.)
-// S rows of one step (two a guided picture) · I codes of a picture · C codes in the book · D width.
+// keys and values computed once instead of once a picture.) It is told in the order in which a
+// running batch calls it. I codes of a picture · C codes in the book.
 // SPDX-License-Identifier: MIT
 #include "generate/draw.h"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <map>
+#include <utility>
 
 #include "base/error.h"
 #include "generate/pixels.h"
 #include "generate/sampler.h"
-#include "generate/state.h"
 
 namespace janus {
 
@@ -40,189 +41,252 @@ void check_context(const Config& config, const std::vector<int32_t>& row) {
         "; shorten the prompt by at least ", excess, " tokens");
 }
 
+// The beginning of rows, run once however many rows begin with it.
+struct Root {
+  std::vector<Fed> fed;
+  int32_t sequence = -1;
+  int64_t ran = 0;            // positions that its sequence has, those of the present pass included
+  int64_t last_row = -1;      // of its last position in the present pass
+  std::vector<float> logits;  // [C] of a first code, once all of it has run
+  int64_t waiting = 0;        // rows that are still to begin from it
+
+  bool ready() const { return !logits.empty(); }
+};
+
 // One picture while it grows.
 struct Growing {
+  static constexpr int kRows = 2;  // guided, unguided; one of them may be missing
+
   const DrawRequest* request = nullptr;
   int request_index = 0;
   int index = 0;
   uint64_t seed = 0;
   const PromptRows* prompt = nullptr;
-  int64_t row = 0;   // its first row in a step: guided if it has both
-  int64_t rows = 0;  // 1 or 2
+  std::array<Root*, kRows> roots{};
+  std::array<int32_t, kRows> sequences{-1, -1};
+  std::array<int64_t, kRows> rows{};  // of the present pass
   std::vector<int32_t> codes;
+
+  const std::vector<int32_t>& ids(int row) const {
+    return row == 0 ? prompt->guided : prompt->unguided;
+  }
+  bool has(int row) const { return !ids(row).empty(); }
 };
 
-// Pictures that run side by side, from their prompts to their codes.
-class Batch {
+// All pictures of a call, so many side by side.
+class DrawingMember : public Member {
  public:
-  // `shape`: of these pictures.
-  Batch(const Drawing& drawing, std::span<Growing> pictures, const BatchShape& shape,
-        const std::function<void()>& on_pass);
+  DrawingMember(const Shared& shared, const PromptBuilder& prompts,
+                std::vector<DrawRequest> requests, int pictures_at_once, OnPicture on_picture,
+                OnStep on_step);
 
-  // Chooses all codes; `on_pass` is called after every pass of the model.
-  void run();
-  State& state() { return state_; }
+  int64_t scratch() const override;
+  void offer_steps(Pass& pass) override;
+  void offer_prompts(Pass& pass, int64_t room) override;
+  void accept(const Pass& pass) override;
+  bool has_slow_work() const override;
+  void do_slow_work(Workspace& space, const Between& between) override;
+  bool over() const override { return next_pixels_ == pictures_.size(); }
+  void leave() noexcept override;
 
  private:
-  void start_prompts();
-  void fork_row(const std::vector<int32_t>& ids, int64_t row);
-  void choose(int64_t step);
-  void feed();
-  // Distinct rows of ids: each is run once.
-  struct Root {
-    int32_t sequence = 0;
-    OwnedTensor hidden;  // [1, D] of its last token
-  };
+  void begin_group(size_t first);
+  void begin(Growing& picture);
+  void choose(Growing& picture, std::span<const float> guided, std::span<const float> unguided);
+  void end_rows(Growing& picture) noexcept;
+  void report(Progress::Phase phase);
+  Picture finish(const Growing& picture, Workspace& space, const Between& between) const;
 
-  const Drawing& drawing_;
-  std::span<Growing> pictures_;
-  const std::function<void()>& on_pass_;
-  int64_t steps_;  // I
-  State state_;
-  Sampler sampler_;
-  std::map<std::vector<int32_t>, Root> roots_;
-  std::vector<int32_t> sequences_;  // [S]
-  std::vector<int32_t> next_;       // [S] codes to be fed back
-  OwnedTensor x_;                   // [S, D] embeddings, then hidden states
-  OwnedTensor logits_;              // [S, C]
-  std::vector<float> guided_;       // [C]
-};
-
-template <class Visit>
-void each_row(const Growing& picture, const Visit& visit) {
-  int64_t row = picture.row;
-  if (!picture.prompt->guided.empty()) visit(picture.prompt->guided, row++);
-  if (!picture.prompt->unguided.empty()) visit(picture.prompt->unguided, row);
-}
-
-Batch::Batch(const Drawing& drawing, std::span<Growing> pictures, const BatchShape& shape,
-             const std::function<void()>& on_pass)
-    : drawing_(drawing),
-      pictures_(pictures),
-      on_pass_(on_pass),
-      steps_(drawing.model.config().image_tokens()),
-      state_(drawing.model, drawing.cache, static_cast<int>(2 * shape.rows), shape.positions,
-             shape.blocks, workspace_bytes(drawing.model.config(), shape)) {
-  const Config& config = drawing.model.config();
-  sequences_.resize(static_cast<size_t>(shape.rows));
-  next_.resize(static_cast<size_t>(shape.rows));
-  x_ = OwnedTensor(Dtype::f32, {shape.rows, config.llama.width});
-  logits_ = OwnedTensor(Dtype::f32, {shape.rows, config.vq.codes});
-  guided_.resize(static_cast<size_t>(config.vq.codes));
-}
-
-void Batch::start_prompts() {
-  const Model& model = drawing_.model;
-  for (const Growing& picture : pictures_) {
-    each_row(picture, [&](const std::vector<int32_t>& ids, int64_t row) {
-      auto [root, is_new] = roots_.try_emplace(ids);
-      if (is_new) {
-        const auto tokens = static_cast<int64_t>(ids.size());
-        OwnedTensor prompt(Dtype::f32, {tokens, model.config().llama.width});
-        model.embed_text(ids, prompt.view);
-        root->second.sequence = state_.cache().add();
-        state_.prefill(root->second.sequence, prompt.view, on_pass_);
-        root->second.hidden = OwnedTensor(Dtype::f32, {1, model.config().llama.width});
-        model.backend().copy(prompt.view.slice(tokens - 1, 1), root->second.hidden.view);
-      }
-      sequences_[static_cast<size_t>(row)] = state_.cache().fork(root->second.sequence);
-      model.backend().copy(root->second.hidden.view, x_.view.slice(row, 1));
-    });
-  }
-  for (const auto& [ids, root] : roots_) state_.cache().remove(root.sequence);
-  roots_.clear();
-}
-
-// Chooses code `step` of every picture from the hidden states in x.
-void Batch::choose(int64_t step) {
-  drawing_.model.image_logits(x_.view, state_.space(), logits_.view);
-  const auto width = static_cast<size_t>(logits_.view.cols());
-  for (Growing& picture : pictures_) {
-    std::span<const float> logits(logits_.view.row(picture.row), width);
-    if (picture.rows == 2) {
-      const std::span<const float> unguided(logits_.view.row(picture.row + 1), width);
-      guide(logits, unguided, guidance_of(*picture.request), guided_);
-      logits = guided_;
-    }
-    const DrawRequest& request = *picture.request;
-    const int32_t code = sampler_.pick(logits, {request.temperature, request.top_k, request.top_p},
-                                       picture.seed, static_cast<uint64_t>(step));
-    picture.codes.push_back(code);
-    std::fill_n(next_.begin() + picture.row, picture.rows, code);
-  }
-}
-
-// Feeds the chosen codes back, to both rows of a pair alike.
-void Batch::feed() {
-  drawing_.model.embed_codes(next_, state_.space(), x_.view);
-  state_.step(sequences_, x_.view);
-}
-
-void Batch::run() {
-  start_prompts();
-  for (int64_t step = 0; step < steps_; ++step) {
-    if (step > 0) feed();
-    choose(step);
-    on_pass_();
-  }
-}
-
-// All pictures of a call, a batch at a time.
-class Session {
- public:
-  Session(const Drawing& drawing, std::span<const DrawRequest> requests);
-  void run(const OnPicture& on_picture, const OnStep& on_step);
-
- private:
-  void report(Progress::Phase phase, const OnStep& on_step);
-  Picture finish(const Growing& picture, State& state) const;
-
-  const Drawing& drawing_;
+  const Shared& shared_;
+  std::vector<DrawRequest> requests_;
+  OnPicture on_picture_;
+  OnStep on_step_;
+  size_t at_once_;
+  size_t codes_;                          // I
   std::vector<PromptRows> prompts_;       // of each request
   std::vector<const PromptRows*> order_;  // of each picture
   std::vector<Growing> pictures_;
-  std::span<Growing> running_;
+  std::span<Growing> group_;  // those side by side
+  std::map<std::vector<int32_t>, Root> roots_;
+  size_t next_pixels_ = 0;  // pictures before it are finished
+  Sampler sampler_;
+  std::vector<float> guided_;  // [C]
   std::vector<Sketch> sketches_;
-  int64_t done_ = 0;  // codes of batches before the running one
 };
 
-Session::Session(const Drawing& drawing, std::span<const DrawRequest> requests)
-    : drawing_(drawing) {
-  check(drawing.pictures_at_once >= 1, Code::bad_input, "pictures at once is ",
-        drawing.pictures_at_once, "; it must be 1 or more");
-  prompts_ = drawing_rows(drawing.model.config(), drawing.prompts, requests);
-  order_ = rows_of_pictures(prompts_, requests);
-  for (size_t i = 0; i < requests.size(); ++i) {
-    for (int k = 0; k < requests[i].images; ++k) {
+DrawingMember::DrawingMember(const Shared& shared, const PromptBuilder& prompts,
+                             std::vector<DrawRequest> requests, int pictures_at_once,
+                             OnPicture on_picture, OnStep on_step)
+    : shared_(shared),
+      requests_(std::move(requests)),
+      on_picture_(std::move(on_picture)),
+      on_step_(std::move(on_step)),
+      codes_(static_cast<size_t>(shared.model.config().image_tokens())) {
+  check(pictures_at_once >= 1, Code::bad_input, "pictures at once is ", pictures_at_once,
+        "; it must be 1 or more");
+  at_once_ = static_cast<size_t>(std::min(pictures_at_once, kMostAtOnce));
+  prompts_ = drawing_rows(shared.model.config(), prompts, requests_);
+  order_ = rows_of_pictures(prompts_, requests_);
+  guided_.resize(static_cast<size_t>(shared.model.config().vq.codes));
+  for (size_t i = 0; i < requests_.size(); ++i) {
+    for (int k = 0; k < requests_[i].images; ++k) {
       Growing picture;
-      picture.request = &requests[i];
+      picture.request = &requests_[i];
       picture.request_index = static_cast<int>(i);
       picture.index = k;
-      picture.seed = requests[i].seed + static_cast<uint64_t>(k);
+      picture.seed = requests_[i].seed + static_cast<uint64_t>(k);
       picture.prompt = &prompts_[i];
-      picture.rows = prompts_[i].count();
       pictures_.push_back(std::move(picture));
+    }
+  }
+  begin_group(0);
+}
+
+int64_t DrawingMember::scratch() const {
+  const Config& config = shared_.model.config();
+  int64_t most = 0;
+  for (size_t begin = 0; begin < order_.size(); begin += at_once_) {
+    const size_t count = std::min(at_once_, order_.size() - begin);
+    const BatchShape shape = batch_shape(config, std::span(order_).subspan(begin, count));
+    most = std::max(most, workspace_bytes(config, shape));
+  }
+  return most;
+}
+
+void DrawingMember::begin_group(size_t first) {
+  group_ = std::span(pictures_).subspan(first, std::min(at_once_, pictures_.size() - first));
+  sketches_.clear();
+  for (Growing& picture : group_) {
+    picture.codes.reserve(codes_);
+    sketches_.push_back({picture.request_index, picture.index, {}});
+    for (int row = 0; row < Growing::kRows; ++row) {
+      if (!picture.has(row)) continue;
+      Root& root = roots_[picture.ids(row)];
+      if (root.fed.empty()) {
+        for (const int32_t id : picture.ids(row)) root.fed.push_back(fed_text(id));
+      }
+      ++root.waiting;
+      picture.roots[static_cast<size_t>(row)] = &root;
     }
   }
 }
 
-void Session::report(Progress::Phase phase, const OnStep& on_step) {
-  if (!on_step) return;
-  Progress progress{phase, done_, 0, sketches_};
-  const int64_t codes = drawing_.model.config().image_tokens();
-  progress.total = static_cast<int64_t>(pictures_.size()) * codes;
-  for (size_t i = 0; i < running_.size(); ++i) {
-    sketches_[i].codes = running_[i].codes;
-    progress.done += static_cast<int64_t>(running_[i].codes.size());
+void DrawingMember::offer_prompts(Pass& pass, int64_t room) {
+  for (auto& [ids, root] : roots_) {
+    if (root.ready()) continue;
+    if (root.sequence < 0) std::tie(root.sequence, root.ran) = shared_.prompts.begin(root.fed);
+    for (; room > 0 && root.ran < std::ssize(root.fed); --room) {
+      const bool last = root.ran + 1 == std::ssize(root.fed);
+      const int64_t row = pass.add(root.sequence, root.fed[static_cast<size_t>(root.ran++)],
+                                   last ? Wants::image : Wants::nothing);
+      if (last) root.last_row = row;
+    }
   }
-  check(on_step(progress), Code::cancelled, "drawing was stopped after ", progress.done, " of ",
+}
+
+// The code chosen last is fed to both rows of a pair alike.
+void DrawingMember::offer_steps(Pass& pass) {
+  for (Growing& picture : group_) {
+    if (picture.codes.empty() || picture.codes.size() == codes_) continue;
+    for (size_t row = 0; row < Growing::kRows; ++row) {
+      if (picture.sequences[row] < 0) continue;
+      picture.rows[row] =
+          pass.add(picture.sequences[row], fed_code(picture.codes.back()), Wants::image);
+    }
+  }
+}
+
+void DrawingMember::accept(const Pass& pass) {
+  for (auto& [ids, root] : roots_) {
+    if (root.last_row < 0) continue;
+    const std::span<const float> logits = pass.logits(std::exchange(root.last_row, -1));
+    root.logits.assign(logits.begin(), logits.end());
+  }
+  for (Growing& picture : group_) {
+    if (picture.codes.empty()) {
+      begin(picture);
+    } else if (picture.codes.size() < codes_) {
+      const auto logits = [&](size_t row) {
+        return picture.sequences[row] < 0 ? std::span<const float>()
+                                          : pass.logits(picture.rows[row]);
+      };
+      choose(picture, logits(0), logits(1));
+    }
+  }
+  report(group_.front().codes.empty() ? Progress::Phase::prompt : Progress::Phase::codes);
+}
+
+// From its prompts, if all of them have run.
+void DrawingMember::begin(Growing& picture) {
+  const auto ready = [](const Root* root) { return !root || root->ready(); };
+  if (!std::all_of(picture.roots.begin(), picture.roots.end(), ready)) return;
+  std::array<std::span<const float>, Growing::kRows> logits;
+  for (size_t row = 0; row < Growing::kRows; ++row) {
+    if (!picture.roots[row]) continue;
+    logits[row] = picture.roots[row]->logits;
+    picture.sequences[row] = shared_.fork(picture.roots[row]->sequence);
+  }
+  choose(picture, logits[0], logits[1]);
+  for (Root* root : picture.roots) {
+    if (!root || --root->waiting > 0) continue;
+    shared_.end(std::exchange(root->sequence, -1), std::move(root->fed));
+  }
+}
+
+void DrawingMember::choose(Growing& picture, std::span<const float> guided,
+                           std::span<const float> unguided) {
+  const DrawRequest& request = *picture.request;
+  std::span<const float> logits = guided.empty() ? unguided : guided;
+  if (!guided.empty() && !unguided.empty()) {
+    guide(guided, unguided, guidance_of(request), guided_);
+    logits = guided_;
+  }
+  picture.codes.push_back(sampler_.pick(logits, {request.temperature, request.top_k, request.top_p},
+                                        picture.seed, static_cast<uint64_t>(picture.codes.size())));
+  if (picture.codes.size() == codes_) end_rows(picture);
+}
+
+void DrawingMember::end_rows(Growing& picture) noexcept {
+  for (int32_t& sequence : picture.sequences) {
+    if (sequence >= 0) shared_.cache.remove(std::exchange(sequence, -1));
+  }
+}
+
+void DrawingMember::report(Progress::Phase phase) {
+  if (!on_step_) return;
+  const auto before = static_cast<size_t>(group_.data() - pictures_.data());
+  Progress progress{phase, static_cast<int64_t>(before * codes_),
+                    static_cast<int64_t>(pictures_.size() * codes_), sketches_};
+  for (size_t i = 0; i < group_.size(); ++i) {
+    sketches_[i].codes = group_[i].codes;
+    progress.done += std::ssize(group_[i].codes);
+  }
+  check(on_step_(progress), Code::cancelled, "drawing was stopped after ", progress.done, " of ",
         progress.total, " codes");
 }
 
-Picture Session::finish(const Growing& picture, State& state) const {
-  const int64_t side = drawing_.model.config().image;
+bool DrawingMember::has_slow_work() const {
+  return std::all_of(group_.begin(), group_.end(),
+                     [&](const Growing& picture) { return picture.codes.size() == codes_; });
+}
+
+// The pixels of one picture; after the last of the group the next begins.
+void DrawingMember::do_slow_work(Workspace& space, const Between& between) {
+  report(Progress::Phase::pixels);
+  on_picture_(finish(pictures_[next_pixels_], space, between));
+  ++next_pixels_;
+  if (next_pixels_ == static_cast<size_t>(group_.data() + group_.size() - pictures_.data()) &&
+      !over()) {
+    roots_.clear();
+    begin_group(next_pixels_);
+  }
+}
+
+Picture DrawingMember::finish(const Growing& picture, Workspace& space,
+                              const Between& between) const {
+  const int64_t side = shared_.model.config().image;
   OwnedTensor pixels(Dtype::f32, {1, side, side, 3});
-  drawing_.model.decode_image(picture.codes, state.space(), pixels.view);
+  shared_.model.decode_image(picture.codes, space, pixels.view, nullptr, between);
   Picture result;
   result.image = to_image(pixels.view.as({side, side, 3}));
   result.codes = picture.codes;
@@ -232,34 +296,10 @@ Picture Session::finish(const Growing& picture, State& state) const {
   return result;
 }
 
-void Session::run(const OnPicture& on_picture, const OnStep& on_step) {
-  const auto at_once = static_cast<size_t>(drawing_.pictures_at_once);
-  const int64_t codes = drawing_.model.config().image_tokens();
-  for (size_t begin = 0; begin < pictures_.size(); begin += at_once) {
-    const size_t count = std::min(at_once, pictures_.size() - begin);
-    running_ = std::span(pictures_).subspan(begin, count);
-    sketches_.clear();
-    int64_t row = 0;
-    for (Growing& picture : running_) {
-      picture.row = row;
-      row += picture.rows;
-      picture.codes.reserve(static_cast<size_t>(codes));
-      sketches_.push_back({picture.request_index, picture.index, {}});
-    }
-    Progress::Phase phase = Progress::Phase::prompt;
-    const std::function<void()> on_pass = [&] {
-      if (!running_.front().codes.empty()) phase = Progress::Phase::codes;
-      report(phase, on_step);
-    };
-    const BatchShape shape =
-        batch_shape(drawing_.model.config(), std::span(order_).subspan(begin, count));
-    Batch batch(drawing_, running_, shape, on_pass);
-    batch.run();
-    for (Growing& picture : running_) {
-      report(Progress::Phase::pixels, on_step);
-      on_picture(finish(picture, batch.state()));
-    }
-    done_ += static_cast<int64_t>(running_.size()) * codes;
+void DrawingMember::leave() noexcept {
+  for (Growing& picture : group_) end_rows(picture);
+  for (auto& [ids, root] : roots_) {
+    if (root.sequence >= 0) shared_.cache.remove(std::exchange(root.sequence, -1));
   }
 }
 
@@ -298,9 +338,22 @@ std::vector<const PromptRows*> rows_of_pictures(std::span<const PromptRows> rows
   return order;
 }
 
+std::unique_ptr<Member> make_drawing(const Shared& shared, const PromptBuilder& prompts,
+                                     std::vector<DrawRequest> requests, int pictures_at_once,
+                                     OnPicture on_picture, OnStep on_step) {
+  return std::make_unique<DrawingMember>(shared, prompts, std::move(requests), pictures_at_once,
+                                         std::move(on_picture), std::move(on_step));
+}
+
 void draw(const Drawing& drawing, std::span<const DrawRequest> requests,
           const OnPicture& on_picture, const OnStep& on_step) {
-  Session(drawing, requests).run(on_picture, on_step);
+  const Config& config = drawing.model.config();
+  const auto rows = drawing_rows(config, drawing.prompts, requests);
+  const auto order = rows_of_pictures(rows, requests);
+  RunningBatch batch(drawing.model, drawing.cache,
+                     drawing_blocks(config, order, drawing.pictures_at_once), false);
+  batch.run_alone(make_drawing(batch.shared(), drawing.prompts, {requests.begin(), requests.end()},
+                               drawing.pictures_at_once, on_picture, on_step));
 }
 
 }  // namespace janus

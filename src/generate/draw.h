@@ -1,14 +1,15 @@
-// Prompts -> pictures: the drawing loop. Reading order: draw.cc tells the story; one pass of the
-// model is model/model.h; how a code is chosen is sampler.h.
-// SPDX-License-Identifier: MIT
+// Prompts -> pictures. Reading order: draw.cc tells the story; what runs beside it is running.h;
+// one pass of the model is pass.h; how a code is chosen is sampler.h. SPDX-License-Identifier: MIT
 #pragma once
 
 #include <functional>
+#include <memory>
 #include <span>
 #include <vector>
 
 #include "generate/prompt.h"
 #include "generate/room.h"
+#include "generate/running.h"
 #include "januspro/requests.hpp"
 #include "model/model.h"
 
@@ -22,11 +23,21 @@ struct Drawing {
   int pictures_at_once = 8;
 };
 
-// Pictures in the order of requests, then images, each as soon as it is finished. Guided pairs
-// share a step, the pictures of one prompt share its keys and values. Throws as drawing_rows()
-// does; Code::cancelled when on_step (requests.hpp, DrawEvents) says so.
 using OnPicture = std::function<void(Picture)>;
 using OnStep = std::function<bool(const Progress&)>;
+
+// The most pictures of one call that run side by side.
+inline constexpr int kMostAtOnce = 256;
+
+// A call's part in a running batch: pictures in the order of requests, then images, each as soon as
+// it is finished. Guided pairs share a step, the pictures of one prompt share its keys and values.
+// Throws as drawing_rows() does; it fails of Code::cancelled when on_step (requests.hpp,
+// DrawEvents) says so. `prompts` and `shared` must outlive it.
+std::unique_ptr<Member> make_drawing(const Shared& shared, const PromptBuilder& prompts,
+                                     std::vector<DrawRequest> requests, int pictures_at_once,
+                                     OnPicture on_picture, OnStep on_step);
+
+// The same alone, in a batch of its own.
 void draw(const Drawing& drawing, std::span<const DrawRequest> requests,
           const OnPicture& on_picture, const OnStep& on_step = {});
 

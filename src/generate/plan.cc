@@ -39,6 +39,7 @@ Setup held_least(const Setup& setup, const Parts& half) {
 }
 
 int64_t limit_of(const Setup& setup) {
+  if (setup.limit) return *setup.limit;
   int64_t limit = std::numeric_limits<int64_t>::max();
   if (const std::optional<int64_t> free = free_memory()) {
     limit = *free + (setup.loaded ? setup.program_bytes + setup.weight_bytes : 0) + setup.kept;

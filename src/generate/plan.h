@@ -3,6 +3,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <span>
 
 #include "generate/room.h"
@@ -21,7 +22,9 @@ struct Setup {
   int64_t weight_bytes = 0;
   int64_t allowed = 0;  // for all of it; 0: what is free
   bool loaded = false;  // the weights are in memory already
-  int64_t kept = 0;     // what is in memory from earlier requests and can be given up
+  // What engine and request may take, where that is known better than by asking the system.
+  std::optional<int64_t> limit = std::nullopt;
+  int64_t kept = 0;  // what is in memory from earlier requests and can be given up
 };
 
 Setup make_setup(const Config& config, std::shared_ptr<const Backend> backend, Dtype weights,

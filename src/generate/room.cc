@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <set>
 
+#include "generate/pass.h"
 #include "generate/state.h"
 #include "model/footprint.h"
 
@@ -26,7 +27,6 @@ int64_t own_blocks(int64_t prompt, int64_t positions) {
 void add_row(BatchShape& shape, int64_t prompt, int64_t codes) {
   const int64_t positions = prompt + codes - 1;  // the last code is not fed back
   shape.rows += 1;
-  shape.prompt = std::max(shape.prompt, prompt);
   shape.positions = std::max(shape.positions, positions);
   shape.blocks += own_blocks(prompt, positions);
 }
@@ -45,6 +45,7 @@ BatchShape batch_shape(const Config& config, std::span<const PromptRows* const> 
       const auto tokens = static_cast<int64_t>(ids->size());
       add_row(shape, tokens, config.image_tokens());
       if (prompt == before || !seen.insert(*ids).second) continue;
+      shape.prompts += tokens;
       shape.blocks += tokens / kKvBlock;
     }
     before = prompt;
@@ -55,25 +56,40 @@ BatchShape batch_shape(const Config& config, std::span<const PromptRows* const> 
 BatchShape batch_shape(const Config& config, int64_t pictures, int64_t prompt) {
   BatchShape shape;
   for (int64_t row = 0; row < 2 * pictures; ++row) add_row(shape, prompt, config.image_tokens());
+  shape.prompts = 2 * prompt;
   shape.blocks += 2 * (prompt / kKvBlock);
   return shape;
 }
 
+// Where the prompts do not fit into one pass, the first pictures may begin beside the last prompts.
 int64_t workspace_bytes(const Config& config, const BatchShape& shape) {
-  const int64_t rows = std::max(shape.rows, std::min(shape.prompt, State::kPrefillRows));
-  return std::max({forward_scratch(config, rows), embed_codes_scratch(config, shape.rows),
-                   image_logits_scratch(config, shape.rows), decode_image_scratch(config)});
+  const PassShape step{shape.rows, shape.rows, 0, shape.rows};
+  PassShape prompts{std::min(shape.prompts, State::kPrefillRows), 0, 0, shape.rows};
+  if (shape.prompts > State::kPrefillRows) {
+    prompts.rows += shape.rows;
+    prompts.codes = shape.rows;
+  }
+  return std::max({step.scratch(config), prompts.scratch(config), decode_image_scratch(config)});
+}
+
+int64_t drawing_blocks(const Config& config, std::span<const PromptRows* const> pictures,
+                       int at_once) {
+  int64_t most = 0;
+  for (size_t begin = 0; begin < pictures.size(); begin += static_cast<size_t>(at_once)) {
+    const size_t count = std::min(static_cast<size_t>(at_once), pictures.size() - begin);
+    most = std::max(most, batch_shape(config, pictures.subspan(begin, count)).blocks);
+  }
+  return most;
 }
 
 namespace {
 
 Room batch_room(const Sizes& sizes, const BatchShape& shape) {
   const Config& config = sizes.config;
-  const int64_t width = config.llama.width;
   Room room;
-  room.cache = Buffer::held(KvCache::bytes(sizes.backend, config.llama, sizes.cache, shape.blocks));
-  room.scratch = Buffer::held(workspace_bytes(config, shape)) + floats(shape.prompt, width) +
-                 2 * floats(shape.rows, width) + floats(shape.rows, config.vq.codes);
+  room.cache = KvCache::bytes(sizes.backend, config.llama, sizes.cache, shape.blocks);
+  room.scratch = Buffer::held(workspace_bytes(config, shape)) +
+                 bytes_of(Dtype::f32, shape.rows * config.vq.codes);  // logits of first codes
   return room;
 }
 
@@ -118,23 +134,22 @@ AnswerShape answer_shape(const Config& config, int64_t prompt, int64_t max_token
   return shape;
 }
 
-// Pictures are read one at a time, before the prompt is run; their vectors are there twice, as they
-// are remembered and in their places. The caller's pictures are copied.
+int64_t workspace_bytes(const Config& config, const AnswerShape& shape) {
+  const PassShape pass{std::min(shape.prompt, State::kPrefillRows), 0, 1, 0};
+  return std::max(pass.scratch(config),
+                  shape.pictures > 0 ? read_images_scratch(config, 1) : int64_t{0});
+}
+
+// Pictures are read one at a time, before the prompt is run. The caller's pictures are copied.
 Room asking_room(const Sizes& sizes, const AnswerShape& shape) {
   const Config& config = sizes.config;
   const int64_t side = config.vision.image, width = config.llama.width;
-  const int64_t rows = std::min(shape.prompt, State::kPrefillRows);
-  const int64_t running = Buffer::held(forward_scratch(config, rows)) +
-                          floats(shape.prompt, width) + floats(1, config.llama.vocabulary);
-  const int64_t reading =
-      shape.pictures > 0 ? Buffer::held(read_images_scratch(config, 1)) + floats(side * side, 3)
-                         : 0;
   Room room;
-  room.cache = Buffer::held(KvCache::bytes(sizes.backend, config.llama, sizes.cache,
-                                           KvCache::blocks_for(shape.positions)));
-  room.scratch =
-      std::max(running, reading) + 2 * floats(shape.pictures * config.vision.tokens(), width);
-  room.pictures = 2 * shape.pixel_bytes;
+  room.cache = KvCache::bytes(sizes.backend, config.llama, sizes.cache,
+                              KvCache::blocks_for(shape.positions));
+  room.scratch = Buffer::held(workspace_bytes(config, shape)) +
+                 shape.pictures * floats(config.vision.tokens(), width);
+  room.pictures = 2 * shape.pixel_bytes + (shape.pictures > 0 ? floats(side * side, 3) : 0);
   return room;
 }
 

@@ -1,5 +1,5 @@
 // Room: what requests take in memory beside the model, told from their prompts and counts before
-// anything is taken. The shapes here are those that draw and ask then make their State of.
+// anything is taken. What is told is what draw and ask then take when they run alone.
 // SPDX-License-Identifier: MIT
 #pragma once
 
@@ -41,10 +41,10 @@ struct PromptRows {
   int64_t count() const { return (guided.empty() ? 0 : 1) + (unguided.empty() ? 0 : 1); }
 };
 
-// Pictures side by side: what their State is made for.
+// Pictures side by side.
 struct BatchShape {
   int64_t rows = 0;       // of a step
-  int64_t prompt = 0;     // tokens of the longest prompt
+  int64_t prompts = 0;    // tokens of all distinct prompts
   int64_t positions = 0;  // of the longest sequence
   int64_t blocks = 0;     // of keys and values
 };
@@ -53,7 +53,10 @@ struct BatchShape {
 BatchShape batch_shape(const Config& config, std::span<const PromptRows* const> prompts);
 // Of pictures that all have a prompt of that many tokens and two rows each.
 BatchShape batch_shape(const Config& config, int64_t pictures, int64_t prompt);
-// Of the State's workspace: every pass, and one picture at a time through the decoder.
+// Of keys and values of the largest batch, `at_once` pictures each.
+int64_t drawing_blocks(const Config& config, std::span<const PromptRows* const> pictures,
+                       int at_once);
+// Of the workspace: every pass, and one picture at a time through the decoder.
 int64_t workspace_bytes(const Config& config, const BatchShape& shape);
 
 // The largest batch, `at_once` pictures each, and all the pictures that come out.
@@ -71,6 +74,7 @@ struct AnswerShape {
 
 AnswerShape answer_shape(const Config& config, int64_t prompt, int64_t max_tokens,
                          std::span<const ChatMessage> messages);
+int64_t workspace_bytes(const Config& config, const AnswerShape& shape);
 Room asking_room(const Sizes& sizes, const AnswerShape& shape);
 
 }  // namespace janus

@@ -2,7 +2,6 @@
 #include "generate/state.h"
 
 #include <algorithm>
-#include <utility>
 
 namespace janus {
 
@@ -14,14 +13,6 @@ State::State(const Model& model, Dtype cache, int sequences, int64_t positions, 
   const auto rows = static_cast<size_t>(std::max<int64_t>(sequences, kPrefillRows));
   sequence_.reserve(rows);
   position_.reserve(rows);
-}
-
-int32_t State::keep_one(int32_t sequence, int64_t length, int64_t positions) {
-  KvCache next(model_.backend(), model_.config().llama, cache_.layer(0).dtype, 1, positions,
-               KvCache::blocks_for(positions));
-  const int32_t kept = next.adopt(cache_, sequence, length);
-  cache_ = std::move(next);
-  return kept;
 }
 
 void State::forward(Tensor x, Trace* trace) {

@@ -1,5 +1,5 @@
-// State: everything one running batch changes: keys and values, scratch memory, and where each new
-// token stands. Sized once; a step then takes no memory. What is computed is model/model.h.
+// State: keys and values, scratch memory, and where each new token stands, for who runs the
+// language tower by hand: traces and benchmarks. Requests run in running.h.
 // SPDX-License-Identifier: MIT
 #pragma once
 
@@ -27,10 +27,6 @@ class State {
 
   KvCache& cache() { return cache_; }
   Workspace& space() { return space_; }
-
-  // From now on one sequence alone, of at most `positions` tokens, which begins with the first
-  // `length` of this one. Returns it. When there is no memory for that, nothing is changed.
-  int32_t keep_one(int32_t sequence, int64_t length, int64_t positions);
 
   // Runs x [T, D] as the next T tokens of one sequence: embeddings in, hidden states out. Long
   // prompts go in pieces, so that scratch memory does not grow with them; `between` is called

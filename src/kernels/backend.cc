@@ -61,6 +61,7 @@ void check_cache(const char* op, const Rows& rows, const KvLayer& cache) {
   check_format(op, cache.dtype);
   check(cache.heads > 0 && cache.width > 0 && cache.keys && cache.values, Code::bug, op,
         ": empty cache of ", cache.heads, " heads of ", cache.width);
+  check(cache.stride > 0, Code::bug, op, ": blocks of ", cache.stride, " bytes");
   check(rows.sequence.size() == rows.position.size(), Code::bug, op, ": ", rows.sequence.size(),
         " sequences for ", rows.position.size(), " positions");
   const int64_t per_sequence = rows.blocks_per_sequence;

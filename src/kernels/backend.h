@@ -43,8 +43,9 @@ struct KvLayer {
   int heads = 0;             // M
   int width = 0;             // H
   int64_t blocks = 0;
-  std::byte* keys = nullptr;    // blocks × kv_block_bytes
-  std::byte* values = nullptr;  // blocks × kv_block_bytes
+  int64_t stride = 0;           // bytes from one block to the next, of keys and of values alike
+  std::byte* keys = nullptr;    // kv_block_bytes of block 0
+  std::byte* values = nullptr;  // kv_block_bytes of block 0
 };
 
 // cos and sin of position·frequency, [positions, H/2] each.

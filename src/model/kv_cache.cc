@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <functional>
 
 #include "base/error.h"
 
@@ -19,19 +20,21 @@ int64_t KvCache::bytes(const Backend& backend, const LlamaConfig& config, Dtype 
 KvCache::KvCache(const Backend& backend, const LlamaConfig& config, Dtype dtype, int sequences,
                  int64_t positions, int64_t blocks)
     : per_sequence_(blocks_for(positions)),
-      block_bytes_(backend.kv_block_bytes(dtype, config.kv_heads, config.head_width)),
+      block_bytes_(bytes(backend, config, dtype, 1)),
       positions_(positions),
       lengths_(static_cast<size_t>(sequences), kFree),
       table_(static_cast<size_t>(sequences * per_sequence_), kNoBlock),
       references_(static_cast<size_t>(blocks), 0),
-      memory_(bytes(backend, config, dtype, blocks)) {
-  for (int64_t block = blocks; block-- > 0;) free_blocks_.push_back(static_cast<int32_t>(block));
-  std::byte* next = memory_.data();
+      touched_(static_cast<size_t>(blocks), false),
+      memory_(blocks * block_bytes_) {
+  for (int64_t block = 0; block < blocks; ++block) {
+    free_blocks_.push_back(static_cast<int32_t>(block));  // in rising order: a heap
+  }
+  const int64_t part = block_bytes_ / (2 * config.layers);
   for (int i = 0; i < config.layers; ++i) {
-    KvLayer layer{dtype, config.kv_heads, config.head_width, blocks};
-    layer.keys = next;
-    layer.values = next + blocks * block_bytes_;
-    next = layer.values + blocks * block_bytes_;
+    KvLayer layer{dtype, config.kv_heads, config.head_width, blocks, block_bytes_};
+    layer.keys = memory_.data() + 2 * i * part;
+    layer.values = layer.keys + part;
     layers_.push_back(layer);
   }
 }
@@ -43,38 +46,14 @@ int32_t KvCache::add() {
   return static_cast<int32_t>(found - lengths_.begin());
 }
 
-int32_t KvCache::fork(int32_t parent) {
-  const int64_t positions = length(parent);
+int32_t KvCache::fork(int32_t parent, int64_t positions) {
+  check(positions >= 0 && positions <= length(parent), Code::bug, "kv cache: ", positions, " of ",
+        length(parent), " positions cannot be shared");
   const int32_t child = add();
   lengths_[static_cast<size_t>(child)] = positions;
   for (int64_t i = 0; i < blocks_for(positions); ++i) {
     block_of(child, i) = block_of(parent, i);
     ++references_[static_cast<size_t>(block_of(parent, i))];
-  }
-  return child;
-}
-
-int32_t KvCache::adopt(const KvCache& from, int32_t sequence, int64_t length_to_copy) {
-  check(layers_.size() == from.layers_.size() && block_bytes_ == from.block_bytes_, Code::bug,
-        "kv cache: blocks of ", from.block_bytes_, " bytes in ", from.layers_.size(),
-        " layers cannot go into blocks of ", block_bytes_, " bytes in ", layers_.size());
-  check(length_to_copy >= 0 && length_to_copy <= from.length(sequence), Code::bug,
-        "kv cache: ", length_to_copy, " of ", from.length(sequence), " positions cannot be copied");
-  const int32_t child = add();
-  try {
-    extend(child, length_to_copy);
-  } catch (...) {
-    remove(child);
-    throw;
-  }
-  for (size_t i = 0; i < layers_.size(); ++i) {
-    for (int64_t b = 0; b < blocks_for(length_to_copy); ++b) {
-      const int64_t to = block_of(child, b) * block_bytes_;
-      const int64_t at = from.block_of(sequence, b) * block_bytes_;
-      const auto bytes = static_cast<size_t>(block_bytes_);
-      std::memcpy(layers_[i].keys + to, from.layers_[i].keys + at, bytes);
-      std::memcpy(layers_[i].values + to, from.layers_[i].values + at, bytes);
-    }
   }
   return child;
 }
@@ -125,31 +104,47 @@ int32_t& KvCache::block_of(int32_t sequence, int64_t index) {
   return table_[static_cast<size_t>(sequence * per_sequence_ + index)];
 }
 
-int32_t KvCache::block_of(int32_t sequence, int64_t index) const {
-  return table_[static_cast<size_t>(sequence * per_sequence_ + index)];
-}
-
 int32_t KvCache::take_block() {
+  std::pop_heap(free_blocks_.begin(), free_blocks_.end(), std::greater<>());
   const int32_t block = free_blocks_.back();
   free_blocks_.pop_back();
   references_[static_cast<size_t>(block)] = 1;
+  touched_[static_cast<size_t>(block)] = true;
   return block;
 }
 
 void KvCache::release_block(int32_t block) {
-  if (--references_[static_cast<size_t>(block)] == 0) free_blocks_.push_back(block);
+  if (--references_[static_cast<size_t>(block)] > 0) return;
+  free_blocks_.push_back(block);
+  std::push_heap(free_blocks_.begin(), free_blocks_.end(), std::greater<>());
 }
 
 void KvCache::make_own(int32_t& block) {
   const int32_t copy = take_block();
-  for (const KvLayer& layer : layers_) {
-    for (std::byte* blocks : {layer.keys, layer.values}) {
-      std::memcpy(blocks + copy * block_bytes_, blocks + block * block_bytes_,
-                  static_cast<size_t>(block_bytes_));
-    }
-  }
+  std::memcpy(memory_.data() + copy * block_bytes_, memory_.data() + block * block_bytes_,
+              static_cast<size_t>(block_bytes_));
   release_block(block);
   block = copy;
+}
+
+int64_t KvCache::free_sequences() const {
+  return std::count(lengths_.begin(), lengths_.end(), kFree);
+}
+
+// Neighbours go together, so that pages between two of them go as well.
+void KvCache::give_back() {
+  const auto count = static_cast<int64_t>(touched_.size());
+  const auto idle = [&](int64_t block) {
+    const auto b = static_cast<size_t>(block);
+    return touched_[b] && references_[b] == 0;
+  };
+  for (int64_t begin = 0; begin < count; ++begin) {
+    int64_t end = begin;
+    for (; end < count && idle(end); ++end) touched_[static_cast<size_t>(end)] = false;
+    if (end == begin) continue;
+    memory_.give_back(begin * block_bytes_, (end - begin) * block_bytes_);
+    begin = end;
+  }
 }
 
 }  // namespace janus

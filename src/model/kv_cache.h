@@ -1,6 +1,7 @@
 // KvCache: keys and values of all layers for several sequences, in blocks of kKvBlock positions.
 // Sequences that begin alike share their full blocks; a block is copied before it is changed while
-// shared. Memory is taken once, in the constructor.
+// shared. Addresses are reserved once, in the constructor; memory is taken block by block, all
+// layers of a block side by side, and can be given back the same way.
 // SPDX-License-Identifier: MIT
 #pragma once
 
@@ -8,7 +9,7 @@
 #include <span>
 #include <vector>
 
-#include "base/buffer.h"
+#include "base/reserve.h"
 #include "kernels/backend.h"
 #include "model/config.h"
 
@@ -30,12 +31,9 @@ class KvCache {
 
   // A new empty sequence; Code::busy when none is free.
   int32_t add();
-  // A new sequence that begins with all positions of `parent` so far.
-  int32_t fork(int32_t parent);
-  // A new sequence that begins with the first `length` positions of one in another cache of the
-  // same model and type, which are copied. Code::busy and Code::bad_input as extend() (nothing is
-  // changed then).
-  int32_t adopt(const KvCache& from, int32_t sequence, int64_t length);
+  // A new sequence that begins with the first `length` positions of `parent`, or with all of them.
+  int32_t fork(int32_t parent, int64_t length);
+  int32_t fork(int32_t parent) { return fork(parent, length(parent)); }
   void remove(int32_t sequence);
 
   int64_t length(int32_t sequence) const;
@@ -47,6 +45,11 @@ class KvCache {
   // Forgets positions from `length` on.
   void truncate(int32_t sequence, int64_t length);
 
+  int64_t free_blocks() const { return static_cast<int64_t>(free_blocks_.size()); }
+  int64_t free_sequences() const;
+  // Gives the memory of free blocks back to the system.
+  void give_back();
+
   // The block table for Rows.
   std::span<const int32_t> blocks() const { return table_; }
   int64_t blocks_per_sequence() const { return per_sequence_; }
@@ -57,19 +60,19 @@ class KvCache {
   static constexpr int32_t kNoBlock = -1;
 
   int32_t& block_of(int32_t sequence, int64_t index);
-  int32_t block_of(int32_t sequence, int64_t index) const;
   int32_t take_block();
   void release_block(int32_t block);
   void make_own(int32_t& block);
 
   int64_t per_sequence_ = 0;
-  int64_t block_bytes_ = 0;
+  int64_t block_bytes_ = 0;  // of one block in all layers
   int64_t positions_ = 0;
-  std::vector<int64_t> lengths_;     // kFree: not in use
-  std::vector<int32_t> table_;       // [sequences, per_sequence]
-  std::vector<int32_t> references_;  // of each block
-  std::vector<int32_t> free_blocks_;
-  Buffer memory_;
+  std::vector<int64_t> lengths_;      // kFree: not in use
+  std::vector<int32_t> table_;        // [sequences, per_sequence]
+  std::vector<int32_t> references_;   // of each block
+  std::vector<int32_t> free_blocks_;  // a heap: the lowest is taken next
+  std::vector<bool> touched_;         // blocks that have memory
+  Reserve memory_;
   std::vector<KvLayer> layers_;
 };
 

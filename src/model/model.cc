@@ -59,7 +59,8 @@ const Parts& Model::parts() const { return loaded_->parts; }
 const Backend& Model::backend() const { return *loaded_->backend; }
 const Weights& Model::weights() const { return loaded_->weights; }
 
-void Model::read_images(Tensor pixels, Workspace& space, Tensor out, Trace* trace) const {
+void Model::read_images(Tensor pixels, Workspace& space, Tensor out, Trace* trace,
+                        const Between& between) const {
   require(parts().reading, "vision tower", "reading pictures");
   const VisionConfig& vision = config().vision;
   check(pixels.rank == 4 && pixels.shape[1] == vision.image && pixels.shape[2] == vision.image,
@@ -68,7 +69,7 @@ void Model::read_images(Tensor pixels, Workspace& space, Tensor out, Trace* trac
   const int64_t n = pixels.shape[0];
   Workspace::Frame frame(space);
   const Tensor rows = frame.take({n * vision.tokens(), vision.width});
-  loaded_->siglip().encode(pixels, space, rows, trace);
+  loaded_->siglip().encode(pixels, space, rows, trace, between);
   loaded_->bridge().adapt_vision(rows, space, out);
   tap(trace, "aligner.out", out, {n, vision.tokens(), config().llama.width});
 }
@@ -111,7 +112,7 @@ Tensor some_pictures(Tensor pixels, int64_t begin, int64_t count) {
 
 // A trace wants all pictures in one piece; otherwise memory is kept to that of one published one.
 void Model::decode_image(std::span<const int32_t> codes, Workspace& space, Tensor pixels,
-                         Trace* trace) const {
+                         Trace* trace, const Between& between) const {
   require(parts().decoder, "codec's decoder", "turning codes into pixels");
   const int64_t n = pixels.shape[0], each = config().image_tokens(), grid = config().grid();
   check(static_cast<int64_t>(codes.size()) == n * each, Code::bug, "decode_image: ", codes.size(),
@@ -122,7 +123,7 @@ void Model::decode_image(std::span<const int32_t> codes, Workspace& space, Tenso
     const int64_t count = std::min(at_once, n - i);
     const auto some =
         codes.subspan(static_cast<size_t>(i * each), static_cast<size_t>(count * each));
-    vq.decode(some, grid, space, some_pictures(pixels, i, count), trace);
+    vq.decode(some, grid, space, some_pictures(pixels, i, count), trace, between);
   }
 }
 

@@ -35,6 +35,8 @@ struct LoadOptions {
 
 class Model {
  public:
+  using Between = std::function<void()>;
+
   // Throws Code::bad_checkpoint or Code::not_supported as Checkpoint and load_weights do.
   static Model load(const LoadOptions& options);
   // From a checkpoint that is open already; options.checkpoint is not read.
@@ -48,9 +50,11 @@ class Model {
   const Weights& weights() const;
 
   // --- reading ---------------------------------------------------------------------------------
-  // pixels [n, S, S, 3] in -1..1 -> vision tower -> adaptor -> out [n·P, D].
+  // pixels [n, S, S, 3] in -1..1 -> vision tower -> adaptor -> out [n·P, D]. `between` is called
+  // after every block, so that a caller can stop, or do other work with another workspace.
   // Taps: vision.embed, vision.block.I, vision.out, aligner.out, [n, P, …] each.
-  void read_images(Tensor pixels, Workspace& space, Tensor out, Trace* trace = nullptr) const;
+  void read_images(Tensor pixels, Workspace& space, Tensor out, Trace* trace = nullptr,
+                   const Between& between = {}) const;
 
   // --- language tower --------------------------------------------------------------------------
   void embed_text(std::span<const int32_t> ids, Tensor out) const;  // [R] -> [R, D]
@@ -64,9 +68,10 @@ class Model {
 
   // --- image codec -----------------------------------------------------------------------------
   // codes [n·I] -> pixels [n, S, S, 3] before clamping. Code::bad_input for a code outside the
-  // codebook. Taps: vq.codes [E, G, G], vq.pixels [3, S, S]; several pictures: n in front.
+  // codebook. `between` is called after every convolution of a residual. Taps: vq.codes [E, G, G],
+  // vq.pixels [3, S, S]; several pictures: n in front.
   void decode_image(std::span<const int32_t> codes, Workspace& space, Tensor pixels,
-                    Trace* trace = nullptr) const;
+                    Trace* trace = nullptr, const Between& between = {}) const;
   // pixels [n, S, S, 3] in -1..1 -> codes [n·I]. Taps: vq.latent [E, G, G], vq.ids [I].
   void encode_image(Tensor pixels, Workspace& space, std::span<int32_t> codes,
                     Trace* trace = nullptr) const;

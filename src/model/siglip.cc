@@ -43,7 +43,8 @@ void Siglip::block(const VisionBlock& w, const Scratch& s, Tensor x) const {
   be.linear(s.f, w.fc2, x, Epilogue::add);
 }
 
-void Siglip::encode(Tensor pixels, Workspace& space, Tensor x, Trace* trace) const {
+void Siglip::encode(Tensor pixels, Workspace& space, Tensor x, Trace* trace,
+                    const std::function<void()>& between) const {
   const int64_t n = pixels.shape[0];
   const std::vector<int64_t> shape = {n, cfg.tokens(), cfg.width};
   Workspace::Frame frame(space);
@@ -54,6 +55,7 @@ void Siglip::encode(Tensor pixels, Workspace& space, Tensor x, Trace* trace) con
   for (int i = 0; i < cfg.layers; ++i) {
     block(weights.vision_blocks[static_cast<size_t>(i)], scratch, x);
     if (trace) tap(trace, "vision.block." + std::to_string(i), x, shape);
+    if (between) between();
   }
   be.layer_norm(x, weights.vision_norm.weight.view, weights.vision_norm.bias.view, cfg.eps, x);
   tap(trace, "vision.out", x, shape);

@@ -4,6 +4,8 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <functional>
+
 #include "kernels/backend.h"
 #include "model/config.h"
 #include "model/trace.h"
@@ -18,8 +20,9 @@ struct Siglip {
   const VisionConfig& cfg;
   const Weights& weights;
 
-  // pixels [n, S, S, 3] in -1..1 -> x [n·P, D]
-  void encode(Tensor pixels, Workspace& space, Tensor x, Trace* trace) const;
+  // pixels [n, S, S, 3] in -1..1 -> x [n·P, D]. `between` is called after every block.
+  void encode(Tensor pixels, Workspace& space, Tensor x, Trace* trace,
+              const std::function<void()>& between) const;
   // What that takes of `space`.  rows n·P
   static int64_t scratch_bytes(const VisionConfig& config, int64_t rows);
 

@@ -68,6 +68,7 @@ void Vq::residual(const VqResidual& w, Canvas& p) const {
   const Tensor hidden = p.view(p.b, p.side, out);
   norm(w.norm1, p.view(p.x), p.view(p.a), true);
   be.conv2d(p.view(p.a), w.conv1, hidden);
+  if (p.between) p.between();
   norm(w.norm2, hidden, hidden, true);
   if (w.shortcut.weight.outputs > 0) {
     be.conv2d(p.view(p.x), w.shortcut, p.view(p.a, p.side, out));
@@ -75,6 +76,7 @@ void Vq::residual(const VqResidual& w, Canvas& p) const {
     p.channels = out;
   }
   be.conv2d(hidden, w.conv2, p.view(p.x), Epilogue::add);
+  if (p.between) p.between();
 }
 
 // x += proj(softmax(q·kᵀ / √c)·v) over all places of one picture
@@ -115,12 +117,13 @@ void Vq::finish(const VqTower& w, Canvas& p) const {
 }
 
 void Vq::decode(std::span<const int32_t> codes, int64_t grid, Workspace& space, Tensor pixels,
-                Trace* trace) const {
+                Trace* trace, const std::function<void()>& between) const {
   const VqTower& w = weights.decoder;
   Workspace::Frame frame(space);
   Canvas p(pixels.shape[0], plane_values(cfg, grid), frame);
   p.side = grid;
   p.channels = cfg.code_width;
+  p.between = between;
   for (size_t i = 0; i < codes.size(); ++i) {
     check(codes[i] >= 0 && codes[i] < cfg.codes, Code::bad_input, "image code ", codes[i],
           " at place ", i, "; the codebook has ", cfg.codes);

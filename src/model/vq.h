@@ -4,6 +4,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <functional>
 #include <span>
 
 #include "kernels/backend.h"
@@ -18,7 +19,8 @@ namespace janus {
 // Three planes of the largest size are all the memory the codec needs.
 struct Canvas {
   int64_t n, side = 0, channels = 0;
-  Tensor x, a, b;  // flat; x holds [n, side, side, channels]
+  Tensor x, a, b;                      // flat; x holds [n, side, side, channels]
+  std::function<void()> between = {};  // called after every convolution of a residual
 
   template <class Frame>
   Canvas(int64_t pictures, int64_t plane_values, Frame& frame)
@@ -37,9 +39,9 @@ struct Vq {
   const VqConfig& cfg;
   const Weights& weights;
 
-  // codes [n·G·G] -> pixels [n, S, S, 3] before clamping.
+  // codes [n·G·G] -> pixels [n, S, S, 3] before clamping. `between`: see Canvas.
   void decode(std::span<const int32_t> codes, int64_t grid, Workspace& space, Tensor pixels,
-              Trace* trace) const;
+              Trace* trace, const std::function<void()>& between) const;
   // pixels [n, S, S, 3] in -1..1 -> codes [n·G·G]
   void encode(Tensor pixels, int64_t grid, Workspace& space, std::span<int32_t> codes,
               Trace* trace) const;

@@ -77,9 +77,8 @@ void finish_group(const cpu::KernelTable& table, const Group& group, int64_t wid
 // One key/value head under rows [begin, end) of a step.
 class HeadWalk {
  public:
-  HeadWalk(const cpu::KernelTable& table, const Rows& rows, const KvLayer& cache, int64_t head,
-           int64_t block_bytes)
-      : table_(table), rows_(rows), cache_(cache), head_(head), block_bytes_(block_bytes) {}
+  HeadWalk(const cpu::KernelTable& table, const Rows& rows, const KvLayer& cache, int64_t head)
+      : table_(table), rows_(rows), cache_(cache), head_(head) {}
 
   // `share` query heads read this key/value head.
   void run(Tensor q, int64_t begin, int64_t end, int64_t share, float scale, Tensor out) const {
@@ -124,14 +123,13 @@ class HeadWalk {
   int64_t place(int32_t sequence, int64_t position) const {
     const int64_t entry = sequence * rows_.blocks_per_sequence + position / kBlock;
     const int64_t head_bytes = int64_t{cache_.width} * kBlock * traits(cache_.dtype).bytes;
-    return rows_.blocks[static_cast<size_t>(entry)] * block_bytes_ + head_ * head_bytes;
+    return rows_.blocks[static_cast<size_t>(entry)] * cache_.stride + head_ * head_bytes;
   }
 
   const cpu::KernelTable& table_;
   const Rows& rows_;
   const KvLayer& cache_;
   int64_t head_;
-  int64_t block_bytes_;
 };
 
 // Writes one head of one row at its slot of a block.
@@ -156,7 +154,6 @@ void CpuBackend::do_kv_store(Tensor key, Tensor value, const Rows& rows,
                              const KvLayer& cache) const {
   const int64_t width = cache.width;
   const int64_t size = width * kBlock * traits(cache.dtype).bytes;
-  const int64_t block_bytes = do_kv_block_bytes(cache.dtype, cache.heads, cache.width);
   // By heads: rows of one block write into the same cache lines.
   constexpr int64_t kElements = 16384;
   const int64_t grain =
@@ -165,7 +162,7 @@ void CpuBackend::do_kv_store(Tensor key, Tensor value, const Rows& rows,
     for (int64_t i = 0; i < rows.count(); ++i) {
       const auto r = static_cast<size_t>(i);
       const int64_t place = rows.sequence[r] * rows.blocks_per_sequence + rows.position[r] / kBlock;
-      const int64_t block = rows.blocks[static_cast<size_t>(place)] * block_bytes;
+      const int64_t block = rows.blocks[static_cast<size_t>(place)] * cache.stride;
       const int64_t slot = rows.position[r] % kBlock;
       for (int64_t m = begin; m < end; ++m) {
         const float* k = key.row(i) + m * width;
@@ -185,13 +182,12 @@ void CpuBackend::do_kv_store(Tensor key, Tensor value, const Rows& rows,
 void CpuBackend::do_attend(Tensor q, const Rows& rows, const KvLayer& cache, int heads, float scale,
                            Tensor out) const {
   const int64_t share = heads / cache.heads;
-  const int64_t block_bytes = do_kv_block_bytes(cache.dtype, cache.heads, cache.width);
   const int64_t rows_each = std::max<int64_t>(1, kMostQueries / share);
   const int64_t row_parts = (rows.count() + rows_each - 1) / rows_each;
   workers_->run(row_parts * cache.heads, 1, 0, [&](int64_t begin, int64_t end, float*) {
     for (int64_t i = begin; i < end; ++i) {
       const int64_t first = i / cache.heads * rows_each;
-      HeadWalk(table_, rows, cache, i % cache.heads, block_bytes)
+      HeadWalk(table_, rows, cache, i % cache.heads)
           .run(q, first, std::min(rows.count(), first + rows_each), share, scale, out);
     }
   });

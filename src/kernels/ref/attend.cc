@@ -18,8 +18,8 @@ std::byte* cache_row(std::byte* base, const KvLayer& cache, const Rows& rows, in
   const int64_t place =
       rows.sequence[static_cast<size_t>(row)] * rows.blocks_per_sequence + position / kKvBlock;
   const int64_t block = rows.blocks[static_cast<size_t>(place)];
-  const int64_t slot = (block * kKvBlock + position % kKvBlock) * cache.heads + head;
-  return base + slot * cache.width * traits(cache.dtype).bytes;
+  const int64_t slot = position % kKvBlock * cache.heads + head;
+  return base + block * cache.stride + slot * cache.width * traits(cache.dtype).bytes;
 }
 
 void store_row(const float* from, std::byte* to, int64_t n, Dtype dtype) {

@@ -1,0 +1,170 @@
+// See running.h. SPDX-License-Identifier: MIT
+#include "generate/running.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "base/error.h"
+#include "generate/state.h"
+
+namespace janus {
+
+namespace {
+
+int64_t block_bytes(const Model& model, Dtype cache) {
+  return KvCache::bytes(model.backend(), model.config().llama, cache, 1);
+}
+
+}  // namespace
+
+int32_t Shared::fork(int32_t sequence) const {
+  while (cache.free_sequences() == 0 && prompts.drop()) {
+  }
+  return cache.fork(sequence);
+}
+
+void Shared::end(int32_t sequence, std::vector<Fed> fed) const {
+  remember && !fed.empty() ? prompts.keep(sequence, std::move(fed)) : cache.remove(sequence);
+}
+
+RunningBatch::RunningBatch(const Model& model, Dtype cache, int64_t blocks, bool remember)
+    : model_(model),
+      cache_(model.backend(), model.config().llama, cache, kSequences, model.config().llama.context,
+             blocks),
+      prompts_(cache_, block_bytes(model, cache), kKeptPromptBytes),
+      shared_{model, cache_, prompts_, pictures_, remember},
+      pass_(model, cache_, prompts_) {}
+
+RunningBatch::~RunningBatch() {
+  for (Seat& seat : seats_) seat.member->leave();
+}
+
+void RunningBatch::join(std::unique_ptr<Member> member,
+                        std::function<void(std::exception_ptr)> on_end) {
+  const int64_t scratch = member->scratch();
+  if (seats_.empty()) {
+    scratch_ = 0;
+    inner_ = Workspace();
+    if (space_.bytes() > 2 * scratch) space_ = Workspace();
+  }
+  scratch_ = std::max(scratch_, scratch);
+  seats_.push_back({std::move(member), std::move(on_end), nullptr, false});
+}
+
+template <class Call>
+void RunningBatch::guarded(Seat& seat, const Call& call) {
+  try {
+    call();
+  } catch (...) {
+    seat.failure = std::current_exception();
+  }
+}
+
+// Rows of all members: those that stream always, prompts as far as they do not hold those up.
+void RunningBatch::collect() {
+  pass_.clear();
+  const auto offer = [&](const auto& call) {
+    for (Seat& seat : seats_) {
+      if (seat.failure) continue;
+      const int64_t before = pass_.rows();
+      guarded(seat, [&] { call(*seat.member); });
+      if (seat.failure) pass_.take_back(before);
+      seat.offered = seat.offered || pass_.rows() > before;
+    }
+  };
+  for (Seat& seat : seats_) seat.offered = false;
+  offer([&](Member& member) { member.offer_steps(pass_); });
+  const int64_t streaming = pass_.rows();
+  int64_t most = State::kPrefillRows;
+  if (streaming > 0) {
+    const double seconds = std::chrono::duration<double>(kSlice).count();
+    most = std::clamp<int64_t>(static_cast<int64_t>(seconds / row_seconds_), 8, most);
+  }
+  offer([&](Member& member) {
+    const int64_t room = streaming + most - pass_.rows();
+    if (room > 0) member.offer_prompts(pass_, room);
+  });
+}
+
+void RunningBatch::pass(Workspace& space, int64_t least_scratch) {
+  collect();
+  if (pass_.rows() == 0) return;
+  const auto start = Clock::now();
+  const auto each_offering = [&](const auto& call) {
+    for (Seat& seat : seats_) {
+      if (seat.offered && !seat.failure) guarded(seat, [&] { call(*seat.member); });
+    }
+  };
+  try {
+    const int64_t needed = std::max(least_scratch, pass_.shape().scratch(model_.config()));
+    if (space.bytes() < needed) space = Workspace(needed);
+    Workspace::Frame frame(space);
+    pass_.run(space, frame);
+    last_pass_ = Clock::now();
+    constexpr int64_t kTelling = 8;  // rows from which on a pass says what a row takes
+    if (pass_.rows() >= kTelling) {
+      const std::chrono::duration<double> took = last_pass_ - start;
+      row_seconds_ = took.count() / static_cast<double>(pass_.rows());
+    }
+    each_offering([&](Member& member) { member.accept(pass_); });
+  } catch (...) {
+    const std::exception_ptr failure = std::current_exception();
+    pass_.take_back(0);
+    for (Seat& seat : seats_) {
+      if (seat.offered && !seat.failure) seat.failure = failure;
+    }
+  }
+}
+
+void RunningBatch::end_those_over() {
+  for (auto seat = seats_.begin(); seat != seats_.end();) {
+    if (!seat->failure && !seat->member->over()) {
+      ++seat;
+      continue;
+    }
+    seat->member->leave();
+    Seat ended = std::move(*seat);
+    seat = seats_.erase(seat);
+    ended.member = nullptr;  // with it goes what the request holds
+    ended.on_end(ended.failure);
+  }
+}
+
+void RunningBatch::advance() {
+  const auto slow = std::find_if(seats_.begin(), seats_.end(), [](const Seat& seat) {
+    return !seat.failure && seat.member->has_slow_work();
+  });
+  if (slow == seats_.end()) {
+    pass(space_, scratch_);
+  } else {
+    if (space_.bytes() < scratch_) space_ = Workspace(scratch_);
+    last_pass_ = Clock::now();
+    guarded(*slow, [&] {
+      slow->member->do_slow_work(space_, [&] {
+        if (Clock::now() - last_pass_ >= kSlice) pass(inner_, 0);
+      });
+    });
+  }
+  end_those_over();
+}
+
+void RunningBatch::run_alone(std::unique_ptr<Member> member) {
+  check(empty(), Code::bug, "a batch of ", seats_.size(), " members is not empty");
+  std::exception_ptr failure;
+  join(std::move(member), [&](const std::exception_ptr& ended_by) { failure = ended_by; });
+  while (!empty()) advance();
+  if (failure) std::rethrow_exception(failure);
+}
+
+void RunningBatch::forget() {
+  prompts_.forget();
+  pictures_.forget();
+  give_back();
+}
+
+void RunningBatch::give_back() {
+  cache_.give_back();
+  if (seats_.empty()) inner_ = Workspace();
+}
+
+}  // namespace janus
