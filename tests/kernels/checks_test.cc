@@ -52,7 +52,7 @@ TEST(Checks, IdsPositionsAndBlocksStayInside) {
   EXPECT_NE(message_of([&] { ref->gather(table, id, out.view); }), "");
 
   const Buffer memory(ref->kv_block_bytes(Dtype::f32, 1, 2));
-  const KvLayer cache{Dtype::f32, 1, 2, 1, memory.data(), memory.data()};
+  const KvLayer cache{Dtype::f32, 1, 2, 1, memory.bytes(), memory.data(), memory.data()};
   const std::array<int32_t, 1> block{1};
   const Rows missing_block{zero, zero, block, 1}, too_far{zero, far, zero, 1};
   EXPECT_NE(message_of([&] { ref->attend(out.view, missing_block, cache, 1, 1, out.view); }), "");

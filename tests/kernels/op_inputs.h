@@ -74,12 +74,13 @@ struct TestCache {
             int64_t positions)
       : per_sequence((positions + kKvBlock - 1) / kKvBlock) {
     const int64_t blocks = per_sequence * sequences;
-    const int64_t bytes = backend.kv_block_bytes(dtype, heads, width) * blocks;
-    memory = Buffer(2 * bytes);
+    const int64_t block = backend.kv_block_bytes(dtype, heads, width);
+    memory = Buffer(2 * block * blocks);
     // Slots nobody has written must not matter: fill them with not-a-numbers.
-    std::memset(memory.data(), 0xff, static_cast<size_t>(2 * bytes));
+    std::memset(memory.data(), 0xff, static_cast<size_t>(memory.bytes()));
     for (int64_t i = 0; i < blocks; ++i) table.push_back(static_cast<int32_t>(blocks - 1 - i));
-    layer = {dtype, heads, width, blocks, memory.data(), memory.data() + bytes};
+    // A block's keys and values side by side, as in a cache of one layer.
+    layer = {dtype, heads, width, blocks, 2 * block, memory.data(), memory.data() + block};
   }
 };
 
