@@ -17,6 +17,7 @@
 #include "io/file.h"
 #include "train/rows.h"
 #include "train/run.h"
+#include "world/streams.h"
 
 namespace {
 
@@ -73,6 +74,7 @@ struct Arguments {
   int64_t samples = 200;
   std::optional<double> guidance;
   std::string split = "test";
+  std::vector<std::string> streams = {"single", "short"};
 };
 
 int print_losses(const Arguments& a) {
@@ -96,13 +98,37 @@ int print_losses(const Arguments& a) {
 int print_scores(const Arguments& a) {
   const janus::Split split = a.split == "val" ? janus::Split::val : janus::Split::test;
   const auto scores = janus::train::score(janus::checkpoint_path(a.model), split, a.samples,
-                                          a.guidance, a.out, a.threads);
+                                          a.guidance, a.out, a.threads, a.streams);
   if (a.json) {
     std::cout << nlohmann::ordered_json(scores).dump() << std::endl;
     return 0;
   }
   for (const auto& [name, value] : scores) std::cout << name << "  " << value << std::endl;
   return 0;
+}
+
+void add_score(CLI::App& app, Arguments& a) {
+  CLI::App* score =
+      app.add_subcommand("score", "scores of a model on samples of the world it has not seen");
+  score->fallthrough();
+  score
+      ->add_option("-m,--model", a.model,
+                   "checkpoint directory, or org/name[@revision] once pulled")
+      ->required();
+  score->add_option("-o,--out", a.out, "directory for contact sheets")->required();
+  score->add_option("--samples", a.samples, "of each kind")->check(CLI::Range(1, 100000));
+  score->add_option("--guidance", a.guidance, "of drawing (default: the checkpoint's own)");
+  score->add_option("--split", a.split, "val, to choose by, or test")
+      ->check(CLI::IsMember({"val", "test"}));
+  std::vector<std::string> streams;
+  for (const auto& names : {janus::drawing_streams(), janus::reading_streams()}) {
+    streams.insert(streams.end(), names.begin(), names.end());
+  }
+  score->add_option("--streams", a.streams, "samples of these, by name (default: single,short)")
+      ->delimiter(',')
+      ->check(CLI::IsMember(streams));
+  score->add_flag("--json", a.json, "one JSON object");
+  score->footer("Example: januspro-train score -m models/toyland -o scores --samples 500");
 }
 
 int dispatch(const CLI::App& app, const Arguments& a, const StopSignal& signal) {
@@ -157,20 +183,7 @@ int main(int argc, char** argv) {
   loss->add_option("data", a.data, "rows, one JSON object a line")->required();
   loss->add_flag("--json", a.json, "one JSON object a row");
   loss->footer("Example: januspro-train loss -m models/toyland rows.jsonl --json");
-  CLI::App* score =
-      app.add_subcommand("score", "scores of a model on samples of the world it has not seen");
-  score->fallthrough();
-  score
-      ->add_option("-m,--model", a.model,
-                   "checkpoint directory, or org/name[@revision] once pulled")
-      ->required();
-  score->add_option("-o,--out", a.out, "directory for contact sheets")->required();
-  score->add_option("--samples", a.samples, "of each kind")->check(CLI::Range(1, 100000));
-  score->add_option("--guidance", a.guidance, "of drawing (default: the checkpoint's own)");
-  score->add_option("--split", a.split, "val, to choose by, or test")
-      ->check(CLI::IsMember({"val", "test"}));
-  score->add_flag("--json", a.json, "one JSON object");
-  score->footer("Example: januspro-train score -m models/toyland -o scores --samples 500");
+  add_score(app, a);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

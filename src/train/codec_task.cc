@@ -15,8 +15,7 @@
 #include "train/pictures.h"
 #include "train/task.h"
 #include "world/detect.h"
-#include "world/render.h"
-#include "world/tasks.h"
+#include "world/streams.h"
 
 namespace janus::train {
 namespace {
@@ -92,7 +91,7 @@ class CodecTask final : public Task {
 
  private:
   struct Score {
-    int64_t exact = 0, classes = 0, colours = 0, objects = 0;
+    int64_t scenes = 0, exact = 0, classes = 0, colours = 0, objects = 0;
     double squares = 0;
     torch::Tensor used;        // 1 for each code that was picked  [K]
     std::vector<Image> shown;  // truth, reconstruction, truth, ...
@@ -190,12 +189,13 @@ void CodecTask::evaluate_batch(Split split, int64_t first, int64_t count, const 
                                Score& score) {
   torch::NoGradGuard off;
   const int side = recipe_.model.config.image;
-  std::vector<Scene> scenes;
+  std::vector<Lesson> truth;
   std::vector<Image> truths;
   std::vector<float> values;
   for (int64_t i = 0; i < count; ++i) {
-    scenes.push_back(codec_scene(split, static_cast<uint64_t>(first + i)));
-    truths.push_back(render(scenes.back(), side).image);
+    truth.push_back(
+        codec_picture(recipe_.data.front().stream, split, static_cast<uint64_t>(first + i)));
+    truths.push_back(draw_lesson(truth.back(), side).image);
     append_pixels(truths.back(), 0, 0, side, values);
   }
   const auto pixels = torch::from_blob(values.data(), {count, 3, side, side});
@@ -205,13 +205,15 @@ void CodecTask::evaluate_batch(Split split, int64_t first, int64_t count, const 
   score.squares += torch::mse_loss(made, pixels).item<double>() * static_cast<double>(count);
   for (int64_t i = 0; i < count; ++i) {
     const Image image = to_image(made[i]);
-    const Detection found = detector.detect(image);
-    const Scene& scene = scenes[static_cast<size_t>(i)];
-    const Agreement agreement = agree(found, scene);
-    score.exact += scene_exact(found, scene);
-    score.objects += static_cast<int64_t>(scene.objects.size());
-    score.classes += agreement.classes;
-    score.colours += agreement.colours;
+    if (const auto* scene = std::get_if<Scene>(&truth[static_cast<size_t>(i)].picture)) {
+      const Detection found = detector.detect(image);
+      const Agreement agreement = agree(found, *scene);
+      ++score.scenes;
+      score.exact += scene_exact(found, *scene);
+      score.objects += static_cast<int64_t>(scene->objects.size());
+      score.classes += agreement.classes;
+      score.colours += agreement.colours;
+    }
     if (score.shown.size() < 2 * kGridPictures) {
       score.shown.push_back(truths[static_cast<size_t>(i)]);
       score.shown.push_back(image);
@@ -233,6 +235,7 @@ Figures CodecTask::evaluate(Split split, const std::filesystem::path& dir, const
   });
   Score all = parts.front();
   for (size_t i = 1; i < parts.size(); ++i) {
+    all.scenes += parts[i].scenes;
     all.exact += parts[i].exact;
     all.objects += parts[i].objects;
     all.classes += parts[i].classes;
@@ -243,7 +246,8 @@ Figures CodecTask::evaluate(Split split, const std::filesystem::path& dir, const
   const auto total = static_cast<double>(recipe_.eval.samples);
   const auto objects = static_cast<double>(std::max<int64_t>(all.objects, 1));
   write_grid(dir / ("codec-" + name + ".png"), all.shown, 6);
-  return {{"scene_exact", static_cast<double>(all.exact) / total},
+  const auto scenes = static_cast<double>(std::max<int64_t>(all.scenes, 1));
+  return {{"scene_exact", static_cast<double>(all.exact) / scenes},
           {"class_right", static_cast<double>(all.classes) / objects},
           {"colour_right", static_cast<double>(all.colours) / objects},
           {"psnr", 10 * std::log10(4 / (all.squares / total))},

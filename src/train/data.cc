@@ -7,8 +7,7 @@
 
 #include "base/error.h"
 #include "base/rng.h"
-#include "world/render.h"
-#include "world/tasks.h"
+#include "world/streams.h"
 
 namespace janus::train {
 namespace {
@@ -19,10 +18,6 @@ int crop_start(double centre, int crop, int whole, Philox& rng) {
   const double inside = 0.25 * crop;
   const double start = centre - rng.uniform(inside, crop - inside);
   return std::clamp(static_cast<int>(std::lround(start)), 0, whole - crop);
-}
-
-uint64_t sample_index(const Source& source, uint64_t index) {
-  return source.samples > 0 ? index % static_cast<uint64_t>(source.samples) : index;
 }
 
 }  // namespace
@@ -55,14 +50,16 @@ PictureBatch codec_batch(const Recipe& recipe, int64_t step, int64_t pass) {
   batch.coverage.reserve(area);
   for (int64_t i = 0; i < batch.count; ++i) {
     const auto index = static_cast<uint64_t>(pass * batch.count + i);
-    const Scene scene = codec_scene(Split::train, sample_index(recipe.data.front(), index));
-    const Rendering drawn = render(scene, whole);
+    const Slot slot = slot_of(recipe, index);
+    const Lesson lesson = codec_picture(slot.source->stream, Split::train, slot.index);
+    const Rendering drawn = draw_lesson(lesson, whole);
     Philox rng(recipe.seed, index);
     double x = rng.uniform(0, whole);
     double y = rng.uniform(0, whole);
-    if (!scene.objects.empty()) {
-      const auto count = static_cast<int>(scene.objects.size());
-      const Object& object = scene.objects[static_cast<size_t>(rng.below(count))];
+    const auto* scene = std::get_if<Scene>(&lesson.picture);
+    if (scene && !scene->objects.empty()) {
+      const auto count = static_cast<int>(scene->objects.size());
+      const Object& object = scene->objects[static_cast<size_t>(rng.below(count))];
       x = object.cx * whole / kCanvas;
       y = object.cy * whole / kCanvas;
     }
@@ -101,26 +98,6 @@ namespace {
 // Streams of random numbers of their own, so that one does not disturb another.
 constexpr uint64_t kDropStream = 0x64726f70;
 
-// How many rows of each pass a task gets: by weight, the rounded rest to the last.
-int64_t rows_of(const Recipe& recipe, Teaches task) {
-  double all = 0, mine = 0;
-  for (const Source& source : recipe.data) {
-    all += source.weight;
-    if (source.task == task) mine += source.weight;
-  }
-  const auto draws = [&](double weight) {
-    return static_cast<int64_t>(
-        std::llround(static_cast<double>(recipe.batch.micro) * weight / all));
-  };
-  return task == Teaches::generate ? draws(mine) : recipe.batch.micro - draws(all - mine);
-}
-
-const Source* source_of(const Recipe& recipe, Teaches task) {
-  const auto found = std::find_if(recipe.data.begin(), recipe.data.end(),
-                                  [&](const Source& s) { return s.task == task; });
-  return found == recipe.data.end() ? nullptr : &*found;
-}
-
 // Whether anything covers a pixel of each cell of a code.   coverage [S, S] -> [N]
 std::vector<bool> touched_cells(const std::vector<float>& coverage, const Config& config) {
   const int side = config.image;
@@ -136,23 +113,36 @@ std::vector<bool> touched_cells(const std::vector<float>& coverage, const Config
   return touched;
 }
 
-DrawRow draw_row(const Recipe& recipe, const PromptBuilder& prompts, uint64_t index) {
-  const DrawSample sample = draw_sample(Split::train, index);
+// The object whose circle a place in units is nearest to, or deepest in. Objects do not touch.
+const Object& nearest_object(const Scene& scene, double x, double y) {
+  const auto depth = [&](const Object& o) { return std::hypot(x - o.cx, y - o.cy) / o.r; };
+  return *std::min_element(scene.objects.begin(), scene.objects.end(),
+                           [&](const Object& a, const Object& b) { return depth(a) < depth(b); });
+}
+
+DrawRow draw_row(const Recipe& recipe, const PromptBuilder& prompts, const Slot& slot) {
+  const uint64_t index = slot.index;
+  const DrawSample sample = drawing(slot.source->stream, Split::train, index);
   DrawRow row;
   row.prompt = prompts.draw(sample.prompt);
-  row.shape = sample.scene.objects.front().shape;
-  row.colour = sample.scene.objects.front().colour;
   Philox rng(recipe.seed ^ kDropStream, index);
   if (rng.chance(recipe.condition_drop)) row.prompt = prompts.unguided(row.prompt);
   const int side = recipe.model.config.image;
   const Rendering drawn = render(sample.scene, side);
   append_pixels(drawn.image, 0, 0, side, row.pixels);
   row.covered = touched_cells(drawn.coverage, recipe.model.config);
+  const int grid = recipe.model.config.grid();
+  for (int cell = 0; cell < grid * grid; ++cell) {
+    const Object& object = nearest_object(sample.scene, (cell % grid + .5) * kCanvas / grid,
+                                          (cell / grid + .5) * kCanvas / grid);
+    row.shapes.push_back(object.shape);
+    row.colours.push_back(object.colour);
+  }
   return row;
 }
 
-// What covers the centre of each patch.
-void label_patches(const Scene& scene, const std::vector<float>& coverage, const Config& config,
+// What covers the centre of each patch.   `scene`: null where the picture is of none
+void label_patches(const Scene* scene, const std::vector<float>& coverage, const Config& config,
                    AskRow& row) {
   const int grid = config.vision.grid();
   for (int patch = 0; patch < grid * grid; ++patch) {
@@ -160,17 +150,11 @@ void label_patches(const Scene& scene, const std::vector<float>& coverage, const
     const int y = patch / grid * config.vision.patch + config.vision.patch / 2;
     int64_t shape = kShapeCount;
     int64_t colour = kColourCount;
-    if (coverage[static_cast<size_t>(y) * config.image + x] > 0.5f) {
-      // Objects do not touch: the covering one is the one whose circle is entered deepest.
+    if (scene && coverage[static_cast<size_t>(y) * config.image + x] > 0.5f) {
       const double scale = kCanvas / config.image;
-      double deepest = 1e9;
-      for (const Object& object : scene.objects) {
-        const double depth = std::hypot(x * scale - object.cx, y * scale - object.cy) / object.r;
-        if (depth >= deepest) continue;
-        deepest = depth;
-        shape = object.shape;
-        colour = object.colour;
-      }
+      const Object& object = nearest_object(*scene, x * scale, y * scale);
+      shape = object.shape;
+      colour = object.colour;
     }
     row.shapes.push_back(shape);
     row.colours.push_back(colour);
@@ -178,44 +162,54 @@ void label_patches(const Scene& scene, const std::vector<float>& coverage, const
   }
 }
 
-AskRow ask_row(const Recipe& recipe, const Source& source, const PromptBuilder& prompts,
-               uint64_t index) {
-  const std::vector<AskSample> samples =
-      ask_dialogue(Split::train, index, static_cast<int>(source.turns));
+AskRow ask_row(const Recipe& recipe, const PromptBuilder& prompts, const Slot& slot) {
+  const Lesson lesson =
+      reading(slot.source->stream, Split::train, slot.index, static_cast<int>(slot.source->turns));
+  const bool blind = std::holds_alternative<std::monostate>(lesson.picture);
   std::vector<Message> messages;
-  for (const AskSample& sample : samples) {
-    messages.push_back({Role::user, sample.question, messages.empty() ? 1 : 0});
-    messages.push_back({Role::assistant, sample.answer, 0});
+  for (const Turn& turn : lesson.turns) {
+    messages.push_back({Role::user, turn.question, messages.empty() && !blind ? 1 : 0});
+    messages.push_back({Role::assistant, turn.answer, 0});
   }
   AskRow row;
   row.dialogue = teach(prompts, messages);
   check(static_cast<int64_t>(row.dialogue.ids.size()) <= recipe.batch.max_len, Code::bad_input,
         "a dialogue of ", row.dialogue.ids.size(),
         " positions is longer than batch.max_len = ", recipe.batch.max_len);
-  const Scene& scene = samples.front().scene;
+  if (blind) return row;
   const int side = recipe.model.config.image;
-  const Rendering drawn = render(scene, side);
+  const Rendering drawn = draw_lesson(lesson, side);
   append_pixels(drawn.image, 0, 0, side, row.pixels);
-  label_patches(scene, drawn.coverage, recipe.model.config, row);
+  label_patches(std::get_if<Scene>(&lesson.picture), drawn.coverage, recipe.model.config, row);
   return row;
 }
 
 }  // namespace
 
+// Multiples of the golden ratio, as fractions of 2^64, lie evenly in every range.
+Slot slot_of(const Recipe& recipe, uint64_t place) {
+  const double at = static_cast<double>((place * 0x9E3779B97F4A7C15u) >> 11) * 0x1p-53;
+  double all = 0;
+  for (const Source& source : recipe.data) all += source.weight;
+  double sum = 0;
+  const Source* chosen = &recipe.data.back();
+  for (const Source& source : recipe.data) {
+    sum += source.weight / all;
+    if (at >= sum) continue;
+    chosen = &source;
+    break;
+  }
+  return {chosen, chosen->samples > 0 ? place % static_cast<uint64_t>(chosen->samples) : place};
+}
+
 LanguageBatch language_batch(const Recipe& recipe, const PromptBuilder& prompts, int64_t pass) {
   LanguageBatch batch;
-  if (const Source* source = source_of(recipe, Teaches::generate)) {
-    const int64_t rows = rows_of(recipe, Teaches::generate);
-    for (int64_t i = 0; i < rows; ++i) {
-      const auto index = static_cast<uint64_t>(pass * rows + i);
-      batch.draw.push_back(draw_row(recipe, prompts, sample_index(*source, index)));
-    }
-  }
-  if (const Source* source = source_of(recipe, Teaches::understand)) {
-    const int64_t rows = rows_of(recipe, Teaches::understand);
-    for (int64_t i = 0; i < rows; ++i) {
-      const auto index = static_cast<uint64_t>(pass * rows + i);
-      batch.ask.push_back(ask_row(recipe, *source, prompts, sample_index(*source, index)));
+  for (int64_t i = 0; i < recipe.batch.micro; ++i) {
+    const Slot slot = slot_of(recipe, static_cast<uint64_t>(pass * recipe.batch.micro + i));
+    if (slot.source->task == Teaches::generate) {
+      batch.draw.push_back(draw_row(recipe, prompts, slot));
+    } else {
+      batch.ask.push_back(ask_row(recipe, prompts, slot));
     }
   }
   return batch;

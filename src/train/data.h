@@ -40,9 +40,10 @@ PictureBatch codec_batch(const Recipe& recipe, int64_t step, int64_t pass);
 struct DrawRow {
   std::vector<int32_t>
       prompt;  // up to and including begin-of-image; pads where the prompt is dropped
-  std::vector<float> pixels;      // [3, S, S]
-  int64_t shape = 0, colour = 0;  // of the object
-  std::vector<bool> covered;      // [N] whether the object touches the code's cell
+  std::vector<float> pixels;     // [3, S, S]
+  std::vector<int64_t> shapes;   // [N] of the object nearest to the code's cell
+  std::vector<int64_t> colours;  // [N]
+  std::vector<bool> covered;     // [N] whether an object touches the cell
 };
 
 // A conversation as ids, and which of them are replies (their end tokens included).
@@ -55,10 +56,10 @@ struct Dialogue {
 Dialogue teach(const PromptBuilder& prompts, std::span<const Message> messages,
                std::optional<std::string_view> system = std::nullopt);
 
-// Questions about a picture and their replies.
+// Questions about a picture, or about none, and their replies.
 struct AskRow {
   Dialogue dialogue;
-  std::vector<float> pixels;     // [3, S, S]
+  std::vector<float> pixels;     // [3, S, S]; without a picture this and what follows is empty
   std::vector<int64_t> shapes;   // [P] what covers each patch's centre: class, or kShapeCount
   std::vector<int64_t> colours;  // [P] ... colour, or kColourCount
   std::vector<bool> covered;     // [P] whether anything does
@@ -69,7 +70,15 @@ struct LanguageBatch {
   std::vector<AskRow> ask;
 };
 
-// The rows of pass `pass`: recipe.batch.micro of them, shared among tasks by weight.
+// Which sample of which source fills place `place`, counted over all passes. Any run of places
+// holds the sources by weight, to within two.
+struct Slot {
+  const Source* source;
+  uint64_t index;
+};
+Slot slot_of(const Recipe& recipe, uint64_t place);
+
+// The rows of pass `pass`: recipe.batch.micro of them.
 LanguageBatch language_batch(const Recipe& recipe, const PromptBuilder& prompts, int64_t pass);
 
 // u8 / 127.5 - 1 as [3, side, side]; the window starts at (x, y). The image must hold it.

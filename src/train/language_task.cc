@@ -1,36 +1,28 @@
 // Training of the language model with its vision tower, on two tasks: drawing (cross-entropy on the
 // codes of the picture) and reading (on the tokens of the reply). The codec is frozen. A helper
 // loss makes the patches of the vision tower tell what covers them; its heads stay out of the
-// checkpoint. The report draws and answers on the val split, judged by the world's own detector and
-// key words.
+// checkpoint. The report is in train/language_scores.h.
 // SPDX-License-Identifier: MIT
 #include <algorithm>
 #include <cmath>
-#include <map>
 
 #include "base/error.h"
 #include "generate/prompt.h"
 #include "train/checkpoint.h"
 #include "train/data.h"
 #include "train/inputs.h"
+#include "train/language_scores.h"
 #include "train/net.h"
-#include "train/pictures.h"
-#include "train/sample.h"
 #include "train/task.h"
 #include "train/vocabulary.h"
-#include "world/detect.h"
-#include "world/render.h"
-#include "world/tasks.h"
 
 namespace janus::train {
 namespace {
 
 namespace nn = torch::nn;
 
-constexpr int64_t kLongestAnswer = 16;     // tokens; replies of the world have at most 8
 constexpr double kEmbeddingSpread = 0.05;  // standard deviation of fresh embeddings
 constexpr int kOutlineRows = 2;            // of cells, told ahead
-constexpr size_t kShownPictures = 24;
 
 class LanguageTask final : public Task {
  public:
@@ -62,9 +54,6 @@ class LanguageTask final : public Task {
   torch::Tensor subject_loss(const torch::Tensor& logits, std::span<const DrawRow> rows) const;
   torch::Tensor outline_loss(const torch::Tensor& logits, std::span<const DrawRow> rows) const;
   torch::Tensor ask_loss(bool probing, int shard, int shards, Figures& figures);
-  Figures evaluate_drawing(Split split, const std::filesystem::path& dir, const std::string& name,
-                           Shards& shards);
-  Figures evaluate_reading(Split split, Shards& shards);
 
   Recipe recipe_;
   PromptBuilder prompts_;
@@ -136,9 +125,12 @@ std::span<const Row> part(const std::vector<Row>& rows, int shard, int shards) {
   return std::span(rows).subspan(begin, end - begin);
 }
 
+// Of the rows that have a picture.
 template <class Row>
 torch::Tensor stack_pixels(std::span<const Row> rows, int side) {
-  torch::Tensor pixels = torch::empty({static_cast<int64_t>(rows.size()), 3, side, side});
+  const int64_t shown =
+      std::count_if(rows.begin(), rows.end(), [](const Row& row) { return !row.pixels.empty(); });
+  torch::Tensor pixels = torch::empty({shown, 3, side, side});
   float* out = pixels.data_ptr<float>();
   for (const Row& row : rows) out = std::copy(row.pixels.begin(), row.pixels.end(), out);
   return pixels;
@@ -215,8 +207,8 @@ torch::Tensor LanguageTask::subject_loss(const torch::Tensor& logits,
                                          std::span<const DrawRow> rows) const {
   std::vector<int64_t> shapes, colours;
   for (const DrawRow& row : rows) {
-    shapes.insert(shapes.end(), row.covered.size(), row.shape);
-    colours.insert(colours.end(), row.covered.size(), row.colour);
+    shapes.insert(shapes.end(), row.shapes.begin(), row.shapes.end());
+    colours.insert(colours.end(), row.colours.begin(), row.colours.end());
   }
   return class_and_colour_loss(logits, kShapeCount, kColourCount, shapes, colours,
                                place_weights(rows, batch_.draw, 0));
@@ -248,13 +240,18 @@ torch::Tensor LanguageTask::ask_loss(bool probing, int shard, int shards, Figure
   const std::span<const AskRow> rows = part(batch_.ask, shard, shards);
   if (rows.empty()) return torch::zeros({});
   const Inputs inputs = ask_inputs(rows, recipe_.model.config, prompts_.ids());
+  const torch::Tensor pixels = stack_pixels(rows, recipe_.model.config.image);
+  probing = probing && pixels.size(0) > 0;
   torch::Tensor logits, probe;
   {
     const Precision precision(recipe_);
-    const torch::Tensor seen =
-        net_->model->vision_model(stack_pixels(rows, recipe_.model.config.image));
-    logits = net_->text_logits(net_->decode_at(inputs, net_->model->aligner(seen).flatten(0, 1)));
-    if (probing) probe = probe_(seen.flatten(0, 1));
+    torch::Tensor vectors;  // stays undefined where no row has a picture
+    if (pixels.size(0) > 0) {
+      const torch::Tensor seen = net_->model->vision_model(pixels);
+      vectors = net_->model->aligner(seen).flatten(0, 1);
+      if (probing) probe = probe_(seen.flatten(0, 1));
+    }
+    logits = net_->text_logits(net_->decode_at(inputs, vectors));
   }
   size_t all = 0;
   for (const AskRow& row : batch_.ask) {
@@ -285,99 +282,12 @@ torch::Tensor LanguageTask::ask_loss(bool probing, int shard, int shards, Figure
 Figures LanguageTask::evaluate(Split split, const std::filesystem::path& dir,
                                const std::string& name, Shards& shards) {
   Figures figures;
+  Scoring scoring{net_, prompts_, recipe_, split, shards};
   for (const Source& source : recipe_.data) {
-    figures.merge(source.task == Teaches::generate ? evaluate_drawing(split, dir, name, shards)
-                                                   : evaluate_reading(split, shards));
+    figures.merge(source.task == Teaches::generate
+                      ? score_drawing(scoring, source.stream, dir, name)
+                      : score_reading(scoring, source.stream));
   }
-  return figures;
-}
-
-Figures LanguageTask::evaluate_drawing(Split split, const std::filesystem::path& dir,
-                                       const std::string& name, Shards& shards) {
-  const Detector detector(recipe_.model.config.image);
-  const int64_t total = recipe_.eval.samples;
-  std::vector<DrawSample> samples;
-  std::vector<Image> images(static_cast<size_t>(total));
-  std::vector<Detection> found(static_cast<size_t>(total));
-  for (int64_t i = 0; i < total; ++i) {
-    samples.push_back(draw_sample(split, static_cast<uint64_t>(i)));
-  }
-  shards.run([&](int shard) {
-    const int64_t begin = total * shard / shards.count();
-    const int64_t end = total * (shard + 1) / shards.count();
-    if (begin == end) return;
-    std::vector<DrawRequest> requests;
-    for (int64_t i = begin; i < end; ++i) {
-      DrawRequest request;
-      request.prompt = prompts_.draw(samples[static_cast<size_t>(i)].prompt);
-      request.unguided = prompts_.unguided(request.prompt);
-      request.seed = static_cast<uint64_t>(i);
-      requests.push_back(std::move(request));
-    }
-    const torch::Tensor pixels =
-        decode_codes(net_, draw_codes(net_, requests, recipe_.eval.guidance));
-    for (int64_t i = begin; i < end; ++i) {
-      images[static_cast<size_t>(i)] = to_image(pixels[i - begin]);
-      found[static_cast<size_t>(i)] = detector.detect(images[static_cast<size_t>(i)]);
-    }
-  });
-  double right = 0, single = 0, singles = 0, coloured = 0, shuffled = 0, colours = 0;
-  for (size_t i = 0; i < samples.size(); ++i) {
-    const bool ok = draw_right(found[i], samples[i]);
-    right += ok;
-    const bool plain = samples[i].category == "single_object";
-    singles += plain;
-    (plain ? single : coloured) += ok;
-    shuffled += draw_right(found[i], samples[(i + 1) % samples.size()]);
-    colours += !plain && agree(found[i], samples[i].scene, 1e9).colours > 0;
-  }
-  images.resize(std::min(images.size(), kShownPictures));
-  write_grid(dir / ("drawn-" + name + ".png"), images, 8);
-  const auto count = static_cast<double>(total);
-  return {{"draw_right", right / count},
-          {"draw_single", single / std::max(singles, 1.0)},
-          {"draw_colors", coloured / std::max(count - singles, 1.0)},
-          {"draw_colour_alone", colours / std::max(count - singles, 1.0)},
-          {"draw_shuffled", shuffled / count}};
-}
-
-Figures LanguageTask::evaluate_reading(Split split, Shards& shards) {
-  const int64_t total = recipe_.eval.samples;
-  const int side = recipe_.model.config.image;
-  std::vector<AskSample> samples;
-  std::vector<std::string> replies(static_cast<size_t>(total));
-  for (int64_t i = 0; i < total; ++i) {
-    samples.push_back(ask_sample(split, static_cast<uint64_t>(i)));
-  }
-  shards.run([&](int shard) {
-    const int64_t begin = total * shard / shards.count();
-    const int64_t end = total * (shard + 1) / shards.count();
-    std::vector<AskRequest> requests;
-    for (int64_t i = begin; i < end; ++i) {
-      const AskSample& sample = samples[static_cast<size_t>(i)];
-      AskRequest request;
-      const Message question = {Role::user, sample.question, 1};
-      request.prompt = prompts_.read({&question, 1});
-      append_pixels(render(sample.scene, side).image, 0, 0, side, request.pixels);
-      requests.push_back(std::move(request));
-    }
-    const auto ids =
-        answers(net_, requests, prompts_.ids().image, prompts_.ids().eos, kLongestAnswer);
-    for (int64_t i = begin; i < end; ++i) {
-      replies[static_cast<size_t>(i)] =
-          prompts_.tokenizer().decode(ids[static_cast<size_t>(i - begin)], false);
-    }
-  });
-  double right = 0;
-  std::map<std::string, std::pair<double, double>> kinds;  // right, asked
-  for (size_t i = 0; i < samples.size(); ++i) {
-    const bool ok = answer_right(replies[i], samples[i]);
-    right += ok;
-    kinds[samples[i].kind].first += ok;
-    kinds[samples[i].kind].second += 1;
-  }
-  Figures figures = {{"ask_right", right / static_cast<double>(total)}};
-  for (const auto& [kind, sums] : kinds) figures["ask_" + kind] = sums.first / sums.second;
   return figures;
 }
 

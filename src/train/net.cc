@@ -248,8 +248,8 @@ torch::Tensor JanusImpl::embed_image(const torch::Tensor& pixels) {
 }
 
 torch::Tensor JanusImpl::decode_at(const Inputs& inputs, const torch::Tensor& vectors) {
-  const torch::Tensor table =
-      torch::cat({model->language_model->embed_tokens->weight, vectors.to(torch::kFloat)});
+  torch::Tensor table = model->language_model->embed_tokens->weight;
+  if (vectors.defined()) table = torch::cat({table, vectors.to(torch::kFloat)});
   const torch::Tensor x = table.index_select(0, torch::tensor(inputs.slots))
                               .view({inputs.rows, inputs.length, table.size(1)});
   const torch::Tensor hidden = model->language_model(x);

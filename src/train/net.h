@@ -148,7 +148,7 @@ struct JanusImpl : torch::nn::Module {
   torch::Tensor embed_text(const torch::Tensor& ids);      // [..] -> [.., D]
   torch::Tensor embed_codes(const torch::Tensor& codes);   // [..] -> [.., D]
   torch::Tensor embed_image(const torch::Tensor& pixels);  // [B, 3, S, S] -> [B, P, D]
-  // Output of the decoder at inputs.at.   `vectors` [R, D] -> [M, D]
+  // Output of the decoder at inputs.at.   `vectors` [R, D], or undefined for none -> [M, D]
   torch::Tensor decode_at(const Inputs& inputs, const torch::Tensor& vectors);
   torch::Tensor code_logits(const torch::Tensor& hidden);  // [.., D] -> [.., C]
   torch::Tensor text_logits(const torch::Tensor& hidden);  // [.., D] -> [.., V]

@@ -3,10 +3,12 @@
 #include "train/recipe.h"
 
 #include <toml++/toml.h>
+#include <algorithm>
 #include <set>
 #include <sstream>
 
 #include "base/error.h"
+#include "world/streams.h"
 
 namespace janus::train {
 namespace {
@@ -177,6 +179,26 @@ void complete_config(Config& config, const std::string& name) {
   config.gen_head_width = llama.width;
 }
 
+// "toyland" alone means what the first model was trained on.
+void find_stream(Source& source, const std::string& name) {
+  constexpr std::string_view kWorld = "toyland";
+  const bool world = source.format == "world" && source.path.starts_with(kWorld) &&
+                     (source.path.size() == kWorld.size() || source.path[kWorld.size()] == '/');
+  check(world, Code::bad_input, name, ": data.format = \"", source.format, "\", data.path = \"",
+        source.path, "\": only the world \"toyland\" can be trained on");
+  const bool reads = source.task == Teaches::understand, draws = source.task == Teaches::generate;
+  const auto streams = reads ? reading_streams() : draws ? drawing_streams() : codec_streams();
+  source.stream = source.path == kWorld ? (reads   ? "short"
+                                           : draws ? "single"
+                                                   : "few")
+                                        : source.path.substr(kWorld.size() + 1);
+  std::string known;
+  for (const std::string_view stream : streams)
+    known.append(known.empty() ? "" : ", ").append(stream);
+  check(std::find(streams.begin(), streams.end(), source.stream) != streams.end(), Code::bad_input,
+        name, ": data.path = \"", source.path, "\": for this task toyland has ", known);
+}
+
 void read_data(Section& root, Recipe& recipe, const std::string& name) {
   for (Section& item : root.sections("data")) {
     Source source;
@@ -188,9 +210,6 @@ void read_data(Section& root, Recipe& recipe, const std::string& name) {
     item.read("samples", source.samples);
     item.read("turns", source.turns);
     item.finish();
-    check(source.format == "world" && source.path == "toyland", Code::bad_input, name,
-          ": data.format = \"", source.format, "\", data.path = \"", source.path,
-          "\": only the world \"toyland\" can be trained on");
     check(source.weight > 0, Code::bad_input, name, ": data.weight must be positive");
     check(source.turns >= 1 && source.turns <= 10, Code::bad_input, name,
           ": data.turns is outside 1..10");
@@ -204,6 +223,7 @@ void read_data(Section& root, Recipe& recipe, const std::string& name) {
     else
       fail(Code::bad_input, name, ": data.task = \"", task,
            "\", one of reconstruct, generate, understand is expected");
+    find_stream(source, name);
     recipe.data.push_back(source);
   }
   check(!recipe.data.empty(), Code::bad_input, name, ": no [[data]] is given");

@@ -19,7 +19,8 @@ namespace janus::train {
 enum class Teaches { reconstruct, generate, understand };
 
 struct Source {
-  std::string path;  // "toyland": the built-in world
+  std::string path;    // "toyland" or "toyland/STREAM": the built-in world
+  std::string stream;  // of world/streams.h
   std::string format = "world";
   Teaches task = Teaches::reconstruct;
   double weight = 1;

@@ -20,6 +20,7 @@
 #include "train/shards.h"
 #include "train/task.h"
 #include "train/vocabulary.h"
+#include "world/streams.h"
 
 namespace janus::train {
 namespace {
@@ -294,7 +295,7 @@ void export_run(const fs::path& run, const fs::path& dir, bool bf16, const Log& 
 
 std::map<std::string, double> score(const fs::path& model, Split split, int64_t samples,
                                     std::optional<double> guidance, const fs::path& pictures,
-                                    int threads) {
+                                    int threads, std::span<const std::string> streams) {
   Recipe recipe;
   recipe.model.init = model.string();
   recipe.model.config = load_config(model);
@@ -305,10 +306,18 @@ std::map<std::string, double> score(const fs::path& model, Split split, int64_t 
   fs::create_directories(pictures, error);
   check(!error, Code::device_failure, pictures.string(), ": ", error.message());
   Shards shards(threads);
-  const auto rows = [](Teaches task) { return Source{"toyland", "world", task, 1, 0}; };
-  recipe.data = {rows(Teaches::generate), rows(Teaches::understand)};
+  for (const std::string& stream : streams) {
+    const auto draws = drawing_streams();
+    const bool drawn = std::find(draws.begin(), draws.end(), stream) != draws.end();
+    Source source;
+    source.task = drawn ? Teaches::generate : Teaches::understand;
+    source.stream = stream;
+    recipe.data.push_back(source);
+  }
   Figures figures = make_language_task(recipe)->evaluate(split, pictures, "score", shards);
-  recipe.data = {rows(Teaches::reconstruct)};
+  recipe.data.resize(1);
+  recipe.data[0].task = Teaches::reconstruct;
+  recipe.data[0].stream = "few";
   for (const auto& [name, value] :
        make_codec_task(recipe)->evaluate(split, pictures, "score", shards)) {
     figures["codec_" + name] = value;

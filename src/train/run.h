@@ -27,12 +27,13 @@ Ended train(const std::filesystem::path& run, int threads, const Log& log,
 // Makes `run` with the recipe in it. Throws Code::bad_input when it holds a run already.
 void begin_run(const std::filesystem::path& run, const std::string& recipe_toml);
 
-// Scores of a checkpoint directory on `samples` samples of each kind from `split`: what a model
-// card states. Without `guidance` the checkpoint's own is used. Leaves contact sheets in
-// `pictures`.
+// Scores of a checkpoint directory on `samples` samples of each of the `streams` (of
+// world/streams.h) and of the codec's from `split`: what a model card states. Without `guidance`
+// the checkpoint's own is used. Leaves contact sheets in `pictures`.
 std::map<std::string, double> score(const std::filesystem::path& model, Split split,
                                     int64_t samples, std::optional<double> guidance,
-                                    const std::filesystem::path& pictures, int threads);
+                                    const std::filesystem::path& pictures, int threads,
+                                    std::span<const std::string> streams);
 
 // What train() would do, as text.
 std::string plan(const Recipe& recipe);

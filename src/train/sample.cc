@@ -13,11 +13,16 @@ namespace {
 
 constexpr size_t kTogether = 32;  // requests in one batch
 
-// Positions of requests with equal length, in groups of at most kTogether.
+// Positions of requests with equal length, in groups of at most kTogether; those with and without a
+// picture apart.
 template <class Request>
 std::vector<std::vector<size_t>> by_length(const std::vector<Request>& requests) {
-  std::map<size_t, std::vector<size_t>> lengths;
-  for (size_t i = 0; i < requests.size(); ++i) lengths[requests[i].prompt.size()].push_back(i);
+  std::map<std::pair<size_t, bool>, std::vector<size_t>> lengths;
+  for (size_t i = 0; i < requests.size(); ++i) {
+    bool shown = false;
+    if constexpr (requires { requests[i].pixels; }) shown = !requests[i].pixels.empty();
+    lengths[{requests[i].prompt.size(), shown}].push_back(i);
+  }
   std::vector<std::vector<size_t>> groups;
   for (const auto& [length, members] : lengths) {
     for (size_t begin = 0; begin < members.size(); begin += kTogether) {
@@ -100,10 +105,12 @@ std::vector<std::vector<int32_t>> answers(Janus& net, const std::vector<AskReque
       pixels.insert(pixels.end(), requests[i].pixels.begin(), requests[i].pixels.end());
     }
     const torch::Tensor ids = to_ids(prompts);
-    const torch::Tensor seen =
-        net->embed_image(torch::from_blob(pixels.data(), {rows, 3, side, side}));
     torch::Tensor x = net->embed_text(ids);
-    x = x.masked_scatter((ids == image).unsqueeze(-1).expand_as(x), seen.contiguous());
+    if (!pixels.empty()) {
+      const torch::Tensor seen =
+          net->embed_image(torch::from_blob(pixels.data(), {rows, 3, side, side}));
+      x = x.masked_scatter((ids == image).unsqueeze(-1).expand_as(x), seen.contiguous());
+    }
     std::vector<LayerCache> cache(static_cast<size_t>(net->config.llama.layers));
     std::vector<bool> ended(group.size(), false);
     for (int64_t step = 0; step < longest; ++step) {

@@ -25,7 +25,7 @@ torch::Tensor decode_codes(Janus& net, const std::vector<std::vector<int64_t>>& 
 
 struct AskRequest {
   std::vector<int32_t> prompt;  // image ids in place
-  std::vector<float> pixels;    // [3, S, S]
+  std::vector<float> pixels;    // [3, S, S]; empty without a picture
 };
 
 // Greedy replies, without the end token.   `image`, `eos`: ids

@@ -7,13 +7,12 @@
 #include "base/error.h"
 #include "io/bpe_train.h"
 #include "io/file.h"
-#include "world/tasks.h"
+#include "world/streams.h"
 
 namespace janus::train {
 namespace {
 
-constexpr uint64_t kLines =
-    200'000;  // of the world's texts; more changes no merge of the first 1000
+constexpr uint64_t kLines = 300'000;  // of the world's texts
 
 }  // namespace
 

@@ -1,9 +1,11 @@
-// Codec scenes and drawing prompts, and the verdicts on pictures. Questions are in
-// world/questions.cc. Prompt templates and their shares follow GenEval's categories.
+// Codec scenes, the first prompts, and the verdict on pictures. Other prompts are in
+// world/prompts.cc, questions in world/questions.cc.
 // SPDX-License-Identifier: MIT
 #include "world/tasks.h"
 
+#include <algorithm>
 #include <array>
+#include <numeric>
 
 #include "world/layout.h"
 #include "world/wording.h"
@@ -15,12 +17,6 @@ constexpr std::array<double, 3> kCodecCounts = {.04, .48, .48};  // of 0, 1 and 
 
 constexpr double kSingleObject = .35;  // the rest names a colour, too
 constexpr double kHeldShare = .4;      // of the colour prompts of val and test
-
-// Beginnings of prompts and their shares in training; the others use the benchmark's own.
-constexpr std::array<std::string_view, 6> kHeads = {"",      "a photo of ",  "a picture of ",
-                                                    "draw ", "please draw ", "show me "};
-constexpr std::array<double, 6> kHeadShares = {.35, .20, .20, .10, .07, .08};
-constexpr std::string_view kBenchmarkHead = "a photo of ";
 
 Object draw_held_object(Philox& random) {
   Object object;
@@ -54,28 +50,32 @@ DrawSample draw_sample(Split split, uint64_t index) {
   draw_backdrop(random, sample.scene);
   lay_out(random, sample.scene);
 
-  std::string words(shape_name(object.shape).one);
-  if (named) words = std::string(colour_name(object.colour)) + ' ' + words;
-  if (split == Split::train) {
-    const std::string_view head = kHeads[static_cast<size_t>(pick(random, kHeadShares))];
-    sample.prompt = as_typed(random, std::string(head) + with_article(words));
-  } else {
-    sample.prompt = std::string(kBenchmarkHead) + with_article(words);
-  }
+  sample.said.mentions = {{.shape = object.shape, .colour = named ? object.colour : -1}};
+  sample.prompt = with_head(random, split, noun_phrase(sample.said.mentions[0]));
   return sample;
 }
 
-std::string world_text(uint64_t index) {
-  const uint64_t sample = index / 3;
-  if (index % 3 == 0) return draw_sample(Split::train, sample).prompt;
-  const AskSample ask = ask_sample(Split::train, sample);
-  return index % 3 == 1 ? ask.question : ask.answer;
-}
-
 bool draw_right(const Detection& found, const DrawSample& sample) {
-  const Object& wanted = sample.scene.objects.front();
-  if (found.objects.size() != 1 || found.objects[0].shape != wanted.shape) return false;
-  return sample.category == "single_object" || found.objects[0].colour == wanted.colour;
+  std::vector<const Mention*> named;
+  for (const Mention& mention : sample.said.mentions)
+    named.insert(named.end(), mention.count, &mention);
+  if (found.objects.size() != named.size()) return false;
+  std::vector<size_t> order(named.size());
+  std::iota(order.begin(), order.end(), size_t{0});
+  const auto fits = [&](size_t i) {
+    const Found& object = found.objects[order[i]];
+    return object.shape == named[i]->shape &&
+           (named[i]->colour < 0 || object.colour == named[i]->colour);
+  };
+  bool matched = false;
+  do {
+    matched = true;
+    for (size_t i = 0; i < named.size() && matched; ++i) matched = fits(i);
+  } while (!matched && std::next_permutation(order.begin(), order.end()));
+  const std::vector<Fact> facts = facts_of(sample.said);
+  return matched && std::all_of(facts.begin(), facts.end(), [&](const Fact& fact) {
+           return fact.kind != Fact::Kind::relation || holds(fact, sample.said, found);
+         });
 }
 
 }  // namespace janus

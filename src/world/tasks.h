@@ -9,15 +9,17 @@
 #include <string>
 #include <vector>
 
-#include "world/detect.h"
+#include "world/description.h"
 #include "world/scene.h"
 
 namespace janus {
 
 struct DrawSample {
   Scene scene;
-  std::string category;  // "single_object" (the class is named) or "colors" (class and colour)
+  std::string category;  // GenEval's: single_object, two_object, counting, colors, position,
+                         // color_attr; or "dense"
   std::string prompt;
+  Description said;  // what the prompt says, its heads and typing aside
   bool held = false;
 };
 
@@ -32,15 +34,21 @@ struct AskSample {
 
 // 0 to 2 objects, held-out combinations included: the codec's job is pixels alone.
 Scene codec_scene(Split split, uint64_t index);
+// One object: its class, or its class and colour. What a model is taught first.
 DrawSample draw_sample(Split split, uint64_t index);
+// GenEval's six categories. Of val and test each sixth index is of one category, and two of five
+// samples that name counts, colours or relations are held out.
+DrawSample prompt_sample(Split split, uint64_t index);
+// One to four objects, all of them mentioned, with colours, sizes, places, relations, backdrop.
+DrawSample dense_sample(Split split, uint64_t index);
+// Scenes of up to two objects; open_dialogue() has up to four.
 AskSample ask_sample(Split split, uint64_t index);
 // Up to `turns` questions of different kinds about one scene, the first being ask_sample's.
 std::vector<AskSample> ask_dialogue(Split split, uint64_t index, int turns);
+std::vector<AskSample> open_dialogue(Split split, uint64_t index, int turns);
 
-// A line of the train split's texts (a prompt, a question or an answer), to train a tokenizer on.
-std::string world_text(uint64_t index);
-
-// Exactly one object, of the class asked for, and of the colour where one is named.
+// The objects that are named, each of its class and, where one is named, its colour, no others; and
+// as a relation that is named has them.
 bool draw_right(const Detection& found, const DrawSample& sample);
 
 // The key words of the answer (of the kind asked for) equal those of the sample's, capitals,

@@ -2,13 +2,24 @@
 // SPDX-License-Identifier: MIT
 #include "world/wording.h"
 
+#include <array>
 #include <numeric>
 
 namespace janus {
 namespace {
 
 constexpr double kBritish = .5, kNoArticle = .1, kWrongArticle = .02, kPlease = .05;
+constexpr double kDigit = .3;
 constexpr double kNoQuestionMark = .3, kFullStop = .2, kCapital = .3, kSlip = .03;
+
+constexpr std::array<std::pair<std::string_view, std::string_view>, 3> kDigits = {
+    {{"two ", "2 "}, {"three ", "3 "}, {"four ", "4 "}}};
+
+// Beginnings of prompts and their shares in training; the others use the benchmark's own.
+constexpr std::array<std::string_view, 6> kHeads = {"",      "a photo of ",  "a picture of ",
+                                                    "draw ", "please draw ", "show me "};
+constexpr std::array<double, 6> kHeadShares = {.35, .20, .20, .10, .07, .08};
+constexpr std::string_view kBenchmarkHead = "a photo of ";
 
 bool is_letter(char c) { return c >= 'a' && c <= 'z'; }
 
@@ -74,6 +85,9 @@ std::string fill(std::string_view text, const Gaps& gaps) {
 }
 
 std::string as_typed(Philox& random, std::string text) {
+  for (const auto& [word, digit] : kDigits) {
+    if (text.find(word) != text.npos && random.chance(kDigit)) replace_first(text, word, digit);
+  }
   if (random.chance(kBritish)) replace_first(text, "color", "colour");
   if (random.chance(kNoArticle)) replace_first(text, " the ", " ");
   if (random.chance(kWrongArticle)) swap_article(text);
@@ -85,6 +99,12 @@ std::string as_typed(Philox& random, std::string text) {
   if (!question && random.chance(kFullStop)) text += '.';
   if (random.chance(kCapital) && is_letter(text[0])) text[0] = static_cast<char>(text[0] - 32);
   return text;
+}
+
+std::string with_head(Philox& random, Split split, const std::string& words) {
+  if (split != Split::train) return std::string(kBenchmarkHead) + words;
+  const std::string_view head = kHeads[static_cast<size_t>(pick(random, kHeadShares))];
+  return as_typed(random, std::string(head) + words);
 }
 
 }  // namespace janus

@@ -26,8 +26,12 @@ Phrasing choose_phrasing(Philox& random, Split split, std::span<const std::strin
 using Gaps = std::vector<std::pair<std::string_view, std::string>>;
 std::string fill(std::string_view text, const Gaps& gaps);
 
-// Capital, full stop, please, spelling of colour, a question mark or an article left out, a wrong
-// article, a slip of one letter.
+// A digit for a number, capital, full stop, please, spelling of colour, a question mark or an
+// article left out, a wrong article, a slip of one letter.
 std::string as_typed(Philox& random, std::string text);
+
+// A prompt as it is given: in training with one of six beginnings and as people type, else with
+// the benchmark's own, "a photo of".
+std::string with_head(Philox& random, Split split, const std::string& words);
 
 }  // namespace janus

@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <map>
 
 #include "base/error.h"
 #include "support.h"
@@ -23,6 +24,60 @@ Recipe tiny(bool codec, const std::vector<std::string>& overrides = {}) {
 
 PromptBuilder tiny_prompts() {
   return PromptBuilder(Tokenizer::load(golden("tiny-hf/tokenizer.json")), 16, std::string());
+}
+
+// The places of the first batch that teach `task`, in the order of its rows.
+std::vector<Slot> slots(const Recipe& recipe, Teaches task) {
+  std::vector<Slot> all;
+  for (int64_t place = 0; place < recipe.batch.micro; ++place) {
+    const Slot slot = slot_of(recipe, static_cast<uint64_t>(place));
+    if (slot.source->task == task) all.push_back(slot);
+  }
+  return all;
+}
+
+TEST(Data, SourcesGetTheirSharesInEveryRunOfPlaces) {
+  const std::string data = R"([[data]]
+path = "toyland/prompts"
+task = "generate"
+weight = 6.0
+[[data]]
+path = "toyland/open"
+task = "understand"
+weight = 3.0
+samples = 10
+[[data]]
+path = "toyland/captions"
+task = "understand"
+weight = 1.0
+)";
+  std::string text = tiny_recipe(false);
+  text = text.substr(0, text.find("[[data]]")) + data;
+  const Recipe recipe = parse_recipe(text, "tiny");
+  for (const uint64_t first : {uint64_t{0}, uint64_t{77}, uint64_t{12345678901}}) {
+    std::map<std::string, int> counts;
+    for (uint64_t place = first; place < first + 100; ++place) {
+      const Slot slot = slot_of(recipe, place);
+      ++counts[slot.source->stream];
+      EXPECT_EQ(slot.index, slot.source->samples > 0 ? place % 10 : place);
+    }
+    EXPECT_NEAR(counts["prompts"], 60, 2);
+    EXPECT_NEAR(counts["open"], 30, 2);
+    EXPECT_NEAR(counts["captions"], 10, 2);
+  }
+}
+
+TEST(Data, SourcesThatTheWorldLacksAreRefused) {
+  const auto refused = [](const std::string& path) {
+    std::string text = tiny_recipe(false);
+    text = text.substr(0, text.find("[[data]]")) + "[[data]]\ntask = \"understand\"\npath = \"" +
+           path + "\"\n";
+    EXPECT_THROW(parse_recipe(text, "tiny"), Error) << path;
+  };
+  refused("toyland/dense");  // is drawn from, not read
+  refused("toyland/");
+  refused("toylands");
+  refused("elsewhere");
 }
 
 TEST(Data, CodecBatchIsAFunctionOfItsNumber) {
@@ -60,7 +115,7 @@ TEST(Data, ConditionsAreDroppedAsOftenAsSaid) {
   Recipe unbounded = recipe;
   for (Source& source : unbounded.data) source.samples = 0;
   const LanguageBatch batch = language_batch(unbounded, prompts, 0);
-  ASSERT_EQ(batch.draw.size(), 400u);
+  ASSERT_NEAR(static_cast<double>(batch.draw.size()), 400, 2);
   int dropped = 0;
   for (const DrawRow& row : batch.draw) {
     EXPECT_EQ(row.prompt.front(), prompts.ids().bos);
@@ -99,7 +154,10 @@ TEST(Data, CoveredPlacesAreWhereTheObjectIs) {
   for (size_t i = 0; i < batch.draw.size(); ++i) {
     const std::vector<bool>& covered = batch.draw[i].covered;
     ASSERT_EQ(covered.size(), static_cast<size_t>(grid * grid));
-    const Object object = draw_sample(Split::train, i % 4).scene.objects.front();
+    const uint64_t index = slots(recipe, Teaches::generate)[i].index;
+    const Object object = draw_sample(Split::train, index).scene.objects.front();
+    EXPECT_EQ(batch.draw[i].shapes, std::vector<int64_t>(covered.size(), object.shape));
+    EXPECT_EQ(batch.draw[i].colours, std::vector<int64_t>(covered.size(), object.colour));
     for (int place = 0; place < grid * grid; ++place) {
       const double scale = kCanvas / grid;
       const double x = (place % grid + 0.5) * scale - object.cx;
@@ -131,7 +189,8 @@ TEST(Data, SupervisedTokensAreTheRepliesAndTheirEnds) {
     const AskRow& row = batch.ask[i];
     const Inputs inputs = ask_inputs({&row, 1}, recipe.model.config, prompts.ids());
     std::vector<int64_t> replies;
-    const std::vector<AskSample> samples = ask_dialogue(Split::train, i % 4, 3);
+    const std::vector<AskSample> samples =
+        ask_dialogue(Split::train, slots(recipe, Teaches::understand)[i].index, 3);
     EXPECT_GT(samples.size(), 1u);
     for (const AskSample& sample : samples) {
       for (const int32_t id : prompts.reply(sample.answer)) replies.push_back(id);
@@ -155,6 +214,29 @@ TEST(Data, SupervisedTokensAreTheRepliesAndTheirEnds) {
               16);
     EXPECT_EQ(row.shapes.size(), 16u);
   }
+}
+
+// Each code is told of the object nearest to it.
+TEST(Data, CodesOfSeveralObjectsKnowTheirs) {
+  const PromptBuilder prompts = tiny_prompts();
+  Recipe recipe = tiny(false, {"model.language.vocabulary=640"});
+  recipe.data[0].stream = "prompts";
+  recipe.data[0].samples = 0;
+  recipe.data.resize(1);
+  const LanguageBatch batch = language_batch(recipe, prompts, 0);
+  int several = 0;
+  for (size_t i = 0; i < batch.draw.size(); ++i) {
+    const Scene scene = prompt_sample(Split::train, i).scene;
+    several += scene.objects.size() > 1;
+    const int grid = recipe.model.config.grid();
+    for (const Object& object : scene.objects) {
+      const auto cell = static_cast<size_t>(object.cy / kCanvas * grid) * grid +
+                        static_cast<size_t>(object.cx / kCanvas * grid);
+      EXPECT_EQ(batch.draw[i].shapes[cell], object.shape);
+      EXPECT_EQ(batch.draw[i].colours[cell], object.colour);
+    }
+  }
+  EXPECT_GT(several, 1);
 }
 
 TEST(Data, RepliesThatReadDifferentlyLaterAreRefused) {

@@ -17,17 +17,19 @@
 #include "io/image.h"
 #include "world/layout.h"
 #include "world/render.h"
-#include "world/tasks.h"
+#include "world/streams.h"
 
 namespace janus {
 namespace {
 
-// How many of the first `count` scenes of the test split are read back exactly.
+// How many of the first `count` scenes of up to four objects of the test split are read back
+// exactly.
 int exact_scenes(int size, int count) {
   const Detector detector(size);
   int exact = 0;
   for (int index = 0; index < count; ++index) {
-    const Scene scene = codec_scene(Split::test, static_cast<uint64_t>(index));
+    const Lesson lesson = codec_picture("pictures", Split::test, static_cast<uint64_t>(index));
+    const Scene& scene = std::get<Scene>(lesson.picture);
     exact += scene_exact(detector.detect(render(scene, size).image), scene);
   }
   return exact;

@@ -325,23 +325,18 @@ TEST(Tasks, AnswersAreBalanced) {
   }
 }
 
-TEST(Tasks, TextsAreTheTrainingSamples) {
-  const AskSample ask = ask_sample(Split::train, 4);
-  EXPECT_EQ(world_text(12), draw_sample(Split::train, 4).prompt);
-  EXPECT_EQ(world_text(13), ask.question);
-  EXPECT_EQ(world_text(14), ask.answer);
-}
-
 TEST(Tasks, DrawingVerdict) {
   DrawSample sample;
   sample.scene.objects = {{3, 6, 0, 0, 20, 0}};
   sample.category = "colors";
+  sample.said.mentions = {{.shape = 3, .colour = 6}};
   const Found pink_star{3, 6, 0, 0, 20, 1}, red_star{3, 0, 0, 0, 20, 1}, box{1, 6, 0, 0, 20, 1};
   EXPECT_TRUE(draw_right({0, 0, {pink_star}}, sample));
   EXPECT_FALSE(draw_right({0, 0, {red_star}}, sample));
   EXPECT_FALSE(draw_right({0, 0, {pink_star, box}}, sample));
   EXPECT_FALSE(draw_right({0, 0, {}}, sample));
   sample.category = "single_object";
+  sample.said.mentions[0].colour = -1;
   EXPECT_TRUE(draw_right({0, 0, {red_star}}, sample));
   EXPECT_FALSE(draw_right({0, 0, {box}}, sample));
 }

@@ -1,0 +1,53 @@
+// Every stream of samples by its name, for those who take them as they come: the trainer, whose
+// recipes name them, and the scorer. What each holds is said in the header of its samples.
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <span>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+#include "world/render.h"
+#include "world/tasks.h"
+
+namespace janus {
+
+// To draw from: "single" (draw_sample), "prompts", "dense".
+std::span<const std::string_view> drawing_streams();
+DrawSample drawing(std::string_view stream, Split split, uint64_t index);
+
+// To answer: "short" (ask_dialogue), "open", "captions", "exists", "pairs", "talk". `turns`:
+// questions at most, where a stream asks several about one picture.
+struct Turn {
+  std::string question;
+  std::string answer;
+  std::string category;  // what is asked for, within the stream
+  bool held = false;
+};
+struct Lesson {
+  std::variant<std::monostate, Scene> picture;  // none: words alone
+  std::vector<Turn> turns;
+};
+std::span<const std::string_view> reading_streams();
+Lesson reading(std::string_view stream, Split split, uint64_t index, int turns);
+
+// For the codec, whose job is pixels alone, so that nothing is held out: "few" (codec_scene),
+// "pictures" (up to four objects). Without turns.
+std::span<const std::string_view> codec_streams();
+Lesson codec_picture(std::string_view stream, Split split, uint64_t index);
+
+// 0 to 1. Of dense prompts the share of the facts that a picture has, of others whether it is right
+// (draw_right).
+double drawing_grade(const DrawSample& sample, const Detection& picture);
+// 0 to 1: of captions F1 over facts, else whether the answer is right.
+double reading_grade(std::string_view stream, const Turn& turn, const std::string& answer);
+
+// The picture of a lesson; empty for words alone. `coverage` as of render().
+Rendering draw_lesson(const Lesson& lesson, int size);
+
+// A text of the train split of all streams in turn, as a model reads it, to train a tokenizer on.
+std::string world_text(uint64_t index);
+
+}  // namespace janus
