@@ -37,12 +37,14 @@ struct EngineOptions {
   std::string backend = "auto";  // "auto", "cpu", "ref"
   int threads = 0;               // 0: the physical cores this process may use
   std::string isa = {};          // highest instruction set to use; empty: the best there is
-  std::string weights = "auto";  // "f32", "bf16"; auto: as stored, f32 on "ref"
-  std::string cache = "auto";    // keys and values: "f32", "bf16"; auto: as the weights
-  bool round_rope = false;   // round rotary frequencies to bf16, as the official bf16 scripts do
-  int pictures_at_once = 8;  // drawn side by side, fewer where memory is short
-  // Keep vectors of pictures read, and keys and values of prompts and answers, so that the next
-  // turn begins at once; given up where a request needs the room. Results are the same either way.
+  // "f32", "bf16", "q8_0", "q4_0" (heads, embeddings and codec stay bf16 beside these two); auto:
+  // as stored, f32 on "ref"
+  std::string weights = "auto";
+  std::string cache = "auto";  // keys and values: "f32", "bf16"; auto: as the weights
+  bool round_rope = false;     // round rotary frequencies to bf16, as the official bf16 scripts do
+  int pictures_at_once = 8;    // drawn side by side, fewer where memory is short
+  // Keep vectors of pictures read, and keys and values of prompts and answers, so that the next turn
+  // begins at once; given up where a request needs the room. Results are the same either way.
   bool remember = true;
   // Bytes that the engine and a request may take together; never more than is free. 0: what is
   // free.
@@ -58,8 +60,8 @@ struct ModelInfo {
   // Of the weights, the same for every layout: of the half that draws where it is loaded (so that
   // a picture's recipe says the same whatever else is in memory), else of the one that reads.
   std::string hash = {};
-  std::string backend = {};  // "ref", "cpu avx512"
-  std::string weights = {};  // "f32" or "bf16"
+  std::string backend = {};  // "ref", "cpu avx512vnni"
+  std::string weights = {};  // "f32", "bf16", "q8_0" or "q4_0"
   std::string cache = {};
   int threads = 0;
   bool reads = true, draws = true;  // which halves were loaded

@@ -40,12 +40,16 @@ struct Engine::Parts {
 
 namespace {
 
-// `otherwise` for "auto".
+// One of `types`, or `otherwise` for "auto".
 template <class Otherwise>
-Dtype parse_type(const std::string& text, const char* what, const Otherwise& otherwise) {
-  if (text == "f32") return Dtype::f32;
-  if (text == "bf16") return Dtype::bf16;
-  check(text == "auto", Code::bad_input, what, " \"", text, "\" is not one of auto, f32, bf16");
+Dtype parse_type(const std::string& text, const char* what, std::initializer_list<Dtype> types,
+                 const Otherwise& otherwise) {
+  std::string known = "auto";
+  for (const Dtype type : types) {
+    if (traits(type).name == text) return type;
+    known += ", " + std::string(traits(type).name);
+  }
+  check(text == "auto", Code::bad_input, what, " \"", text, "\" is not one of ", known);
   return otherwise();
 }
 
@@ -127,10 +131,11 @@ Setup look_at(const EngineOptions& options, const Checkpoint& checkpoint) {
   std::shared_ptr<const Backend> backend =
       open_backend(options.backend, options.threads, options.isa);
   const bool is_ref = backend->name() == "ref";
-  const Dtype weights = parse_type(options.weights, "weights", [&] {
-    return is_ref ? Dtype::f32 : held_type(checkpoint.tensors());
-  });
-  const Dtype cache = parse_type(options.cache, "cache", [&] { return weights; });
+  const Dtype weights =
+      parse_type(options.weights, "weights", {Dtype::f32, Dtype::bf16, Dtype::q8_0, Dtype::q4_0},
+                 [&] { return is_ref ? Dtype::f32 : held_type(checkpoint.tensors()); });
+  const Dtype cache = parse_type(options.cache, "cache", {Dtype::f32, Dtype::bf16},
+                                 [&] { return cache_type(weights); });
   return make_setup(config, std::move(backend), weights, cache, parts, options.memory);
 }
 

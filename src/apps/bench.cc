@@ -145,7 +145,12 @@ double BenchVerb::measure(const char* work, const Sizes& sizes, const Cost& cost
   std::sort(seconds.begin(), seconds.end());
   const double median = seconds[seconds.size() / 2];
   const double reading = static_cast<double>(cost.bytes) / limits_.read_bytes;
-  const double adding = static_cast<double>(cost.operations) / limits_.f32_operations;
+  const double of_floats = static_cast<double>(cost.operations) / limits_.f32_operations;
+  const double of_bytes = cost.byte_operations == 0
+                              ? 0
+                              : static_cast<double>(cost.byte_operations) / limits_.int8_operations;
+  const double adding = of_floats + of_bytes;
+  const char* const limit = reading > adding ? "read" : of_bytes > of_floats ? "int8" : "f32";
   const auto value = [](const std::optional<int64_t>& size) {
     return size ? nlohmann::ordered_json(*size) : nlohmann::ordered_json(nullptr);
   };
@@ -161,8 +166,8 @@ double BenchVerb::measure(const char* work, const Sizes& sizes, const Cost& cost
         {"seconds_min", seconds.front()},
         {"seconds_median", median},
         {"bytes", cost.bytes},
-        {"operations", cost.operations},
-        {"limit", reading > adding ? "read" : "f32"},
+        {"operations", cost.operations + cost.byte_operations},
+        {"limit", limit},
         {"share", std::max(reading, adding) / median},
         {"peak_rss", peak_rss()}});
   return median;
@@ -185,6 +190,8 @@ void BenchVerb::print_limits() {
   };
   show("read", limits_.read_bytes, "B/s");
   show("f32", limits_.f32_operations, "op/s");
+  show("int8", limits_.int8_operations, "op/s");
+  if (limits_.bf16_operations > 0) show("bf16", limits_.bf16_operations, "op/s");
 }
 
 void BenchVerb::load() {
@@ -197,8 +204,8 @@ void BenchVerb::load() {
     if (wants(work)) checkpoint.require(kDrawingParts);
   }
   const Dtype stored = held_type(tensors);
-  type_ = flags_.type == "auto" ? stored : flags_.type == "bf16" ? Dtype::bf16 : Dtype::f32;
-  cache_ = flags_.cache == "auto" ? type_ : flags_.cache == "bf16" ? Dtype::bf16 : Dtype::f32;
+  type_ = dtype_named(flags_.type).value_or(stored);
+  cache_ = dtype_named(flags_.cache).value_or(cache_type(type_));
   options.weights = type_;
   options.round_rope = flags_.round_rope;
   options.on_progress = [&](double) { interrupt_.check(); };
@@ -211,7 +218,7 @@ void BenchVerb::load() {
     model_ = Model::load(checkpoint, options);
   };
   if (wants("load")) {
-    measure("load", {}, {bytes, 0}, once);
+    measure("load", {}, {bytes, 0, 0}, once);
   } else {
     once();
   }

@@ -8,7 +8,9 @@ namespace {
 
 Cost linear(const Weight& weight, int64_t rows) {
   const int64_t elements = weight.outputs * weight.inputs;
-  return {elements * traits(weight.dtype).bytes, 2 * elements * rows};
+  const int64_t operations = 2 * elements * rows, bytes = bytes_of(weight.dtype, elements);
+  return multiplied_as_stored(weight.dtype) ? Cost{bytes, 0, operations}
+                                            : Cost{bytes, operations, 0};
 }
 
 Cost conv(const Conv& conv, int64_t& side) {
@@ -131,7 +133,7 @@ Cost encode_cost(const Model& model) {
   cost += conv(model.weights().quant, side);
   const VqConfig& vq = model.config().vq;
   const int64_t book = int64_t{vq.codes} * vq.code_width;
-  cost += {book * 4, 2 * book * side * side};
+  cost += {book * 4, 2 * book * side * side, 0};
   return cost;
 }
 

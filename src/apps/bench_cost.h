@@ -1,5 +1,6 @@
 // What one run of a work must do by the plain algorithm: bytes of weights and of keys and values it
-// reads, and operations (2 × multiply-adds). Norms and elementwise steps are not counted.
+// reads, and operations (2 × multiply-adds), those of bytes apart. Norms and elementwise steps are
+// not counted.
 // SPDX-License-Identifier: MIT
 #pragma once
 
@@ -11,14 +12,18 @@ namespace janus {
 
 struct Cost {
   int64_t bytes = 0;
-  int64_t operations = 0;
+  int64_t operations = 0;       // of floats
+  int64_t byte_operations = 0;  // with weights in blocks
 
   Cost& operator+=(const Cost& other) {
     bytes += other.bytes;
     operations += other.operations;
+    byte_operations += other.byte_operations;
     return *this;
   }
-  Cost operator*(int64_t times) const { return {bytes * times, operations * times}; }
+  Cost operator*(int64_t times) const {
+    return {bytes * times, operations * times, byte_operations * times};
+  }
 };
 
 // The language tower for `rows` new tokens, each of a sequence with `context` before it.

@@ -48,16 +48,111 @@ float run_base(float seed) { return multiply_add<Vec4>(seed); }
 
 struct Peak {
   float (*run)(float);
-  int lanes;
+  int lanes;  // multiply-adds of one turn of one chain
 };
 
 Peak peak_of(const std::string& level) {
 #if defined(__x86_64__)
-  if (level == "avx512") return {run_avx512, 16};
+  if (level.starts_with("avx512")) return {run_avx512, 16};
   if (level == "avx2") return {run_avx2, 8};
 #endif
   return {run_base, 4};
 }
+
+#if defined(__x86_64__)
+
+using Words8 = short __attribute__((vector_size(16)));
+using Words16 = short __attribute__((vector_size(32)));
+using Words32 = short __attribute__((vector_size(64)));
+
+// What is before and after the loop that a level has. Its products are volatile where nothing in
+// the loop changes what is multiplied, so that they are made each time.
+template <class Words>
+[[gnu::always_inline]] inline void begin_chains(float seed, Words (&sums)[kChains], Words& x) {
+  x = Words{} + static_cast<short>(seed);
+  for (int i = 0; i < kChains; ++i) sums[i] = x + static_cast<short>(i);
+}
+template <class Words>
+[[gnu::always_inline]] inline float end_chains(const Words (&sums)[kChains]) {
+  Words total{};
+  for (const Words& sum : sums) total += sum;
+  return static_cast<float>(total[0]);
+}
+
+float dot_base(float seed) {
+  Words8 sums[kChains], x;
+  begin_chains(seed, sums, x);
+  for (int64_t turn = 0; turn < kTurns; ++turn) {
+#pragma GCC unroll 12
+    for (int i = 0; i < kChains; ++i) {
+      Words8 pairs = x;
+      __asm__ volatile("pmaddwd %1, %0" : "+x"(pairs) : "x"(x));
+      sums[i] += pairs;
+    }
+  }
+  return end_chains(sums);
+}
+
+[[gnu::target("avx2")]] float dot_avx2(float seed) {
+  Words16 sums[kChains], x;
+  begin_chains(seed, sums, x);
+  for (int64_t turn = 0; turn < kTurns; ++turn) {
+#pragma GCC unroll 12
+    for (int i = 0; i < kChains; ++i) {
+      Words16 pairs;
+      __asm__ volatile("vpmaddubsw %1, %1, %0" : "=x"(pairs) : "x"(x));
+      sums[i] += pairs;
+    }
+  }
+  return end_chains(sums);
+}
+
+enum class Dot { pairs, bytes, bf16 };
+
+template <Dot kDot>
+[[gnu::target("avx512f,avx512bw")]] float dot_wide(float seed) {
+  Words32 sums[kChains], x;
+  begin_chains(seed, sums, x);
+  for (int64_t turn = 0; turn < kTurns; ++turn) {
+#pragma GCC unroll 12
+    for (int i = 0; i < kChains; ++i) {
+      if constexpr (kDot == Dot::pairs) {
+        Words32 pairs;
+        __asm__ volatile("vpmaddubsw %1, %1, %0" : "=v"(pairs) : "v"(x));
+        sums[i] += pairs;
+        continue;
+      }
+      Words32 sum = sums[i];
+      if constexpr (kDot == Dot::bytes) {
+        __asm__("vpdpbusd %1, %1, %0" : "+v"(sum) : "v"(x));
+      } else {
+        __asm__("vdpbf16ps %1, %1, %0" : "+v"(sum) : "v"(x));
+      }
+      sums[i] = sum;
+    }
+  }
+  return end_chains(sums);
+}
+
+Peak byte_peak_of(const std::string& level) {
+  if (level == "avx512vnni") return {dot_wide<Dot::bytes>, 64};
+  if (level == "avx512") return {dot_wide<Dot::pairs>, 64};
+  if (level == "avx2") return {dot_avx2, 32};
+  return {dot_base, 8};
+}
+
+// None without the instructions, or where the level is to be without them.
+Peak bf16_peak_of(const std::string& level) {
+  const bool there = level.starts_with("avx512") && __builtin_cpu_supports("avx512bf16");
+  return there ? Peak{dot_wide<Dot::bf16>, 32} : Peak{nullptr, 0};
+}
+
+#else
+
+Peak byte_peak_of(const std::string&) { return {nullptr, 0}; }
+Peak bf16_peak_of(const std::string&) { return {nullptr, 0}; }
+
+#endif
 
 // Seconds of the fastest of kRuns, `work(thread)` on all threads at once.
 template <class Work>
@@ -107,15 +202,19 @@ Limits measure_limits(int threads, const std::string& level, const std::function
                        }));
   }
   limits.read_bytes = static_cast<double>(share * 8 * threads) / reading;
-  const Peak peak = peak_of(level);
-  const double adding = fastest(threads, check, [&](int t) {
-    const float result = peak.run(static_cast<float>(t));
-    uint32_t bits = 0;
-    std::memcpy(&bits, &result, sizeof bits);
-    kept += bits;
-  });
-  limits.f32_operations =
-      2.0 * kChains * peak.lanes * static_cast<double>(kTurns) * threads / adding;
+  const auto rate = [&](const Peak& peak) {
+    if (!peak.run) return 0.0;
+    const double adding = fastest(threads, check, [&](int t) {
+      const float result = peak.run(static_cast<float>(t));
+      uint32_t bits = 0;
+      std::memcpy(&bits, &result, sizeof bits);
+      kept += bits;
+    });
+    return 2.0 * kChains * peak.lanes * static_cast<double>(kTurns) * threads / adding;
+  };
+  limits.f32_operations = rate(peak_of(level));
+  limits.int8_operations = rate(byte_peak_of(level));
+  limits.bf16_operations = rate(bf16_peak_of(level));
   return limits;
 }
 

@@ -1,6 +1,7 @@
 // What this machine can do at best, measured: bytes a second read from memory, f32 operations a
-// second by fused multiply-adds of the widest vectors of a level. A bench without these beside it
-// says little. SPDX-License-Identifier: MIT
+// second by fused multiply-adds of the widest vectors of a level, and by its products of bytes and
+// of bf16. A bench without these beside it says little.
+// SPDX-License-Identifier: MIT
 #pragma once
 
 #include <functional>
@@ -11,10 +12,14 @@ namespace janus {
 struct Limits {
   double read_bytes = 0;      // a second, all threads together
   double f32_operations = 0;  // a second; a multiply-add is two
+  // Products of bytes with sums of them, as the level's kernels take them: in one instruction, in
+  // two by way of 16 bits, or of 16-bit numbers at the base level.
+  double int8_operations = 0;
+  double bf16_operations = 0;  // by dot products of bf16; 0 where the processor has none
 };
 
-// `level`: "base", "avx2", "avx512" (others: as base); it must be one the machine has. `check` is
-// called between measurements and may throw.
+// `level`: "base", "avx2", "avx512", "avx512vnni" (others: as base); it must be one the machine
+// has. `check` is called between measurements and may throw.
 Limits measure_limits(int threads, const std::string& level, const std::function<void()>& check);
 
 }  // namespace janus

@@ -105,7 +105,7 @@ void ModelFlags::add_backend(CLI::App& app) {
   app.add_option("-t,--threads", threads, "Threads (default: physical cores this process may use)")
       ->check(CLI::Range(1, 4096));
   app.add_option("--isa", isa, "Highest instruction set to use")
-      ->check(CLI::IsMember({"base", "avx2", "avx512"}));
+      ->check(CLI::IsMember({"base", "avx2", "avx512", "avx512vnni"}));
 }
 
 void ModelFlags::add_types(CLI::App& app) {
@@ -116,7 +116,7 @@ void ModelFlags::add_types(CLI::App& app) {
 
 void ModelFlags::add_storage(CLI::App& app) {
   app.add_option("--type", type, "How weights are held")
-      ->check(CLI::IsMember({"auto", "f32", "bf16"}))
+      ->check(CLI::IsMember({"auto", "f32", "bf16", "q8_0", "q4_0"}))
       ->capture_default_str();
   app.add_option("--kv", cache, "How keys and values are held")
       ->check(CLI::IsMember({"auto", "f32", "bf16"}))

@@ -62,8 +62,8 @@ ConvertVerb::ConvertVerb(CLI::App& app, const Interrupt& interrupt)
       ->required();
   app.add_option("DST", target_, "What to write: a name ending in .gguf, or a directory")
       ->required();
-  app.add_option("--type", type_, "How values are stored; q8_0 in a .gguf only")
-      ->check(CLI::IsMember({kAsStored, "f32", "bf16", "f16", "q8_0"}))
+  app.add_option("--type", type_, "How values are stored; q8_0 and q4_0 in a .gguf only")
+      ->check(CLI::IsMember({kAsStored, "f32", "bf16", "f16", "q8_0", "q4_0"}))
       ->capture_default_str();
   app.add_option("--layout", layout_, "Names of tensors and files, for a directory")
       ->check(CLI::IsMember({"transformers", "official"}))
@@ -86,17 +86,16 @@ void ConvertVerb::check_use() const {
     throw UsageError("convert: --layout is for a directory; a .gguf has names of its own");
   }
   if (!gguf && no_preview_) throw UsageError("convert: --no-preview is for a .gguf");
-  if (!gguf && type_ == "q8_0") {
-    throw UsageError("convert: q8_0 is for a .gguf; name the target so, or choose another type");
+  if (!gguf && type_.starts_with('q')) {
+    throw UsageError("convert: " + type_ +
+                     " is for a .gguf; name the target so, or choose another type");
   }
 }
 
 void ConvertVerb::open() {
   checkpoint_.emplace(ModelFlags::find_model(source_));
   checkpoint_->require({});
-  for (const Dtype type : kDtypes) {
-    if (traits(type).name == type_) options_.type = type;
-  }
+  options_.type = dtype_named(type_);
   options_.on_progress = [this](int64_t done, int64_t total) {
     interrupt_.check();
     if (bar_->due() || done == total)

@@ -9,6 +9,7 @@
 #include "apps/command.h"
 #include "base/error.h"
 #include "base/free_memory.h"
+#include "generate/load.h"
 #include "generate/plan.h"
 #include "kernels/open.h"
 #include "model/checkpoint_check.h"
@@ -86,7 +87,7 @@ InfoVerb::InfoVerb(CLI::App& app) {
 }
 
 Dtype InfoVerb::type_of(const std::string& flag, Dtype otherwise) const {
-  return flag == "auto" ? otherwise : flag == "bf16" ? Dtype::bf16 : Dtype::f32;
+  return dtype_named(flag).value_or(otherwise);
 }
 
 // In a question: their vectors and the marks around them.
@@ -137,9 +138,9 @@ nlohmann::ordered_json InfoVerb::memory(const Checkpoint& checkpoint, const Conf
   nlohmann::ordered_json memory{{"backend", backend->name()}, {"threads", backend->threads()}};
   for (const Parts& half : {kReadingParts, kDrawingParts}) {
     if (!half.within(checkpoint.parts())) continue;
-    for (const Dtype type : {Dtype::f32, Dtype::bf16}) {
+    for (const Dtype type : {Dtype::f32, Dtype::bf16, Dtype::q8_0, Dtype::q4_0}) {
       if (type_of(flags_.type, type) != type) continue;
-      const Dtype cache = type_of(flags_.cache, type);
+      const Dtype cache = type_of(flags_.cache, cache_type(type));
       const Setup setup = make_setup(config, backend, type, cache, half, flags_.memory);
       memory["limit"] = plan_loading(setup).limit;
       for (const int64_t pictures : pictures_) {

@@ -114,8 +114,8 @@ RandomModelVerb::RandomModelVerb(CLI::App& app, const Interrupt& interrupt)
   app.add_option("--seed", seed_, "Which values")->check(whole_number())->capture_default_str();
   app.add_option("--layers", layers_, "Language layers, instead of the preset's")
       ->check(CLI::Range(1, 1000));
-  app.add_option("--type", type_, "How values are stored; q8_0 in a .gguf only")
-      ->check(CLI::IsMember({"f32", "bf16", "f16", "q8_0"}))
+  app.add_option("--type", type_, "How values are stored; q8_0 and q4_0 in a .gguf only")
+      ->check(CLI::IsMember({"f32", "bf16", "f16", "q8_0", "q4_0"}))
       ->capture_default_str();
   app.add_option("--layout", layout_, "Names of tensors and files, for a directory")
       ->check(CLI::IsMember({"transformers", "official"}))
@@ -137,18 +137,16 @@ Config RandomModelVerb::config() const {
 
 void RandomModelVerb::run() {
   const bool gguf = std::filesystem::path(target_).extension() == ".gguf";
-  if (!gguf && type_ == "q8_0") {
-    throw UsageError("random-model: q8_0 is for a .gguf; name the target so");
+  if (!gguf && type_.starts_with('q')) {
+    throw UsageError("random-model: " + type_ + " is for a .gguf; name the target so");
   }
   if (gguf && app_.count("--layout") > 0) {
     throw UsageError("random-model: --layout is for a directory; a .gguf has names of its own");
   }
   SaveOptions options;
-  for (const Dtype type : kDtypes) {
-    if (traits(type).name == type_) options.type = type;
-  }
+  options.type = dtype_named(type_);
   const SyntheticSource exact(config(), layout(), seed_);
-  const Dtype stored = options.type == Dtype::q8_0 ? Dtype::bf16 : *options.type;
+  const Dtype stored = traits(*options.type).block > 1 ? Dtype::bf16 : *options.type;
   const RoundedSource source(exact, stored);
   const ModelToSave model{.name = "random-" + preset_,
                           .config = config(),

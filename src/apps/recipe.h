@@ -23,7 +23,7 @@ struct Recipe {
   double top_p = 1;
   std::string model;       // name of the checkpoint directory
   std::string model_hash;  // of its config and weights
-  std::string backend;     // as ModelInfo says it: "cpu avx512"
+  std::string backend;     // as ModelInfo says it: "cpu avx512vnni"
   std::string weights;     // "f32", "bf16"
   std::string cache;
   bool round_rope = false;

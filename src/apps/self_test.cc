@@ -34,9 +34,11 @@ Weight random_weight(const Backend& backend, Dtype type, int64_t outputs, int64_
 }
 
 OwnedTensor linear(const Backend& backend, Dtype type, Epilogue epilogue) {
+  const int64_t block = traits(type).block;
+  const int64_t inputs = (kInputs + block - 1) / block * block;  // an odd number of blocks
   OwnedTensor out(Dtype::f32, {kRows, kOutputs});
-  backend.linear(random_tensor(3, {kRows, kInputs}).view,
-                 random_weight(backend, type, kOutputs, kInputs), out.view, epilogue);
+  backend.linear(random_tensor(3, {kRows, inputs}).view,
+                 random_weight(backend, type, kOutputs, inputs), out.view, epilogue);
   return out;
 }
 
@@ -141,6 +143,8 @@ std::vector<OperationResult> self_test(const Backend& backend, const Backend& re
   const std::vector<std::pair<const char*, Work>> works = {
       {"linear f32", [](const auto& b) { return linear(b, Dtype::f32, Epilogue::store); }},
       {"linear bf16", [](const auto& b) { return linear(b, Dtype::bf16, Epilogue::store); }},
+      {"linear q8_0", [](const auto& b) { return linear(b, Dtype::q8_0, Epilogue::store); }},
+      {"linear q4_0", [](const auto& b) { return linear(b, Dtype::q4_0, Epilogue::store); }},
       {"linear gelu", [](const auto& b) { return linear(b, Dtype::f32, Epilogue::gelu); }},
       {"rms_norm", [](const auto& b) { return norm(b, false); }},
       {"layer_norm", [](const auto& b) { return norm(b, true); }},

@@ -50,7 +50,7 @@ struct Loaded {
 };
 
 // Comparing wants exact weights: f32 unless asked otherwise.
-Dtype type_of(const std::string& text) { return text == "bf16" ? Dtype::bf16 : Dtype::f32; }
+Dtype type_of(const std::string& text) { return dtype_named(text).value_or(Dtype::f32); }
 
 Loaded load(const PassFlags& flags, const Parts& wanted, const Interrupt& interrupt) {
   check_output(flags.output);

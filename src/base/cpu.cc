@@ -43,7 +43,7 @@ Isa parse_isa(const std::string& name, const char* where) {
     if (isa_name(level) == name) return level;
   }
   fail(Code::bad_input, where, ": unknown instruction-set level \"", name,
-       "\"; known: base, avx2, avx512");
+       "\"; known: base, avx2, avx512, avx512vnni");
 }
 
 // Cores the control group's quota is worth; 0 where there is none.
@@ -79,20 +79,24 @@ std::string_view isa_name(Isa level) {
       return "avx2";
     case Isa::avx512:
       return "avx512";
+    case Isa::avx512vnni:
+      return "avx512vnni";
   }
   return "?";
 }
 
 Isa detect_isa() {
-  constexpr int kFma = 12, kOsxsave = 27, kAvx = 28;                           // leaf 1, ecx
+  constexpr int kFma = 12, kOsxsave = 27, kAvx = 28, kF16c = 29;               // leaf 1, ecx
   constexpr int kAvx2 = 5, kAvx512f = 16, kAvx512dq = 17, kBw = 30, kVl = 31;  // leaf 7, ebx
+  constexpr int kVnni = 11;                                                    // leaf 7, ecx
   const uint32_t features = cpuid(1, 0).c;
-  const uint32_t extended = cpuid(7, 0).b;
-  if (!has(features, {kFma, kOsxsave, kAvx}) || !has(extended, {kAvx2})) return Isa::base;
+  const CpuidWords extended = cpuid(7, 0);
+  if (!has(features, {kFma, kOsxsave, kAvx, kF16c}) || !has(extended.b, {kAvx2})) return Isa::base;
   const uint64_t saved = saved_state();
   if (!has(saved, {1, 2})) return Isa::base;  // xmm, ymm
-  if (!has(extended, {kAvx512f, kAvx512dq, kBw, kVl})) return Isa::avx2;
-  return has(saved, {5, 6, 7}) ? Isa::avx512 : Isa::avx2;  // masks, zmm
+  if (!has(extended.b, {kAvx512f, kAvx512dq, kBw, kVl})) return Isa::avx2;
+  if (!has(saved, {5, 6, 7})) return Isa::avx2;  // masks, zmm
+  return has(extended.c, {kVnni}) ? Isa::avx512vnni : Isa::avx512;
 }
 
 Isa choose_isa(const std::string& cap) {

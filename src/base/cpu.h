@@ -10,12 +10,13 @@ namespace janus {
 
 // Levels the kernels are built for, slowest first; each contains the ones before it.
 enum class Isa {
-  base,    // SSE2, every x86-64
-  avx2,    // AVX2 and FMA
-  avx512,  // AVX-512 F, BW, DQ and VL
+  base,        // SSE2, every x86-64
+  avx2,        // AVX2, FMA and F16C
+  avx512,      // AVX-512 F, BW, DQ and VL
+  avx512vnni,  // … and VNNI
 };
 
-inline constexpr Isa kIsaLevels[] = {Isa::base, Isa::avx2, Isa::avx512};
+inline constexpr Isa kIsaLevels[] = {Isa::base, Isa::avx2, Isa::avx512, Isa::avx512vnni};
 
 std::string_view isa_name(Isa level);
 

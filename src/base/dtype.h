@@ -4,15 +4,17 @@
 
 #include <array>
 #include <cstdint>
+#include <optional>
 #include <string_view>
 
 namespace janus {
 
-// q8_0: blocks of 32 numbers along a row, as ggml defines them (base/quant.h).
-enum class Dtype : uint8_t { f32, f16, bf16, i64, i32, u8, q8_0 };
+// Those that begin with q: blocks of numbers along a row, as ggml defines them (base/quant.h).
+enum class Dtype : uint8_t { f32, f16, bf16, i64, i32, u8, q8_0, q4_0, q4_k, q6_k };
 
-inline constexpr std::array<Dtype, 7> kDtypes = {Dtype::f32, Dtype::f16, Dtype::bf16, Dtype::i64,
-                                                 Dtype::i32, Dtype::u8,  Dtype::q8_0};
+inline constexpr std::array<Dtype, 10> kDtypes = {Dtype::f32,  Dtype::f16, Dtype::bf16, Dtype::i64,
+                                                  Dtype::i32,  Dtype::u8,  Dtype::q8_0, Dtype::q4_0,
+                                                  Dtype::q4_k, Dtype::q6_k};
 
 struct DtypeTraits {
   std::string_view name;              // as users and file names spell it
@@ -39,6 +41,12 @@ constexpr DtypeTraits traits(Dtype type) {
       return {"u8", "U8", -1, 1, 1, false};
     case Dtype::q8_0:
       return {"q8_0", "", 8, 32, 34, true};
+    case Dtype::q4_0:
+      return {"q4_0", "", 2, 32, 18, true};
+    case Dtype::q4_k:
+      return {"q4_k", "", 12, 256, 144, true};
+    case Dtype::q6_k:
+      return {"q6_k", "", 14, 256, 210, true};
   }
   return {"?", "", -1, 1, 0, false};
 }
@@ -46,6 +54,19 @@ constexpr DtypeTraits traits(Dtype type) {
 // Bytes of that many elements, which are whole blocks.
 constexpr int64_t bytes_of(Dtype type, int64_t elements) {
   return elements / traits(type).block * traits(type).bytes;
+}
+
+// Whether products are taken with blocks of that type as they are (kernels/backend.h).
+constexpr bool multiplied_as_stored(Dtype type) {
+  return type == Dtype::q8_0 || type == Dtype::q4_0;
+}
+
+// The type that a user or a file spells so; nothing where there is none.
+constexpr std::optional<Dtype> dtype_named(std::string_view name) {
+  for (const Dtype type : kDtypes) {
+    if (traits(type).name == name) return type;
+  }
+  return std::nullopt;
 }
 
 }  // namespace janus

@@ -1,6 +1,5 @@
-// See quant.h. Bytes of block types are exactly those of ggml (ggml-quants.c, quantize_row_q8_0_ref
-// and dequantize_row_q8_0; the same as `gguf.quants` of PyPI).
-// SPDX-License-Identifier: MIT
+// See quant.h. Bytes of block types are exactly those of ggml (ggml-quants.c, quantize_row_…_ref
+// and dequantize_row_…; the same as `gguf.quants` of PyPI). SPDX-License-Identifier: MIT
 #include "base/quant.h"
 
 #include <algorithm>
@@ -83,6 +82,108 @@ void decode_q8_0(const std::byte* from, float* to, int64_t n) {
   }
 }
 
+// --- q4_0: an f16 scale, then 32 codes of 4 bits; a value is scale · (code - 8) ----------------
+
+constexpr int64_t kQ4Block = traits(Dtype::q4_0).block;
+constexpr int64_t kQ4Bytes = traits(Dtype::q4_0).bytes;
+
+// The nearest code. What is far outside (only a scale too small to have a reciprocal leads there)
+// becomes 0, as in ggml: its scale is 0 as f16 anyway.
+int code_of_four(float x) {
+  if (!(std::abs(x) < 128)) return 0;
+  return std::clamp(static_cast<int>(x + 8.5f), 0, 15);
+}
+
+// The number of largest size, the first of equals, becomes code 0, which alone is 8 steps away.
+void encode_q4_0(const float* from, std::byte* to, int64_t n) {
+  for (int64_t i = 0; i < n; i += kQ4Block, to += kQ4Bytes) {
+    float largest = from[i];
+    for (int64_t k = 1; k < kQ4Block; ++k) {
+      if (std::abs(from[i + k]) > std::abs(largest)) largest = from[i + k];
+    }
+    const float scale = largest / -8;
+    const float reciprocal = scale == 0 ? 0 : 1 / scale;
+    const uint16_t stored = f32_to_f16(scale);
+    std::memcpy(to, &stored, sizeof stored);
+    for (int64_t k = 0; k < kQ4Block / 2; ++k) {
+      const int low = code_of_four(from[i + k] * reciprocal);
+      const int high = code_of_four(from[i + k + kQ4Block / 2] * reciprocal);
+      to[int64_t{sizeof stored} + k] = static_cast<std::byte>(low | high << 4);
+    }
+  }
+}
+
+float f16_at(const std::byte* from) {
+  uint16_t stored;
+  std::memcpy(&stored, from, sizeof stored);
+  return f16_to_f32(stored);
+}
+
+void decode_q4_0(const std::byte* from, float* to, int64_t n) {
+  for (int64_t i = 0; i < n; i += kQ4Block, from += kQ4Bytes) {
+    const float scale = f16_at(from);
+    for (int64_t k = 0; k < kQ4Block / 2; ++k) {
+      const auto codes = std::to_integer<int>(from[2 + k]);
+      to[i + k] = scale * static_cast<float>((codes & 15) - 8);
+      to[i + k + kQ4Block / 2] = scale * static_cast<float>((codes >> 4) - 8);
+    }
+  }
+}
+
+// --- q4_k: 256 numbers in 8 runs of 32; a value is scale · code - least, both of 6 bits a run
+// times an f16 of the block ----------------------------------------------------------------------
+
+// f16 scale, f16 least, then the 6-bit numbers of the runs: of runs 0 to 3 in 6 bits of a byte
+// each; of runs 4 to 7 four bits in bytes 8 to 11 and two above those of runs 0 to 3.
+void decode_q4_k(const std::byte* from, float* to, int64_t n) {
+  constexpr DtypeTraits kType = traits(Dtype::q4_k);
+  constexpr int kRun = 32, kRuns = 8;
+  for (int64_t i = 0; i < n; i += kType.block, from += kType.bytes) {
+    const float scale = f16_at(from), least = f16_at(from + 2);
+    const auto packed = [from](int at) { return std::to_integer<int>(from[4 + at]); };
+    for (int run = 0; run < kRuns; ++run) {
+      const int pair = run % 4;
+      const bool high = run >= 4;
+      const int factor =
+          high ? (packed(8 + pair) & 15) | (packed(pair) >> 6) << 4 : packed(pair) & 63;
+      const int offset =
+          high ? packed(8 + pair) >> 4 | (packed(4 + pair) >> 6) << 4 : packed(4 + pair) & 63;
+      const float step = scale * static_cast<float>(factor);
+      const float below = least * static_cast<float>(offset);
+      const std::byte* codes = from + 16 + run / 2 * kRun;
+      for (int k = 0; k < kRun; ++k) {
+        const int code = std::to_integer<int>(codes[k]) >> run % 2 * 4 & 15;
+        to[i + run * kRun + k] = step * static_cast<float>(code) - below;
+      }
+    }
+  }
+}
+
+// --- q6_k: 256 numbers in 16 runs of 16; a value is block scale · int8 of the run · (code - 32) --
+
+// 128 bytes with the low 4 bits, 64 with the high 2, 16 int8, f16 scale. Each half of 128 numbers
+// has 64 bytes of the first and 32 of the second.
+void decode_q6_k(const std::byte* from, float* to, int64_t n) {
+  constexpr DtypeTraits kType = traits(Dtype::q6_k);
+  constexpr int kHalf = 128, kQuarter = 32;
+  for (int64_t i = 0; i < n; i += kType.block, from += kType.bytes) {
+    const float scale = f16_at(from + 208);
+    for (int k = 0; k < kType.block; ++k) {
+      const int half = k / kHalf, quarter = k % kHalf / kQuarter, place = k % kQuarter;
+      const int low = std::to_integer<int>(from[64 * half + quarter % 2 * kQuarter + place]);
+      const int high = std::to_integer<int>(from[128 + 32 * half + place]);
+      const int code = (low >> quarter / 2 * 4 & 15) | (high >> 2 * quarter & 3) << 4;
+      const auto factor = static_cast<int8_t>(from[192 + k / 16]);
+      to[i + k] = scale * static_cast<float>(factor) * static_cast<float>(code - 32);
+    }
+  }
+}
+
+// Such files are read and never written.
+void refuse_encoding(const float*, std::byte*, int64_t) {
+  fail(Code::bug, "q4_k and q6_k are read only");
+}
+
 Storage storage_of(Dtype type) {
   switch (type) {
     case Dtype::f32:
@@ -93,6 +194,12 @@ Storage storage_of(Dtype type) {
       return {encode_each<uint16_t, f32_to_bf16>, decode_each<uint16_t, bf16_to_f32>};
     case Dtype::q8_0:
       return {encode_q8_0, decode_q8_0};
+    case Dtype::q4_0:
+      return {encode_q4_0, decode_q4_0};
+    case Dtype::q4_k:
+      return {refuse_encoding, decode_q4_k};
+    case Dtype::q6_k:
+      return {refuse_encoding, decode_q6_k};
     default:
       fail(Code::bug, "numbers of type ", traits(type).name, " are read or written as f32");
   }

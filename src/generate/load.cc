@@ -81,14 +81,21 @@ PromptBuilder load_prompts(const Checkpoint& checkpoint, const Log& log) {
   return PromptBuilder(std::move(tokenizer), tokens, processor.system_prompt, roles);
 }
 
+Dtype cache_type(Dtype weights) { return traits(weights).block > 1 ? Dtype::bf16 : weights; }
+
 Dtype held_type(const StoredTensors& tensors) {
-  int64_t wide = 0, all = 0;
+  int64_t four = 0, blocks = 0, all = 0;  // numbers
+  int64_t wide_bytes = 0, bytes = 0;
   for (const auto& [name, tensor] : tensors) {
-    const auto bytes = static_cast<int64_t>(tensor.data.size());
-    all += bytes;
-    if (tensor.dtype == Dtype::f32) wide += bytes;
+    const int64_t count = tensor.count();
+    all += count;
+    bytes += std::ssize(tensor.data);
+    if (tensor.dtype == Dtype::f32) wide_bytes += std::ssize(tensor.data);
+    if (traits(tensor.dtype).block > 1) blocks += count;
+    if (tensor.dtype == Dtype::q4_0) four += count;
   }
-  return 2 * wide > all ? Dtype::f32 : Dtype::bf16;
+  if (2 * blocks > all) return 2 * four > blocks ? Dtype::q4_0 : Dtype::q8_0;
+  return 2 * wide_bytes > bytes ? Dtype::f32 : Dtype::bf16;
 }
 
 }  // namespace janus

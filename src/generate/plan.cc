@@ -24,6 +24,10 @@ constexpr int64_t kProgram = 10'000'000;
 constexpr int64_t kThread = 1'000'000;
 constexpr int64_t kToken = 450;
 
+// The smallest types there are.
+constexpr Dtype kLeastWeights = Dtype::q4_0;
+constexpr Dtype kLeastCache = Dtype::bf16;
+
 // The same checkpoint held otherwise.
 Setup held_as(Setup setup, Dtype weights, Dtype cache, const Parts& parts) {
   setup.weights = weights;
@@ -35,7 +39,7 @@ Setup held_as(Setup setup, Dtype weights, Dtype cache, const Parts& parts) {
 
 // … as small as it gets for work that needs `half` of it.
 Setup held_least(const Setup& setup, const Parts& half) {
-  return held_as(setup, Dtype::bf16, Dtype::bf16, half.within(setup.parts) ? half : setup.parts);
+  return held_as(setup, kLeastWeights, kLeastCache, half.within(setup.parts) ? half : setup.parts);
 }
 
 int64_t limit_of(const Setup& setup) {
@@ -83,23 +87,29 @@ class Refusal {
   Refusal(const Setup& setup, const MemoryPlan& plan, const Parts& half,
           const std::function<MemoryPlan(const Setup&)>& again)
       : setup_(setup), plan_(plan), least_(plan) {
-    constexpr Dtype kSmall = Dtype::bf16;
     const auto offer_setup = [&](const std::string& words, const Setup& other) {
       offer(words, again(other));
     };
-    if (setup.cache != kSmall) {
+    if (setup.cache != kLeastCache) {
       offer_setup("keys and values in bf16 (--kv bf16)",
-                  held_as(setup, setup.weights, kSmall, setup.parts));
+                  held_as(setup, setup.weights, kLeastCache, setup.parts));
     }
-    if (setup.weights != kSmall) {
+    if (setup.weights == Dtype::f32) {
       offer_setup("all in bf16 (--type bf16 --kv bf16)",
-                  held_as(setup, kSmall, kSmall, setup.parts));
+                  held_as(setup, Dtype::bf16, kLeastCache, setup.parts));
+    }
+    constexpr int64_t kBlocks = 256;  // whole ones of every type
+    for (const Dtype type : {Dtype::q8_0, Dtype::q4_0}) {
+      if (bytes_of(type, kBlocks) >= bytes_of(setup.weights, kBlocks)) continue;
+      const std::string name(traits(type).name);
+      offer_setup("weights in " + name + " (--type " + name + ")",
+                  held_as(setup, type, kLeastCache, setup.parts));
     }
     if (setup.parts == half || !half.within(setup.parts)) return;
     offer_setup("only the half that " + std::string(half == kReadingParts ? "reads" : "draws"),
                 held_as(setup, setup.weights, setup.cache, half));
-    if (setup.weights != kSmall) {
-      offer_setup("that half in bf16", held_as(setup, kSmall, kSmall, half));
+    if (setup.weights == Dtype::f32) {
+      offer_setup("that half in bf16", held_as(setup, Dtype::bf16, kLeastCache, half));
     }
   }
 
@@ -189,7 +199,7 @@ int64_t longest_prompt(std::span<const PromptRows> rows) {
 void offer_smaller_drawings(Refusal& refusal, const Setup& setup, int64_t limit, int64_t count,
                             int64_t longest) {
   const auto plan_of = [&](int64_t pictures, int64_t prompt) {
-    const Sizes sizes{setup.config, *setup.backend, setup.cache};
+    const Sizes sizes{setup.config, *setup.backend, setup.weights, setup.cache};
     return with_room(engine_plan(setup, limit),
                      drawing_room(sizes, batch_shape(setup.config, 1, prompt), pictures));
   };
@@ -237,12 +247,12 @@ void offer_smaller_answers(Refusal& refusal, const AnswerShape& shape, int64_t p
 }  // namespace
 
 MemoryPlan plan_shape(const Setup& setup, const BatchShape& shape, int64_t pictures) {
-  const Sizes sizes{setup.config, *setup.backend, setup.cache};
+  const Sizes sizes{setup.config, *setup.backend, setup.weights, setup.cache};
   return with_room(engine_plan(setup, limit_of(setup)), drawing_room(sizes, shape, pictures));
 }
 
 MemoryPlan plan_shape(const Setup& setup, const AnswerShape& shape) {
-  const Sizes sizes{setup.config, *setup.backend, setup.cache};
+  const Sizes sizes{setup.config, *setup.backend, setup.weights, setup.cache};
   return with_room(engine_plan(setup, limit_of(setup)), asking_room(sizes, shape));
 }
 
@@ -253,7 +263,7 @@ MemoryPlan plan_drawing(const Setup& setup, std::span<const PromptRows> rows,
   const int64_t limit = limit_of(setup);
   const auto plan_of = [&](const Setup& held, int64_t side_by_side) {
     const auto n = static_cast<int>(side_by_side);
-    const Sizes sizes{held.config, *held.backend, held.cache};
+    const Sizes sizes{held.config, *held.backend, held.weights, held.cache};
     MemoryPlan plan =
         with_room(engine_plan(held, limit), drawing_room(sizes, order, n), setup.kept);
     plan.pictures_at_once = n;
@@ -269,9 +279,10 @@ MemoryPlan plan_drawing(const Setup& setup, std::span<const PromptRows> rows,
   offer_smaller_drawings(refusal, setup, limit, count, longest);
   const Setup least = held_least(setup, kDrawingParts);
   const BatchShape one = batch_shape(least.config, 1, std::min<int64_t>(longest, kKvBlock));
-  refusal.offer_last("all of these at once: bf16, that half alone, one picture, a short prompt",
-                     with_room(engine_plan(least, limit),
-                               drawing_room({least.config, *least.backend, least.cache}, one, 1)));
+  refusal.offer_last(
+      "all of these at once: q4_0, that half alone, one picture, a short prompt",
+      with_room(engine_plan(least, limit),
+                drawing_room({least.config, *least.backend, least.weights, least.cache}, one, 1)));
   plan.refusal = refusal.text("drawing " + count_text(count, "picture") +
                               (count > 1 ? ", one at a time," : ""));
   return plan;
@@ -280,7 +291,7 @@ MemoryPlan plan_drawing(const Setup& setup, std::span<const PromptRows> rows,
 MemoryPlan plan_asking(const Setup& setup, const AnswerShape& shape) {
   const int64_t limit = limit_of(setup);
   const auto plan_of = [&](const Setup& held, const AnswerShape& asked) {
-    const Sizes sizes{held.config, *held.backend, held.cache};
+    const Sizes sizes{held.config, *held.backend, held.weights, held.cache};
     return with_room(engine_plan(held, limit), asking_room(sizes, asked), setup.kept);
   };
   MemoryPlan plan = plan_of(setup, shape);
@@ -294,7 +305,7 @@ MemoryPlan plan_asking(const Setup& setup, const AnswerShape& shape) {
     few = {few.prompt + setup.config.vision.tokens(), few.positions + setup.config.vision.tokens(),
            1, shape.pixel_bytes / shape.pictures};
   }
-  refusal.offer_last("all of these at once: bf16, that half alone, one picture, a short answer",
+  refusal.offer_last("all of these at once: q4_0, that half alone, one picture, a short answer",
                      plan_of(held_least(setup, kReadingParts), few));
   const std::string pictures =
       shape.pictures > 0 ? " and " + count_text(shape.pictures, "picture") : "";

@@ -61,15 +61,24 @@ BatchShape batch_shape(const Config& config, int64_t pictures, int64_t prompt) {
   return shape;
 }
 
+namespace {
+
 // Where the prompts do not fit into one pass, the first pictures may begin beside the last prompts.
+PassShape prompt_pass(const BatchShape& shape) {
+  PassShape pass{std::min(shape.prompts, State::kPrefillRows), 0, 0, shape.rows};
+  if (shape.prompts > State::kPrefillRows) {
+    pass.rows += shape.rows;
+    pass.codes = shape.rows;
+  }
+  return pass;
+}
+
+}  // namespace
+
 int64_t workspace_bytes(const Config& config, const BatchShape& shape) {
   const PassShape step{shape.rows, shape.rows, 0, shape.rows};
-  PassShape prompts{std::min(shape.prompts, State::kPrefillRows), 0, 0, shape.rows};
-  if (shape.prompts > State::kPrefillRows) {
-    prompts.rows += shape.rows;
-    prompts.codes = shape.rows;
-  }
-  return std::max({step.scratch(config), prompts.scratch(config), decode_image_scratch(config)});
+  return std::max({step.scratch(config), prompt_pass(shape).scratch(config),
+                   decode_image_scratch(config)});
 }
 
 int64_t drawing_blocks(const Config& config, std::span<const PromptRows* const> pictures,
@@ -88,7 +97,9 @@ Room batch_room(const Sizes& sizes, const BatchShape& shape) {
   const Config& config = sizes.config;
   Room room;
   room.cache = KvCache::bytes(sizes.backend, config.llama, sizes.cache, shape.blocks);
-  room.scratch = Buffer::held(workspace_bytes(config, shape)) +
+  const int64_t rows = std::max(shape.rows, prompt_pass(shape).rows);
+  room.scratch = block_rows_bytes(config, sizes.backend, sizes.weights, kDrawingParts, rows) +
+                 Buffer::held(workspace_bytes(config, shape)) +
                  bytes_of(Dtype::f32, shape.rows * config.vq.codes);  // logits of first codes
   return room;
 }
@@ -145,9 +156,12 @@ Room asking_room(const Sizes& sizes, const AnswerShape& shape) {
   const Config& config = sizes.config;
   const int64_t side = config.vision.image, width = config.llama.width;
   Room room;
+  const int64_t rows = std::max(std::min(shape.prompt, State::kPrefillRows),
+                                shape.pictures > 0 ? config.vision.tokens() : int64_t{0});
   room.cache = KvCache::bytes(sizes.backend, config.llama, sizes.cache,
                               KvCache::blocks_for(shape.positions));
-  room.scratch = Buffer::held(workspace_bytes(config, shape)) +
+  room.scratch = block_rows_bytes(config, sizes.backend, sizes.weights, kReadingParts, rows) +
+                 Buffer::held(workspace_bytes(config, shape)) +
                  shape.pictures * floats(config.vision.tokens(), width);
   room.pictures = 2 * shape.pixel_bytes + (shape.pictures > 0 ? floats(side * side, 3) : 0);
   return room;

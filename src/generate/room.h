@@ -28,6 +28,7 @@ struct Room {
 struct Sizes {
   const Config& config;
   const Backend& backend;
+  Dtype weights = Dtype::f32;
   Dtype cache = Dtype::f32;  // of keys and values
 };
 

@@ -44,8 +44,8 @@ StoredTensors GgufFile::tensors() const {
     const auto dtype = dtype_of(entry.type);
     check(dtype.has_value(), Code::not_supported, path(), ": tensor ", entry.name, " is of type ",
           ggml_type_name(entry.type),
-          ", which this program does not read; take a file of f32, f16, bf16 or q8_0, or convert "
-          "the original checkpoint");
+          ", which this program does not read; take a file of f32, f16, bf16, q8_0, q4_0, q4_K or "
+          "q6_K (Q4_K_M is such a mix), or convert the original checkpoint");
     const DtypeTraits type = traits(*dtype);
     int64_t elements = 1;
     for (const int64_t size : entry.shape) {

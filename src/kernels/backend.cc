@@ -4,7 +4,10 @@
 // SPDX-License-Identifier: MIT
 #include "kernels/backend.h"
 
+#include <vector>
+
 #include "base/error.h"
+#include "base/quant.h"
 
 namespace janus {
 namespace {
@@ -48,9 +51,19 @@ void check_format(const char* op, Dtype dtype) {
         ": storage must be f32 or bf16, is ", traits(dtype).name);
 }
 
+void check_bias(int64_t outputs, int64_t inputs, std::span<const float> bias) {
+  check(bias.empty() || static_cast<int64_t>(bias.size()) == outputs, Code::bug, "pack: bias [",
+        bias.size(), "] for matrix [", outputs, ", ", inputs, "]");
+}
+
 // Sizes small enough that elements, padded to whole panels and in 4 bytes, can be counted.
 void check_matrix(const char* op, Dtype dtype, int64_t outputs, int64_t inputs) {
-  check_format(op, dtype);
+  if (multiplied_as_stored(dtype)) {
+    check(inputs % traits(dtype).block == 0, Code::bug, op, ": rows of ", inputs,
+          " are no whole blocks of ", traits(dtype).name);
+  } else {
+    check_format(op, dtype);
+  }
   constexpr int64_t kMost = int64_t{1} << 56;
   check(outputs > 0 && inputs > 0, Code::bug, op, ": matrix [", outputs, ", ", inputs, "]");
   check(outputs < kMost && inputs < kMost / (outputs + 64), Code::out_of_memory, op, ": matrix [",
@@ -95,9 +108,27 @@ void check_blocks(const char* op, const Rows& rows, const KvLayer& cache) {
 Weight Backend::pack(Dtype dtype, int64_t outputs, int64_t inputs, const RowSource& rows,
                      std::span<const float> bias) const {
   check_matrix("pack", dtype, outputs, inputs);
-  check(bias.empty() || static_cast<int64_t>(bias.size()) == outputs, Code::bug, "pack: bias [",
-        bias.size(), "] for matrix [", outputs, ", ", inputs, "]");
-  return do_pack(dtype, outputs, inputs, rows, bias);
+  check_bias(outputs, inputs, bias);
+  if (!multiplied_as_stored(dtype)) return do_pack(dtype, outputs, inputs, rows, bias);
+  std::vector<float> values(static_cast<size_t>(inputs));
+  const auto encoded = [&](int64_t index, std::span<std::byte> out) {
+    rows(index, values);
+    encode(dtype, values, out);
+  };
+  return do_pack_blocks(dtype, outputs, inputs, encoded, bias);
+}
+
+Weight Backend::pack_blocks(Dtype dtype, int64_t outputs, int64_t inputs, const BlockSource& rows,
+                            std::span<const float> bias) const {
+  check_matrix("pack_blocks", dtype, outputs, inputs);
+  check(multiplied_as_stored(dtype), Code::bug, "pack_blocks: ", traits(dtype).name,
+        " is no type of blocks that products take");
+  check_bias(outputs, inputs, bias);
+  return do_pack_blocks(dtype, outputs, inputs, rows, bias);
+}
+
+int64_t Backend::block_rows_bytes(Dtype dtype, int64_t rows, int64_t inputs) const {
+  return multiplied_as_stored(dtype) ? do_block_rows_bytes(rows, inputs) : 0;
 }
 
 int64_t Backend::packed_bytes(Dtype dtype, int64_t outputs, int64_t inputs) const {
@@ -233,6 +264,7 @@ void Backend::conv2d(Tensor x, const Conv& conv, Tensor out, Epilogue epilogue) 
   check_image("conv2d", "x", x);
   check_image("conv2d", "out", out);
   check_weight("conv2d", conv.weight);
+  check_format("conv2d", conv.weight.dtype);
   check(conv.kernel > 0 && conv.stride > 0 && conv.pad_before >= 0 && conv.pad_after >= 0 &&
             epilogue != Epilogue::gelu,
         Code::bug, "conv2d: kernel ", conv.kernel, ", stride ", conv.stride, ", pads ",

@@ -10,6 +10,17 @@
 // and on the instruction-set level alone; never on the number of threads, on the rows beside it, or
 // on where a prompt was cut. So every sum runs over the summed dimension in one fixed block order,
 // and attention walks the cache in blocks of kKvBlock positions that start at position 0.
+//
+// Products with weights in blocks (q8_0, q4_0) give the same bits on every backend and level. Each
+// row of x is cut into blocks of 32 as the rows of W are. Of a block with largest size m the scale
+// is a = bf16(m · (1/127)), or 0 where m < 2⁻⁶⁴, and each number becomes q = x · (1/a) rounded to
+// the nearest whole number, halves to even; 1/127 and 1/a are f32, and |q| <= 127. With w the whole
+// numbers of a block of W and d its scale (w = code - 8 in q4_0),
+//
+//     x·Wᵀ = Σ over blocks, rising, from zero, of  ((Σ q·w) · a) · d
+//
+// where Σ q·w is exact and every product and sum around it is rounded to f32, none of them fused.
+// A block with a number that is not finite gives outputs that are not; numbers are below 2⁹⁶.
 // SPDX-License-Identifier: MIT
 #pragma once
 
@@ -68,9 +79,13 @@ class Backend {
   virtual int threads() const = 0;
 
   // --- at load ---------------------------------------------------------------------------------
-  // rows [O, K] -> the backend's layout in `dtype` (f32 or bf16); bias [O] or empty.
+  // rows [O, K] -> the backend's layout in `dtype` (f32, bf16, q8_0 or q4_0; K whole blocks); bias
+  // [O] or empty. Convolutions want f32 or bf16.
   Weight pack(Dtype dtype, int64_t outputs, int64_t inputs, const RowSource& rows,
               std::span<const float> bias = {}) const;
+  // The same from rows that are stored in that type of blocks already; their scales are finite.
+  Weight pack_blocks(Dtype dtype, int64_t outputs, int64_t inputs, const BlockSource& rows,
+                     std::span<const float> bias = {}) const;
   // Bytes pack() will take, so that memory is planned before it is taken.
   int64_t packed_bytes(Dtype dtype, int64_t outputs, int64_t inputs) const;
   // Bytes of one block of keys (and as many of values) of one layer.
@@ -78,6 +93,10 @@ class Backend {
   // Bytes that conv2d takes for filters [O, kernel, kernel, c] in another form, at most; kept, and
   // shared by all convolutions.
   int64_t filter_bytes(int kernel, int64_t channels, int64_t outputs) const;
+
+  // Bytes that linear takes for rows of x in blocks, for weights of that type; kept, and shared by
+  // all products.
+  int64_t block_rows_bytes(Dtype dtype, int64_t rows, int64_t inputs) const;
 
   // --- rows ------------------------------------------------------------------------------------
   // out[r] = table[ids[r]].  ids [R], out [R, D]. Ids outside the table: Code::bug.
@@ -128,6 +147,9 @@ class Backend {
  protected:
   virtual Weight do_pack(Dtype, int64_t outputs, int64_t inputs, const RowSource&,
                          std::span<const float> bias) const = 0;
+  virtual Weight do_pack_blocks(Dtype, int64_t outputs, int64_t inputs, const BlockSource&,
+                                std::span<const float> bias) const = 0;
+  virtual int64_t do_block_rows_bytes(int64_t rows, int64_t inputs) const = 0;
   virtual int64_t do_packed_bytes(Dtype, int64_t outputs, int64_t inputs) const = 0;
   virtual int64_t do_kv_block_bytes(Dtype, int heads, int width) const = 0;
   virtual int64_t do_filter_bytes(int kernel, int64_t channels, int64_t outputs) const = 0;

@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <span>
@@ -15,12 +16,15 @@ namespace janus {
 // rising order, from one thread, so that a source file can be read once and dropped behind.
 using RowSource = std::function<void(int64_t index, std::span<float> out)>;
 
+// The same as whole blocks of the matrix's storage type, in ggml's bytes (base/quant.h).
+using BlockSource = std::function<void(int64_t index, std::span<std::byte> out)>;
+
 // W [O, K] for y = x·Wᵀ + b. A convolution is the same with K = kernel·kernel·c in (ky, kx, c)
 // order.
 struct Weight {
   int64_t outputs = 0;       // O
   int64_t inputs = 0;        // K
-  Dtype dtype = Dtype::f32;  // of the packed elements: f32 or bf16
+  Dtype dtype = Dtype::f32;  // of the packed elements: f32, bf16, q8_0 or q4_0
   Buffer data;               // the backend's own layout
   OwnedTensor bias;          // [O] f32, or empty
 

@@ -6,6 +6,7 @@
 #include "model/bridge.h"
 #include "model/llama.h"
 #include "model/siglip.h"
+#include "model/storage.h"
 #include "model/vq.h"
 #include "model/weight_names.h"
 
@@ -17,17 +18,19 @@ class Footprint : public WeightVisitor {
  public:
   Footprint(const Backend& backend, Dtype matrices) : backend_(backend), matrices_(matrices) {}
 
-  void matrix(Weight&, int64_t outputs, int64_t inputs, const FieldTensors&,
+  void matrix(Weight&, int64_t outputs, int64_t inputs, const FieldTensors& weight,
               const FieldTensors& bias) override {
-    packed(outputs, inputs, bias);
+    const Dtype type = held_as(weight, inputs, matrices_);
+    packed(type, outputs, inputs, bias);
+    if (multiplied_as_stored(type)) widest_ = std::max(widest_, inputs);
   }
   void conv(Conv& field, int64_t outputs, int64_t channels, const FieldTensors&,
             const FieldTensors& bias) override {
-    packed(outputs, channels * field.kernel * field.kernel, bias);
+    packed(plain_type(matrices_), outputs, channels * field.kernel * field.kernel, bias);
     filters_ = std::max(filters_, backend_.filter_bytes(field.kernel, channels, outputs));
   }
   void table(Table&, int64_t entries, int64_t width, const FieldTensors&) override {
-    hold(bytes_of(matrices_, entries * width));
+    hold(bytes_of(plain_type(matrices_), entries * width));
   }
   void plain(OwnedTensor&, int64_t rows, int64_t cols, const FieldTensors&) override {
     hold(bytes_of(Dtype::f32, std::max<int64_t>(rows, 1) * cols));
@@ -36,10 +39,11 @@ class Footprint : public WeightVisitor {
 
   int64_t bytes() const { return bytes_; }
   int64_t filters() const { return filters_; }  // the largest
+  int64_t widest() const { return widest_; }    // row of a matrix of blocks
 
  private:
-  void packed(int64_t outputs, int64_t inputs, const FieldTensors& bias) {
-    hold(backend_.packed_bytes(matrices_, outputs, inputs));
+  void packed(Dtype type, int64_t outputs, int64_t inputs, const FieldTensors& bias) {
+    hold(backend_.packed_bytes(type, outputs, inputs));
     if (!bias.of(Layout::transformers).empty()) hold(bytes_of(Dtype::f32, outputs));
   }
 
@@ -47,6 +51,7 @@ class Footprint : public WeightVisitor {
   Dtype matrices_;
   int64_t bytes_ = 0;
   int64_t filters_ = 0;
+  int64_t widest_ = 0;
 };
 
 }  // namespace
@@ -60,6 +65,14 @@ int64_t model_bytes(const Config& config, const Backend& backend, Dtype matrices
       bytes_of(Dtype::f32, int64_t{config.llama.context} * (config.llama.head_width / 2));
   for (int i = 0; parts.language && i < 2; ++i) footprint.hold(table);  // cos and sin
   return footprint.bytes();
+}
+
+int64_t block_rows_bytes(const Config& config, const Backend& backend, Dtype matrices,
+                         const Parts& parts, int64_t rows) {
+  Footprint footprint(backend, matrices);
+  Weights empty;
+  visit_weights(config, empty, footprint, parts);
+  return Buffer::held(backend.block_rows_bytes(matrices, rows, footprint.widest()));
 }
 
 int64_t decoder_filter_bytes(const Config& config, const Backend& backend) {

@@ -16,6 +16,10 @@ namespace janus {
 int64_t model_bytes(const Config& config, const Backend& backend, Dtype matrices,
                     const Parts& parts);
 
+// What the backend keeps of `rows` rows in blocks once they went through all matrices of `parts`.
+int64_t block_rows_bytes(const Config& config, const Backend& backend, Dtype matrices,
+                         const Parts& parts, int64_t rows);
+
 // What the backend keeps of the codec's filters once a picture was decoded.
 int64_t decoder_filter_bytes(const Config& config, const Backend& backend);
 

@@ -24,10 +24,13 @@ class UnpermutedSource : public TensorSource {
   std::optional<Dtype> stored(const std::string& tensor) const override {
     return base_->stored(tensor);
   }
+  void read_blocks(const std::string& tensor, int64_t begin,
+                   std::span<std::byte> out) const override;
   void done(const std::string& tensor, int64_t end) const override;
 
  private:
   bool permuted(const std::string& tensor) const;
+  int64_t row_of_theirs(int64_t row) const;
 
   int64_t width_;       // D, of a row
   int64_t head_width_;  // H, rows of a head

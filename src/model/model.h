@@ -26,7 +26,7 @@ namespace janus {
 struct LoadOptions {
   std::filesystem::path checkpoint;  // what Checkpoint opens
   std::shared_ptr<const Backend> backend;
-  Dtype weights = Dtype::bf16;  // storage of matrices: f32 or bf16
+  Dtype weights = Dtype::bf16;  // of matrices: f32, bf16, q8_0 or q4_0 (model/storage.h)
   Parts parts;                  // what is wanted; more than the checkpoint holds is refused
   bool round_rope = false;      // round rotary frequencies to bf16, as the official bf16 scripts do
   std::function<void(double fraction)> on_progress;

@@ -48,6 +48,29 @@ void RelaidSource::read(const std::string& tensor, int64_t begin, std::span<floa
   }
 }
 
+std::optional<Dtype> RelaidSource::stored(const std::string& tensor) const {
+  const std::optional<Dtype> type = base_.stored(origin(tensor));
+  for (const Stretch& stretch : targets_.at(tensor).stretches) {
+    if (base_.stored(stretch.tensor) != type) return std::nullopt;
+  }
+  return type;
+}
+
+void RelaidSource::read_blocks(const std::string& tensor, int64_t begin,
+                               std::span<std::byte> out) const {
+  for (const Stretch& stretch : targets_.at(tensor).stretches) {
+    if (begin < stretch.count && !out.empty()) {
+      const Dtype type = base_.stored(stretch.tensor).value_or(Dtype::f32);
+      const int64_t there = bytes_of(type, stretch.count - begin);
+      const auto bytes = static_cast<size_t>(std::min<int64_t>(there, std::ssize(out)));
+      base_.read_blocks(stretch.tensor, stretch.begin + begin, out.first(bytes));
+      begin += std::ssize(out.first(bytes)) / traits(type).bytes * traits(type).block;
+      out = out.subspan(bytes);
+    }
+    begin -= stretch.count;
+  }
+}
+
 void RelaidSource::done(const std::string& tensor, int64_t end) const {
   for (const Stretch& stretch : targets_.at(tensor).stretches) {
     if (end <= 0) return;

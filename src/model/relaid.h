@@ -22,9 +22,10 @@ class RelaidSource : public TensorSource {
   std::string name() const override { return base_.name(); }
   std::map<std::string, std::vector<int64_t>> shapes() const override;
   void read(const std::string& tensor, int64_t begin, std::span<float> out) const override;
-  std::optional<Dtype> stored(const std::string& tensor) const override {
-    return base_.stored(origin(tensor));
-  }
+  // None where the stretches of a tensor are of several types.
+  std::optional<Dtype> stored(const std::string& tensor) const override;
+  void read_blocks(const std::string& tensor, int64_t begin,
+                   std::span<std::byte> out) const override;
   void done(const std::string& tensor, int64_t end) const override;
 
   // The tensor of `base` that holds the first number of this one.

@@ -20,6 +20,7 @@
 #include "model/config_gguf.h"
 #include "model/gguf_names.h"
 #include "model/relaid.h"
+#include "model/storage.h"
 #include "model/value_check.h"
 
 namespace janus {
@@ -45,13 +46,19 @@ class Streams {
   template <class Sink>
   void stream(const TensorSpec& tensor, Dtype type, const Sink& sink) {
     const int64_t count = tensor.count();
+    // Codes of blocks found again from their values may be others.
+    const bool as_it_is = traits(type).block > 1 && source_.stored(tensor.name) == type;
     for (int64_t begin = 0; begin < count; begin += kPiece) {
       const int64_t piece = std::min(kPiece, count - begin);
       values_.resize(static_cast<size_t>(piece));
       source_.read(tensor.name, begin, values_);
       if (!all_below(values_, limit_of(type))) refuse_values(source_, tensor.name, count, type);
       bytes_.resize(static_cast<size_t>(bytes_of(type, piece)));
-      encode(type, values_, bytes_);
+      if (as_it_is) {
+        source_.read_blocks(tensor.name, begin, bytes_);
+      } else {
+        encode(type, values_, bytes_);
+      }
       sink(bytes_);
       source_.done(tensor.name, begin + piece);
       done_ += piece;
@@ -84,6 +91,8 @@ int file_type(Dtype type) {
       return 0;
     case Dtype::f16:
       return 1;
+    case Dtype::q4_0:
+      return 2;
     case Dtype::q8_0:
       return 7;
     default:
@@ -141,13 +150,11 @@ Dtype gguf_type(const TensorSpec& tensor, std::optional<Dtype> wanted, Dtype sto
     return Dtype::f32;
   }
   const Dtype type = wanted.value_or(stored);
-  const int64_t block = traits(type).block;
-  if (block == 1) return type;
-  const std::string_view group = tensor_group(name);
-  const bool quantised = tensor.shape.size() == 2 && tensor.shape[1] % block == 0 &&
-                         (group == "language" || group == "vision" || group == "adaptors");
-  if (quantised) return type;
-  return stored == Dtype::f16 ? Dtype::f16 : Dtype::bf16;
+  if (traits(type).block == 1) return type;
+  const Dtype otherwise = stored == Dtype::f16 ? Dtype::f16 : Dtype::bf16;
+  if (tensor.shape.size() != 2) return otherwise;
+  const Dtype by_rule = matrix_type(name, tensor.shape[1], type, otherwise);
+  return by_rule != otherwise && !wanted && multiplied_as_stored(stored) ? stored : by_rule;
 }
 
 void save_gguf(const fs::path& path, const ModelToSave& model, const SaveOptions& options) {

@@ -35,10 +35,10 @@ struct SaveOptions {
   std::function<void(int64_t done, int64_t total)> on_progress;  // numbers written
 };
 
-// What a tensor of a .gguf is stored as: vectors, position embeddings and the book of codes f32; in
-// `wanted` what holds it, which a type of blocks does for matrices of the towers and adaptors with
-// rows of whole blocks; else a 2-byte type, f16 if it is stored so and bf16 otherwise. The tensor
-// goes by its transformers name. `wanted`: none as stored.
+// What a tensor of a .gguf is stored as: vectors, position embeddings and the book of codes f32;
+// matrices of a type of blocks by matrix_type() of storage.h; what that leaves a 2-byte type, f16
+// if it is stored so and bf16 otherwise. The tensor goes by its transformers name. `wanted`: none
+// as stored, q8_0 for q4_k and q6_k.
 Dtype gguf_type(const TensorSpec& tensor, std::optional<Dtype> wanted, Dtype stored);
 
 void save_gguf(const std::filesystem::path& path, const ModelToSave& model,
@@ -46,9 +46,9 @@ void save_gguf(const std::filesystem::path& path, const ModelToSave& model,
 
 // Into the existing `directory`: config and its companions, tokenizer.json, and the weights as
 // model.safetensors, or as shards with their index where they are larger than a shard. Without a
-// type, all tensors of a .gguf are written as most of its bytes are stored (bf16 where that is
-// q8_0); others each as stored. Throws Code::not_supported for a type that safetensors lacks and
-// for sizes that the layout cannot state.
+// type, all tensors of a .gguf are written as most of its bytes are stored (bf16 where that is a
+// type of blocks); others each as stored. Throws Code::not_supported for a type that safetensors
+// lacks and for sizes that the layout cannot state.
 void save_directory(const std::filesystem::path& directory, Layout layout, const ModelToSave& model,
                     const SaveOptions& options);
 

@@ -1,11 +1,16 @@
 // SPDX-License-Identifier: MIT
 #include "model/tensor_source.h"
 
+#include <algorithm>
 #include <set>
 
 #include "base/error.h"
 
 namespace janus {
+
+void TensorSource::read_blocks(const std::string& tensor, int64_t, std::span<std::byte>) const {
+  fail(Code::bug, name(), ": tensor ", tensor, " is not stored in blocks");
+}
 
 StoredSource::StoredSource(std::string name, StoredTensors tensors)
     : name_(std::move(name)), tensors_(std::move(tensors)) {
@@ -34,14 +39,26 @@ void StoredSource::read(const std::string& tensor, int64_t begin, std::span<floa
   if (begin == 0) {
     const DtypeTraits type = traits(stored.dtype);
     check(type.is_float, Code::bad_checkpoint, name_, ": tensor ", tensor, " holds ", type.name,
-          "; weights must be f32, f16 or bf16, or q8_0 in a .gguf (other quantised checkpoints are "
-          "not read)");
+          "; weights must be f32, f16 or bf16, or a quantised type in a .gguf (other quantised "
+          "checkpoints are not read)");
     // A stride of zero would let a small file claim a model of any size.
     check(stored.count() / type.block <= std::ssize(stored.data) / type.bytes, Code::bad_checkpoint,
           name_, ": tensor ", tensor, " ", shape_text(stored.shape),
           " repeats its own elements; was it saved from an expanded view?");
   }
   stored.read_f32(begin, out);
+}
+
+void StoredSource::read_blocks(const std::string& tensor, int64_t begin,
+                               std::span<std::byte> out) const {
+  const StoredTensor& stored = tensors_.at(tensor);
+  const DtypeTraits type = traits(stored.dtype);
+  const int64_t first = bytes_of(stored.dtype, begin);
+  check(type.block > 1 && begin % type.block == 0 && std::ssize(out) % type.bytes == 0 &&
+            first + std::ssize(out) <= std::ssize(stored.data),
+        Code::bug, name_, ": ", out.size(), " bytes from element ", begin, " of tensor ", tensor,
+        ", which is ", type.name, ", are no whole blocks of it");
+  std::ranges::copy(stored.data.subspan(static_cast<size_t>(first), out.size()), out.begin());
 }
 
 std::optional<Dtype> StoredSource::stored(const std::string& tensor) const {

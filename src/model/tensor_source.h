@@ -4,6 +4,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <map>
 #include <optional>
@@ -25,6 +26,10 @@ class TensorSource {
   virtual void read(const std::string& tensor, int64_t begin, std::span<float> out) const = 0;
   // The type its numbers are stored in; none where a rule computes them.
   virtual std::optional<Dtype> stored(const std::string&) const { return std::nullopt; }
+  // The same elements as they are stored: whole blocks, where stored() is a type of blocks, and
+  // bytes_of(that type, their count) bytes. Throws Code::bug where it is not.
+  virtual void read_blocks(const std::string& tensor, int64_t begin,
+                           std::span<std::byte> out) const;
   // Elements before `end` are not needed again for now.
   virtual void done(const std::string& tensor, int64_t end) const = 0;
 };
@@ -38,6 +43,8 @@ class StoredSource : public TensorSource {
   std::map<std::string, std::vector<int64_t>> shapes() const override;
   void read(const std::string& tensor, int64_t begin, std::span<float> out) const override;
   std::optional<Dtype> stored(const std::string& tensor) const override;
+  void read_blocks(const std::string& tensor, int64_t begin,
+                   std::span<std::byte> out) const override;
   void done(const std::string& tensor, int64_t end) const override;
 
  private:

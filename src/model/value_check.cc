@@ -38,6 +38,7 @@ float limit_of(Dtype type) {
   constexpr float kF16 = 65520, kBf16 = 0x1.ffp127f;  // half a step above the largest
   if (type == Dtype::f16) return kF16;
   if (type == Dtype::q8_0) return kF16 * 127;
+  if (type == Dtype::q4_0) return kF16 * 8;
   return type == Dtype::bf16 ? kBf16 : INFINITY;
 }
 

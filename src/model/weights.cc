@@ -8,8 +8,10 @@
 
 #include "base/error.h"
 #include "base/half.h"
+#include "base/quant.h"
 #include "model/checkpoint_check.h"
 #include "model/fingerprint.h"
+#include "model/storage.h"
 #include "model/unit_rows.h"
 #include "model/value_check.h"
 #include "model/weight_names.h"
@@ -29,11 +31,37 @@ class FieldReader {
 
   // The next elements; a call never crosses from one tensor to the next.
   void next(std::span<float> out) {
+    check_next(out, Dtype::f32);
+    move_on(std::ssize(out));
+  }
+
+  // The next elements as whole blocks of that type: those that are stored so as they are, others
+  // made of their values, which are looked at in either case.
+  void next_blocks(Dtype type, std::span<float> values, std::span<std::byte> out) {
+    const TensorSpec& tensor = tensors_[at_];
+    check_next(values, type);
+    if (source_.stored(tensor.name) == type) {
+      source_.read_blocks(tensor.name, offset_, out);
+    } else {
+      encode(type, values, out);
+    }
+    move_on(std::ssize(values));
+  }
+
+ private:
+  // Reads what is next; `target` must hold it.
+  void check_next(std::span<float> out, Dtype target) {
     const TensorSpec& tensor = tensors_[at_];
     source_.read(tensor.name, offset_, out);
-    if (!all_below(out)) refuse_values(source_, tensor.name, tensor.count());
+    if (!all_below(out, limit_of(target))) {
+      refuse_values(source_, tensor.name, tensor.count(), target);
+    }
     if (fingerprint_) fingerprint_->add(out);
-    offset_ += static_cast<int64_t>(out.size());
+  }
+
+  void move_on(int64_t count) {
+    const TensorSpec& tensor = tensors_[at_];
+    offset_ += count;
     const bool end = offset_ == tensor.count();
     if (end || offset_ - released_ >= kReleaseAfter) {
       source_.done(tensor.name, offset_);
@@ -45,7 +73,6 @@ class FieldReader {
     }
   }
 
- private:
   const TensorSource& source_;
   const std::vector<TensorSpec>& tensors_;
   Fingerprint* fingerprint_;
@@ -70,7 +97,19 @@ class Loader : public WeightVisitor {
   void matrix(Weight& field, int64_t outputs, int64_t inputs, const FieldTensors& weight,
               const FieldTensors& bias) override {
     FieldReader reader = read(weight);
-    pack(field, outputs, inputs, bias, [&](int64_t, std::span<float> out) { reader.next(out); });
+    const Dtype type = held_as(weight, inputs, matrices_);
+    const std::vector<float> offsets = values_of(bias);
+    if (multiplied_as_stored(type)) {
+      std::vector<float> row(static_cast<size_t>(inputs));
+      const auto next = [&](int64_t, std::span<std::byte> out) {
+        reader.next_blocks(type, row, out);
+      };
+      field = backend_.pack_blocks(type, outputs, inputs, next, offsets);
+    } else {
+      const auto next = [&](int64_t, std::span<float> out) { reader.next(out); };
+      field = backend_.pack(type, outputs, inputs, next, offsets);
+    }
+    finish(outputs * inputs + std::ssize(offsets), field.bytes());
   }
 
   void conv(Conv& field, int64_t outputs, int64_t channels, const FieldTensors& weight,
@@ -78,20 +117,23 @@ class Loader : public WeightVisitor {
     FieldReader reader = read(weight);
     const int64_t area = int64_t{field.kernel} * field.kernel;
     std::vector<float> stored(static_cast<size_t>(channels * area));
-    pack(field.weight, outputs, channels * area, bias, [&](int64_t, std::span<float> out) {
+    const std::vector<float> offsets = values_of(bias);
+    const auto next = [&](int64_t, std::span<float> out) {
       reader.next(stored);  // [c, ky, kx] -> [ky, kx, c]
       for (int64_t c = 0; c < channels; ++c) {
         for (int64_t k = 0; k < area; ++k) {
           out[static_cast<size_t>(k * channels + c)] = stored[static_cast<size_t>(c * area + k)];
         }
       }
-    });
+    };
+    field.weight = backend_.pack(plain_type(matrices_), outputs, channels * area, next, offsets);
+    finish(outputs * channels * area + std::ssize(offsets), field.weight.bytes());
   }
 
   void table(Table& field, int64_t entries, int64_t width, const FieldTensors& weight) override {
     field.entries = entries;
     field.width = width;
-    field.rows = OwnedTensor(matrices_, {entries, width});
+    field.rows = OwnedTensor(plain_type(matrices_), {entries, width});
     FieldReader reader = read(weight);
     std::vector<float> row(static_cast<size_t>(width));
     for (int64_t r = 0; r < entries; ++r) {
@@ -121,19 +163,17 @@ class Loader : public WeightVisitor {
     return {source_, tensors, counts ? &fingerprint_ : nullptr};
   }
 
-  void pack(Weight& field, int64_t outputs, int64_t inputs, const FieldTensors& bias,
-            const RowSource& rows) {
+  // Vectors that go with a matrix, one after another; none where there is no bias.
+  std::vector<float> values_of(const FieldTensors& bias) {
     const std::vector<TensorSpec>& parts = bias.of(layout_);
-    std::vector<float> values(parts.empty() ? 0 : static_cast<size_t>(outputs));
+    std::vector<float> values;
     FieldReader reader = read(bias);
-    size_t begin = 0;
     for (const TensorSpec& part : parts) {
-      const auto count = static_cast<size_t>(part.count());
+      const size_t begin = values.size(), count = static_cast<size_t>(part.count());
+      values.resize(begin + count);
       reader.next(std::span(values).subspan(begin, count));
-      begin += count;
     }
-    field = backend_.pack(matrices_, outputs, inputs, rows, values);
-    finish(outputs * inputs + static_cast<int64_t>(values.size()), field.bytes());
+    return values;
   }
 
   static void store(std::span<const float> row, OwnedTensor& to, int64_t offset) {
@@ -179,8 +219,8 @@ std::set<std::string> named_tensors(const Config& config, Layout layout, const P
 Weights load_weights(const Config& config, const TensorSource& source, const Backend& backend,
                      Dtype matrices, const std::function<void(double)>& on_progress,
                      const Parts& parts) {
-  check(matrices == Dtype::f32 || matrices == Dtype::bf16, Code::bad_input, "weights as ",
-        traits(matrices).name, " are not supported; f32 and bf16 are");
+  check(is_weight_type(matrices), Code::bad_input, "weights as ", traits(matrices).name,
+        " are not supported; f32, bf16, q8_0 and q4_0 are");
   const Layout layout = check_tensors(config, source, parts);
   int64_t total = 0;
   for (const TensorSpec& tensor : list_tensors(config, layout, parts)) {

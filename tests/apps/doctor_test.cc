@@ -117,7 +117,8 @@ TEST(SelfTest, FaultyOperationsAreFound) {
     return names;
   };
   EXPECT_EQ(wrong(ref), "");
-  EXPECT_EQ(wrong(LastInputDropped()), "linear f32;linear bf16;linear gelu;");
+  EXPECT_EQ(wrong(LastInputDropped()),
+            "linear f32;linear bf16;linear q8_0;linear q4_0;linear gelu;");
   EXPECT_EQ(wrong(OneNumberOff()), "rms_norm;");
   EXPECT_EQ(wrong(NotANumber()), "conv2d;conv2d large;");
   EXPECT_EQ(wrong(ScaleForgotten()), "attend f32;attend bf16;");

@@ -19,7 +19,7 @@
 namespace janus {
 namespace {
 
-constexpr std::array kFloats = {Dtype::f32, Dtype::f16, Dtype::bf16, Dtype::q8_0};
+constexpr std::array kFloats = {Dtype::f32, Dtype::f16, Dtype::bf16, Dtype::q8_0, Dtype::q4_0};
 
 std::vector<float> random_values(size_t count, uint64_t seed) {
   Philox random(7, seed);
@@ -48,6 +48,9 @@ TEST(Quant, RowsOfTraitsFitTheirTypes) {
   EXPECT_EQ(bytes_of(Dtype::f32, 64), 256);
   EXPECT_EQ(bytes_of(Dtype::bf16, 64), 128);
   EXPECT_EQ(bytes_of(Dtype::q8_0, 64), 68);
+  EXPECT_EQ(bytes_of(Dtype::q4_0, 64), 36);
+  EXPECT_EQ(bytes_of(Dtype::q4_k, 512), 288);
+  EXPECT_EQ(bytes_of(Dtype::q6_k, 512), 420);
   for (const Dtype type : kDtypes) {
     EXPECT_FALSE(traits(type).name.empty());
     EXPECT_GT(traits(type).bytes, 0);
@@ -68,11 +71,13 @@ TEST(Quant, ErrorsStayWithinHalfAStep) {
       for (size_t k = i / 32 * 32; k < i / 32 * 32 + 32; ++k) {
         largest = std::max(largest, std::abs(values[k]));
       }
-      // f16 of the scale moves every value of a q8_0 block by up to 2⁻¹¹ of the largest.
+      // f16 of the scale moves every value of a q8_0 block by up to 2⁻¹¹ of the largest. A step of
+      // q4_0 is an eighth of the largest, and on the largest's other side the last code is 7.
       const float bound = type == Dtype::f32    ? 0
                           : type == Dtype::f16  ? std::abs(values[i]) * 0x1p-11f
                           : type == Dtype::bf16 ? std::abs(values[i]) * 0x1p-8f
-                                                : largest * (0.5f / 127 + 0x1p-11f);
+                          : type == Dtype::q8_0 ? largest * (0.5f / 127 + 0x1p-11f)
+                                                : largest * (1.0f / 8 + 0x1p-11f);
       ASSERT_LE(std::abs(back[i] - values[i]), bound) << traits(type).name << ' ' << i;
     }
   }
@@ -134,6 +139,74 @@ TEST(Quant, ExtremesOfQ8) {
   EXPECT_TRUE(std::isinf(decoded(Dtype::q8_0, huge, 5, 1)[0]));
 }
 
+TEST(Quant, BlocksOfQ4AreGgmls) {
+  std::vector<float> values(32);
+  for (size_t i = 0; i < 32; ++i) values[i] = static_cast<float>(i) - 16;  // -16 … 15
+  const auto bytes = encoded(Dtype::q4_0, values);
+  uint16_t scale;
+  std::memcpy(&scale, bytes.data(), 2);
+  EXPECT_EQ(scale, f32_to_f16(2.0f));         // the largest, -16, has code 0
+  EXPECT_EQ(bytes[2], std::byte{0x80});       // values 0 and 16: -16 is 0, 0 is 8
+  EXPECT_EQ(bytes[2 + 15], std::byte{0xf8});  // values 15 and 31: -1 is 7.5 + .5, 15 is cut to 15
+  values.assign(32, 0.0f);
+  values[3] = 8;  // a positive largest has a negative scale
+  values[4] = -7;
+  const auto negative = encoded(Dtype::q4_0, values);
+  std::memcpy(&scale, negative.data(), 2);
+  EXPECT_EQ(scale, f32_to_f16(-1.0f));
+  EXPECT_EQ(decoded(Dtype::q4_0, negative, 3, 2), (std::vector<float>{8, -7}));
+}
+
+// One block worked out by hand, each part of it set apart from the rest.
+TEST(Quant, BlocksOfQ4KAreGgmls) {
+  std::vector<std::byte> block(144);
+  const auto put_f16 = [&](size_t at, float value) {
+    const uint16_t stored = f32_to_f16(value);
+    std::memcpy(&block[at], &stored, 2);
+  };
+  put_f16(0, 0.5f);
+  put_f16(2, 0.25f);
+  block[4] = std::byte{0xc0 | 3};         // run 0: factor 3; run 4: bits 4 and 5 of its factor
+  block[8] = std::byte{0x40 | 5};         // run 0: offset 5; run 4: bit 4 of its offset
+  block[12] = std::byte{0x70 | 2};        // run 4: factor 2 + 48, offset 7 + 16
+  block[16] = std::byte{0x9a};            // first number of runs 0 and 1
+  block[16 + 64 + 31] = std::byte{0x0f};  // last number of runs 4 and 5
+  EXPECT_EQ(decoded(Dtype::q4_k, block, 0, 1)[0], 0.5f * 3 * 10 - 0.25f * 5);
+  EXPECT_EQ(decoded(Dtype::q4_k, block, 1, 1)[0], -0.25f * 5);
+  EXPECT_EQ(decoded(Dtype::q4_k, block, 32, 1)[0], 0);  // run 1: factor and offset 0
+  EXPECT_EQ(decoded(Dtype::q4_k, block, 4 * 32 + 31, 1)[0], 0.5f * 50 * 15 - 0.25f * 23);
+}
+
+TEST(Quant, BlocksOfQ6KAreGgmls) {
+  std::vector<std::byte> block(210);
+  const uint16_t scale = f32_to_f16(0.5f);
+  std::memcpy(&block[208], &scale, 2);
+  for (size_t run = 0; run < 16; ++run) block[192 + run] = static_cast<std::byte>(run + 1);
+  block[192 + 15] = std::byte{0xfd};   // -3
+  block[0] = std::byte{0x21};          // numbers 0 and 64: low bits 1 and 2
+  block[128] = std::byte{0b10000011};  // numbers 0, 32, 64, 96: high bits 3, 0, 0, 2
+  block[127] = std::byte{0x40};        // number 255 (and 191): low bits 4
+  const auto value = [&](int64_t at) { return decoded(Dtype::q6_k, block, at, 1)[0]; };
+  EXPECT_EQ(value(0), 0.5f * 1 * (1 + 48 - 32));
+  EXPECT_EQ(value(32), 0.5f * 3 * (0 - 32));
+  EXPECT_EQ(value(64), 0.5f * 5 * (2 - 32));
+  EXPECT_EQ(value(96), 0.5f * 7 * (32 - 32));
+  EXPECT_EQ(value(255), 0.5f * -3 * (4 - 32));
+}
+
+TEST(Quant, ExtremesOfQ4) {
+  // As the package has them: the largest of zeros is the first, and 0 / -8 is -0.
+  auto zeros = encoded(Dtype::q4_0, std::vector<float>(32, 0.0f));
+  EXPECT_EQ(zeros[1], std::byte{0x80});
+  EXPECT_EQ(zeros[2], std::byte{0x88});
+  zeros = encoded(Dtype::q4_0, std::vector<float>(32, -0.0f));
+  EXPECT_EQ(zeros[1], std::byte{0});
+  const auto tiny = encoded(Dtype::q4_0, std::vector<float>(32, 1e-44f));
+  EXPECT_EQ(decoded(Dtype::q4_0, tiny, 7, 1)[0], 0.0f);
+  const auto huge = encoded(Dtype::q4_0, std::vector<float>(32, 3e38f));
+  EXPECT_TRUE(std::isinf(decoded(Dtype::q4_0, huge, 5, 1)[0]));
+}
+
 TEST(Quant, RefusesWhatDoesNotFit) {
   std::vector<float> values(32);
   std::vector<std::byte> bytes(34);
@@ -145,6 +218,8 @@ TEST(Quant, RefusesWhatDoesNotFit) {
   EXPECT_THROW(decode(Dtype::f16, bytes, 17, std::span(values).first(1)), Error);
   EXPECT_THROW(decode(Dtype::f16, bytes, -1, std::span(values).first(1)), Error);
   EXPECT_THROW(decode(Dtype::u8, bytes, 0, values), Error);
+  std::vector<std::byte> block(144);
+  EXPECT_THROW(encode(Dtype::q4_k, std::vector<float>(256), block), Error);  // only read
 }
 
 }  // namespace

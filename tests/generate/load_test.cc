@@ -136,7 +136,7 @@ TEST_F(Roles, TheTableOf1BBesideTheSizesOf7B) {
   EXPECT_EQ(warnings_, "");
 }
 
-TEST(HeldType, IsThatOfMostBytes) {
+TEST(HeldType, IsThatOfMost) {
   EXPECT_EQ(held_type(Checkpoint(checkpoint("tiny-hf")).tensors()), Dtype::f32);
   EXPECT_EQ(held_type(Checkpoint(checkpoint("tiny-official")).tensors()), Dtype::bf16);
   StoredTensors mixed;
@@ -147,6 +147,14 @@ TEST(HeldType, IsThatOfMostBytes) {
                 .strides = {1},
                 .data = std::span(bytes).first(1024),
                 .file = {}};
+  EXPECT_EQ(held_type(mixed), Dtype::q8_0);
+  mixed["b"].dtype = Dtype::q4_0;
+  mixed["b"].shape = {3264};
+  EXPECT_EQ(held_type(mixed), Dtype::q4_0);
+  mixed["a"].dtype = Dtype::q6_k;
+  mixed["b"].dtype = Dtype::q4_k;
+  EXPECT_EQ(held_type(mixed), Dtype::q8_0);
+  mixed["b"].dtype = Dtype::bf16;
   EXPECT_EQ(held_type(mixed), Dtype::bf16);
 }
 

@@ -41,14 +41,14 @@ TEST_P(Bits, DoNotDependOnThreads) {
 
 TEST_P(Bits, OfAProductDoNotDependOnTheRowsBeside) {
   const auto backend = open(2);
-  constexpr int64_t kRows = 600, kInputs = 700, kOutputs = 150;  // 9 panels and a tail, 3 blocks
+  constexpr int64_t kRows = 600, kInputs = 704, kOutputs = 150;  // 9 panels and a tail, 3 blocks
   const OwnedTensor x = random_tensor(1, {kRows, kInputs});
   const OwnedTensor bias = random_tensor(3, {kOutputs});
-  for (const Dtype dtype : {Dtype::f32, Dtype::bf16}) {
+  for (const Dtype dtype : {Dtype::f32, Dtype::bf16, Dtype::q8_0, Dtype::q4_0}) {
     const Weight w = pack(*backend, dtype, random_tensor(2, {kOutputs, kInputs}).view, bias.view);
     const OwnedTensor all(Dtype::f32, {kRows, kOutputs});
     backend->linear(x.view, w, all.view, Epilogue::gelu);
-    for (const int64_t rows : {1, 2, 3, 8, 16, 17, 64, 600}) {
+    for (const int64_t rows : {1, 2, 3, 5, 8, 9, 16, 17, 64, 600}) {
       const OwnedTensor some(Dtype::f32, {rows, kOutputs});
       for (const int64_t first : {int64_t{0}, (kRows - rows) / 2, kRows - rows}) {
         backend->linear(x.view.slice(first, rows), w, some.view, Epilogue::gelu);

@@ -148,6 +148,8 @@ class OpChecks {
     if (c.bias) *bias = random_tensor(3, {c.outputs}, -30, 30);
     auto before = std::make_shared<OwnedTensor>(random_tensor(4, {c.rows, c.outputs}, -9, 9));
     const std::function<Bounds()> bounds = [=, this] {
+      // Sums of blocks have the same bits everywhere; gelu has its own formula.
+      if (multiplied_as_stored(c.dtype) && c.epilogue != Epilogue::gelu) return kExact;
       OwnedTensor magnitude(Dtype::f32, {c.rows, c.outputs});
       const OwnedTensor w_size = absolute(w->view);
       OwnedTensor bias_size;

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "base/half.h"
+#include "base/quant.h"
 #include "base/rng.h"
 #include "kernels/backend.h"
 
@@ -44,6 +45,11 @@ inline OwnedTensor stored(OwnedTensor t, Dtype dtype) {
   float* p = t.view.f32();
   if (dtype == Dtype::bf16) {
     std::transform(p, p + t.view.count(), p, [](float v) { return bf16_to_f32(f32_to_bf16(v)); });
+  } else if (traits(dtype).block > 1) {
+    const std::span<float> values(p, static_cast<size_t>(t.view.count()));
+    std::vector<std::byte> blocks(static_cast<size_t>(bytes_of(dtype, t.view.count())));
+    encode(dtype, values, blocks);
+    decode(dtype, blocks, 0, values);
   }
   return t;
 }

@@ -38,7 +38,7 @@ Model synthetic_model(const Config& config, const char* backend, Dtype type, con
 TEST(Footprint, WeightsAreWhatLoadingTakes) {
   for (const Config& config : {tiny(), variant()}) {
     for (const char* backend : {"ref", "cpu"}) {
-      for (const Dtype type : {Dtype::f32, Dtype::bf16}) {
+      for (const Dtype type : {Dtype::f32, Dtype::bf16, Dtype::q8_0, Dtype::q4_0}) {
         for (const Parts& parts : {Parts{}, kReadingParts, kDrawingParts, kDecoderParts}) {
           const Model model = synthetic_model(config, backend, type, parts);
           const int64_t half = config.llama.head_width / 2;

@@ -191,7 +191,7 @@ TEST(Save, TypesGoByRule) {
                        Dtype stored = Dtype::bf16) {
     return gguf_type({name, std::move(shape)}, wanted, stored);
   };
-  const auto q8 = Dtype::q8_0;
+  const auto q8 = Dtype::q8_0, q4 = Dtype::q4_0;
   const char* matrix = "model.language_model.layers.0.mlp.up_proj.weight";
   EXPECT_EQ(type(matrix, {64, 64}, q8), q8);
   EXPECT_EQ(type(matrix, {64, 48}, q8), Dtype::bf16);
@@ -201,6 +201,14 @@ TEST(Save, TypesGoByRule) {
   EXPECT_EQ(type(matrix, {64, 64}, Dtype::f32, q8), Dtype::f32);
   EXPECT_EQ(type("model.vision_model.encoder.layers.0.mlp.fc1.weight", {64, 64}, q8), q8);
   EXPECT_EQ(type("model.generation_aligner.hidden_layers.0.weight", {64, 64}, q8), q8);
+  EXPECT_EQ(type(matrix, {64, 64}, q4), q4);
+  EXPECT_EQ(type("model.vision_model.encoder.layers.0.mlp.fc1.weight", {64, 64}, q4), q8);
+  EXPECT_EQ(type("model.vision_model.encoder.layers.0.mlp.fc1.weight", {64, 64}, {}, q4), q4);
+  EXPECT_EQ(type("model.aligner.fc1.weight", {64, 64}, q4), q8);
+  EXPECT_EQ(type("lm_head.weight", {64, 64}, q4), Dtype::bf16);
+  EXPECT_EQ(type(matrix, {256, 256}, {}, Dtype::q4_k), q8);
+  EXPECT_EQ(type(matrix, {256, 256}, {}, Dtype::q6_k), q8);
+  EXPECT_EQ(type("lm_head.weight", {256, 256}, {}, Dtype::q6_k), Dtype::bf16);
   EXPECT_EQ(type("model.generation_aligner.fc1.weight", {64, 8}, q8), Dtype::bf16);
   EXPECT_EQ(type("lm_head.weight", {64, 64}, q8), Dtype::bf16);
   EXPECT_EQ(type("model.generation_head.proj_out.weight", {64, 64}, q8), Dtype::bf16);

@@ -32,7 +32,7 @@ TINY = GOLDEN / "tiny-hf"
 PREFIXES = {"model.language_model.": "lm.", "model.vision_model.": "vision.", "model.aligner.": "aligner.",
             "model.generation_embeddings.": "gen_embed.", "model.generation_aligner.": "gen_aligner.",
             "model.generation_head.": "gen_head.", "model.vqmodel.": "vq."}
-TYPES = {"f32": Type.F32, "f16": Type.F16, "bf16": Type.BF16, "q8_0": Type.Q8_0}
+TYPES = {"f32": Type.F32, "f16": Type.F16, "bf16": Type.BF16, "q8_0": Type.Q8_0, "q4_0": Type.Q4_0}
 LANGUAGE = {"input_layernorm": "attn_norm", "self_attn.q_proj": "attn_q", "self_attn.k_proj": "attn_k",
             "self_attn.v_proj": "attn_v", "self_attn.o_proj": "attn_output", "post_attention_layernorm": "ffn_norm",
             "mlp.gate_proj": "ffn_gate", "mlp.up_proj": "ffn_up", "mlp.down_proj": "ffn_down"}
@@ -63,7 +63,7 @@ def kept_wide(name, shape):
 
 
 def quantised(name, shape):
-    """What q8_0 holds: matrices of the towers and adaptors with rows of whole blocks."""
+    """What types of blocks hold: matrices of the towers and adaptors with rows of whole blocks."""
     other = ("lm_head.", "model.generation_head.", "model.generation_embeddings.", "model.vqmodel.")
     return len(shape) == 2 and shape[1] % 32 == 0 and not name.startswith(other) and "embed_tokens" not in name
 
@@ -80,8 +80,10 @@ def check_file(path, values, kind):
         wanted = TYPES[kind]
         if kept_wide(name, value.shape):
             wanted = Type.F32
-        elif kind == "q8_0" and not quantised(name, value.shape):
+        elif kind in ("q8_0", "q4_0") and not quantised(name, value.shape):
             wanted = Type.BF16
+        elif kind == "q4_0" and name.startswith(("model.vision_model.", "model.aligner.", "model.generation_aligner.")):
+            wanted = Type.Q8_0
         assert tensor.tensor_type == wanted, f"{name} is {tensor.tensor_type.name}"
         assert list(tensor.shape) == list(reversed(value.shape)), f"{name} is {tensor.shape}"
         assert tensor.data_offset % 32 == 0, name
@@ -271,7 +273,7 @@ def of_ours(programs, work, values):
     hard = edges(values)
     shutil.copytree(TINY, work / "hard")
     save_file(hard, work / "hard/model.safetensors", {"format": "pt"})
-    for kind in ("q8_0", "bf16", "f32"):
+    for kind in ("q8_0", "q4_0", "bf16", "f32"):
         run(programs, "convert", work / "hard", work / "hard.gguf", "--type", kind, "--no-preview", "--force")
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # the package divides by zero for the tiniest blocks
@@ -292,7 +294,7 @@ def of_the_package(programs, work, values):
         write_pair(pair, values, kind)
         equal(traces(programs, pair / "tiny.gguf", work, ["ask"]), asked)
         yield f"llama.cpp's pair in {kind}: equal traces of reading"
-    for kind in ("f16", "q8_0"):
+    for kind in ("f16", "q8_0", "q4_0"):
         write_pair(pair, values, kind)
         answer = run(programs, "ask", "-m", pair / "tiny.gguf", "--mmproj", pair / "mmproj-tiny.gguf", "--max-tokens", "4",
                      "-i", GOLDEN / "images/rocket.jpg", "--json", "What is it?")

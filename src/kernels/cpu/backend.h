@@ -1,7 +1,7 @@
 // CpuBackend: how the vocabulary is made fast on a processor. These files cut the work into pieces
 // for the threads; the arithmetic is in the table of the instruction-set level. A piece is always
-// some outputs whole, so that no cut can change a bit. Next: linear.cc, conv.cc, attend.cc,
-// rows.cc, image.cc here, then the .inl files.
+// some outputs whole, so that no cut can change a bit. Next: linear.cc, blocks.cc,
+// conv.cc, attend.cc, rows.cc, image.cc here, then the .inl files.
 // SPDX-License-Identifier: MIT
 #pragma once
 
@@ -50,14 +50,17 @@ class Workers {
 
 class CpuBackend : public Backend {
  public:
-  CpuBackend(const cpu::KernelTable& table, int threads);
+  CpuBackend(const cpu::Level& level, int threads);
 
-  std::string name() const override { return std::string("cpu ") + table_.name; }
+  std::string name() const override { return std::string("cpu ") + blocks_.level; }
   int threads() const override { return workers_->threads(); }
 
  protected:
   Weight do_pack(Dtype, int64_t outputs, int64_t inputs, const RowSource&,
                  std::span<const float> bias) const override;
+  Weight do_pack_blocks(Dtype, int64_t outputs, int64_t inputs, const BlockSource&,
+                        std::span<const float> bias) const override;
+  int64_t do_block_rows_bytes(int64_t rows, int64_t inputs) const override;
   int64_t do_packed_bytes(Dtype, int64_t outputs, int64_t inputs) const override;
   int64_t do_kv_block_bytes(Dtype, int heads, int width) const override;
   int64_t do_filter_bytes(int kernel, int64_t channels, int64_t outputs) const override;
@@ -78,8 +81,8 @@ class CpuBackend : public Backend {
   void do_nearest_code(Tensor, Tensor, std::span<int32_t>) const override;
 
  private:
-  // One home for the filters that a convolution by tiles has transformed; grows to its largest use.
-  struct Filters {
+  // One home for what an operation makes before its parts share it; grows to its largest use.
+  struct Shared {
     std::mutex in_use;
     Buffer memory;
   };
@@ -87,6 +90,7 @@ class CpuBackend : public Backend {
   cpu::MatmulArgs product(const cpu::Windows& x, const Weight& w, Tensor out,
                           Epilogue epilogue) const;
   void multiply(const cpu::MatmulArgs& args, int64_t rows) const;
+  void linear_blocks(Tensor x, const Weight& w, const cpu::MatmulArgs& product) const;
   void convolve_tiles(const cpu::MatmulArgs& args, int64_t images) const;
   // fn(row) for every row, in pieces of some ten thousand elements.
   template <class F>
@@ -99,8 +103,11 @@ class CpuBackend : public Backend {
   }
 
   const cpu::KernelTable& table_;
+  const cpu::BlockKernels& blocks_;
   std::unique_ptr<Workers> workers_;
-  std::unique_ptr<Filters> filters_ = std::make_unique<Filters>();
+  // What a convolution by tiles has transformed; rows of a product in blocks.
+  std::unique_ptr<Shared> filters_ = std::make_unique<Shared>();
+  std::unique_ptr<Shared> block_rows_ = std::make_unique<Shared>();
 };
 
 }  // namespace janus

@@ -1,4 +1,4 @@
-// AVX2 with fused multiply-add: eight lanes, sixteen registers.
+// AVX2 with fused multiply-add and f16 conversion: eight lanes, sixteen registers.
 // SPDX-License-Identifier: MIT
 #include <immintrin.h>
 
@@ -16,6 +16,9 @@ struct Vec {
   static Vec load_bf16(const uint16_t* p) {
     const __m128i h = _mm_loadu_si128(reinterpret_cast<const __m128i*>(p));
     return {_mm256_castsi256_ps(_mm256_slli_epi32(_mm256_cvtepu16_epi32(h), 16))};
+  }
+  static Vec load_f16(const uint16_t* p) {
+    return {_mm256_cvtph_ps(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p)))};
   }
   static Vec load_part(const float* p, int lanes) { return {_mm256_maskload_ps(p, mask(lanes))}; }
   void store(float* p) const { _mm256_storeu_ps(p, v); }
@@ -84,6 +87,89 @@ inline void transpose_square(Vec (&m)[Vec::kWidth]) {
 
 constexpr int kRegisters = 16;
 constexpr int kTilePanels = 1;
+
+// The largest size among the 32 numbers of a block, by its bits.
+inline float block_largest(const float* x) {
+  const __m256i sizes = _mm256_set1_epi32(0x7fffffff);
+  __m256i most = _mm256_setzero_si256();
+  for (int i = 0; i < kQuant; i += 8) {
+    const __m256i bits = _mm256_castps_si256(_mm256_loadu_ps(x + i));
+    most = _mm256_max_epi32(most, _mm256_and_si256(bits, sizes));
+  }
+  __m128i m = _mm_max_epi32(_mm256_castsi256_si128(most), _mm256_extracti128_si256(most, 1));
+  m = _mm_max_epi32(m, _mm_shuffle_epi32(m, 0x4e));
+  m = _mm_max_epi32(m, _mm_shuffle_epi32(m, 0xb1));
+  return _mm_cvtss_f32(_mm_castsi128_ps(m));
+}
+
+// x · factor in whole numbers; returns their sum.
+inline int block_round(const float* x, float factor, int8_t* q) {
+  const __m256 f = _mm256_set1_ps(factor);
+  __m256i sum = _mm256_setzero_si256();
+  for (int i = 0; i < kQuant; i += 16) {
+    const __m256i a = _mm256_cvtps_epi32(_mm256_mul_ps(_mm256_loadu_ps(x + i), f));
+    const __m256i b = _mm256_cvtps_epi32(_mm256_mul_ps(_mm256_loadu_ps(x + i + 8), f));
+    sum = _mm256_add_epi32(sum, _mm256_add_epi32(a, b));
+    const __m256i words = _mm256_permute4x64_epi64(_mm256_packs_epi32(a, b), 0xd8);
+    const __m128i low = _mm256_castsi256_si128(words), high = _mm256_extracti128_si256(words, 1);
+    _mm_storeu_si128(reinterpret_cast<__m128i*>(q + i), _mm_packs_epi16(low, high));
+  }
+  __m128i s = _mm_add_epi32(_mm256_castsi256_si128(sum), _mm256_extracti128_si256(sum, 1));
+  s = _mm_add_epi32(s, _mm_shuffle_epi32(s, 0x4e));
+  s = _mm_add_epi32(s, _mm_shuffle_epi32(s, 0xb1));
+  return _mm_cvtsi128_si32(s);
+}
+
+// Weights of blocks in signed bytes and their size.
+struct Codes8 {
+  __m256i w, size;
+  static Codes8 load(const void* p) {
+    const __m256i codes = _mm256_loadu_si256(static_cast<const __m256i*>(p));
+    const __m256i w = _mm256_xor_si256(codes, _mm256_set1_epi8(-128));
+    return {w, _mm256_abs_epi8(w)};
+  }
+};
+struct Codes4 {
+  __m256i v;
+  static void load(const void* p, Codes4& low, Codes4& high) {
+    const __m256i both = _mm256_loadu_si256(static_cast<const __m256i*>(p));
+    const __m256i four = _mm256_set1_epi8(15);
+    low.v = _mm256_and_si256(both, four);
+    high.v = _mm256_and_si256(_mm256_srli_epi16(both, 4), four);
+  }
+};
+inline __m256i spread4(const int8_t* q) {
+  int32_t bits;
+  __builtin_memcpy(&bits, q, 4);
+  return _mm256_set1_epi32(bits);
+}
+inline Vec scaled(__m256i sum, const QuantBlock& x) {
+  return fma({_mm256_castsi256_ps(sum)}, Vec::set(x.scale), Vec::set(x.offset));
+}
+
+struct Sums8 {
+  __m256i v;
+  static Sums8 begin(const QuantBlock& x) { return {_mm256_set1_epi32(x.start)}; }
+  void add(Codes8 w, __m256i x) {
+    const __m256i pairs = _mm256_maddubs_epi16(w.size, _mm256_sign_epi8(x, w.w));  // <= 2·128·127
+    v = _mm256_add_epi32(v, _mm256_madd_epi16(pairs, _mm256_set1_epi16(1)));
+  }
+  Vec value(const QuantBlock& x) const { return scaled(v, x); }
+};
+// Eight pairs of a lane are at most 8·2·15·127 = 30480 together: they fit 16 bits.
+struct Sums4 {
+  __m256i v;
+  static Sums4 begin(const QuantBlock&) { return {_mm256_setzero_si256()}; }
+  void add(Codes4 w, __m256i x) { v = _mm256_add_epi16(v, _mm256_maddubs_epi16(w.v, x)); }
+  Vec value(const QuantBlock& x) const {
+    const __m256i sum = _mm256_madd_epi16(v, _mm256_set1_epi16(1));
+    return scaled(_mm256_add_epi32(sum, _mm256_set1_epi32(x.start)), x);
+  }
+};
+
+constexpr int kBlockSums = 8;
+constexpr int kAdded8 = 0;
+constexpr bool kSumsAreFloats = true;
 
 #include "kernels/cpu/kernels.inl"
 

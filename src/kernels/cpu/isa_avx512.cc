@@ -1,4 +1,4 @@
-// AVX-512 (F, BW, DQ, VL): sixteen lanes, thirty-two registers, masks for the tails.
+// AVX-512 (F, BW, DQ, VL).
 // SPDX-License-Identifier: MIT
 #include <immintrin.h>
 
@@ -7,89 +7,58 @@
 namespace janus::cpu {
 namespace {
 
-struct Vec {
-  static constexpr int kWidth = 16;
-  __m512 v;
+#include "kernels/cpu/vec_avx512.inl"
 
-  static Vec set(float x) { return {_mm512_set1_ps(x)}; }
-  static Vec load(const float* p) { return {_mm512_loadu_ps(p)}; }
-  static Vec load_bf16(const uint16_t* p) {
-    const __m256i h = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(p));
-    return {_mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(h), 16))};
+// Weights of blocks in signed bytes: their size, and where they are negative.
+struct Codes8 {
+  __m512i size;
+  __mmask64 negative;
+  static Codes8 load(const void* p) {
+    const __m512i w = _mm512_xor_si512(_mm512_loadu_si512(p), _mm512_set1_epi8(-128));
+    return {_mm512_abs_epi8(w), _mm512_movepi8_mask(w)};
   }
-  static Vec load_part(const float* p, int lanes) {
-    return {_mm512_maskz_loadu_ps(mask(lanes), p)};
+};
+struct Codes4 {
+  __m512i v;
+  static void load(const void* p, Codes4& low, Codes4& high) {
+    const __m512i both = _mm512_loadu_si512(p), four = _mm512_set1_epi8(15);
+    low.v = _mm512_and_si512(both, four);
+    high.v = _mm512_and_si512(_mm512_srli_epi16(both, 4), four);
   }
-  void store(float* p) const { _mm512_storeu_ps(p, v); }
-  void store_part(float* p, int lanes) const { _mm512_mask_storeu_ps(p, mask(lanes), v); }
-  Vec first_lanes_or(int lanes, float other) const {
-    return {_mm512_mask_blend_ps(mask(lanes), _mm512_set1_ps(other), v)};
-  }
-  float first() const { return _mm512_cvtss_f32(v); }
-  float total() const {
-    const __m256 eight = _mm256_add_ps(_mm512_castps512_ps256(v), _mm512_extractf32x8_ps(v, 1));
-    const __m128 four = _mm_add_ps(_mm256_castps256_ps128(eight), _mm256_extractf128_ps(eight, 1));
-    const __m128 pair = _mm_add_ps(four, _mm_movehl_ps(four, four));
-    return _mm_cvtss_f32(_mm_add_ss(pair, _mm_shuffle_ps(pair, pair, 1)));
-  }
-  float highest() const {
-    const __m256 eight = _mm256_max_ps(_mm512_castps512_ps256(v), _mm512_extractf32x8_ps(v, 1));
-    const __m128 four = _mm_max_ps(_mm256_castps256_ps128(eight), _mm256_extractf128_ps(eight, 1));
-    const __m128 pair = _mm_max_ps(four, _mm_movehl_ps(four, four));
-    return _mm_cvtss_f32(_mm_max_ss(pair, _mm_shuffle_ps(pair, pair, 1)));
-  }
+};
+inline __m512i spread4(const int8_t* q) {
+  int32_t bits;
+  __builtin_memcpy(&bits, q, 4);
+  return _mm512_set1_epi32(bits);
+}
+inline Vec scaled(__m512i sum, const QuantBlock& x) {
+  return fma({_mm512_castsi512_ps(sum)}, Vec::set(x.scale), Vec::set(x.offset));
+}
 
- private:
-  static __mmask16 mask(int lanes) { return static_cast<__mmask16>((1u << lanes) - 1); }
+struct Sums8 {
+  __m512i v;
+  static Sums8 begin(const QuantBlock& x) { return {_mm512_set1_epi32(x.start)}; }
+  void add(Codes8 w, __m512i x) {
+    const __m512i same = _mm512_mask_sub_epi8(x, w.negative, _mm512_setzero_si512(), x);
+    const __m512i pairs = _mm512_maddubs_epi16(w.size, same);  // |sum| <= 2·128·127
+    v = _mm512_add_epi32(v, _mm512_madd_epi16(pairs, _mm512_set1_epi16(1)));
+  }
+  Vec value(const QuantBlock& x) const { return scaled(v, x); }
+};
+// Eight pairs of a lane are at most 8·2·15·127 = 30480 together: they fit 16 bits.
+struct Sums4 {
+  __m512i v;
+  static Sums4 begin(const QuantBlock&) { return {_mm512_setzero_si512()}; }
+  void add(Codes4 w, __m512i x) { v = _mm512_add_epi16(v, _mm512_maddubs_epi16(w.v, x)); }
+  Vec value(const QuantBlock& x) const {
+    const __m512i sum = _mm512_madd_epi16(v, _mm512_set1_epi16(1));
+    return scaled(_mm512_add_epi32(sum, _mm512_set1_epi32(x.start)), x);
+  }
 };
 
-inline Vec operator+(Vec a, Vec b) { return {_mm512_add_ps(a.v, b.v)}; }
-inline Vec operator-(Vec a, Vec b) { return {_mm512_sub_ps(a.v, b.v)}; }
-inline Vec operator*(Vec a, Vec b) { return {_mm512_mul_ps(a.v, b.v)}; }
-inline Vec operator/(Vec a, Vec b) { return {_mm512_div_ps(a.v, b.v)}; }
-inline Vec fma(Vec a, Vec b, Vec c) { return {_mm512_fmadd_ps(a.v, b.v, c.v)}; }
-inline Vec max(Vec a, Vec b) { return {_mm512_max_ps(a.v, b.v)}; }
-inline Vec min(Vec a, Vec b) { return {_mm512_min_ps(a.v, b.v)}; }
-inline Vec sqrt(Vec a) { return {_mm512_sqrt_ps(a.v)}; }
-inline Vec round(Vec a) {
-  return {_mm512_roundscale_ps(a.v, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC)};
-}
-// a < b ? x : y
-inline Vec select_less(Vec a, Vec b, Vec x, Vec y) {
-  return {_mm512_mask_blend_ps(_mm512_cmp_ps_mask(a.v, b.v, _CMP_LT_OQ), y.v, x.v)};
-}
-// 2^n for whole n in [-126, 127].
-inline Vec pow2(Vec n) {
-  const __m512i biased = _mm512_add_epi32(_mm512_cvtps_epi32(n.v), _mm512_set1_epi32(127));
-  return {_mm512_castsi512_ps(_mm512_slli_epi32(biased, 23))};
-}
-// Pairs and quads within 128-bit quarters, then the quarters twice.
-inline void transpose_square(Vec (&m)[Vec::kWidth]) {
-  __m512 pair[16], quad[16];
-  for (int i = 0; i < 16; i += 2) {
-    pair[i] = _mm512_unpacklo_ps(m[i].v, m[i + 1].v);
-    pair[i + 1] = _mm512_unpackhi_ps(m[i].v, m[i + 1].v);
-  }
-  for (int i = 0; i < 16; i += 4) {
-    quad[i] = _mm512_shuffle_ps(pair[i], pair[i + 2], 0x44);
-    quad[i + 1] = _mm512_shuffle_ps(pair[i], pair[i + 2], 0xee);
-    quad[i + 2] = _mm512_shuffle_ps(pair[i + 1], pair[i + 3], 0x44);
-    quad[i + 3] = _mm512_shuffle_ps(pair[i + 1], pair[i + 3], 0xee);
-  }
-  for (int i = 0; i < 4; ++i) {
-    const __m512 even_low = _mm512_shuffle_f32x4(quad[i], quad[i + 4], 0x88);
-    const __m512 odd_low = _mm512_shuffle_f32x4(quad[i], quad[i + 4], 0xdd);
-    const __m512 even_high = _mm512_shuffle_f32x4(quad[i + 8], quad[i + 12], 0x88);
-    const __m512 odd_high = _mm512_shuffle_f32x4(quad[i + 8], quad[i + 12], 0xdd);
-    m[i].v = _mm512_shuffle_f32x4(even_low, even_high, 0x88);
-    m[i + 4].v = _mm512_shuffle_f32x4(odd_low, odd_high, 0x88);
-    m[i + 8].v = _mm512_shuffle_f32x4(even_low, even_high, 0xdd);
-    m[i + 12].v = _mm512_shuffle_f32x4(odd_low, odd_high, 0xdd);
-  }
-}
-
-constexpr int kRegisters = 32;
-constexpr int kTilePanels = 2;
+constexpr int kBlockSums = 16;  // of one tile: registers, or what pays
+constexpr int kAdded8 = 0;      // to the numbers of q8_0, where codes are multiplied as above
+constexpr bool kSumsAreFloats = true;
 
 #include "kernels/cpu/kernels.inl"
 

@@ -17,6 +17,19 @@ struct Vec {
     const __m128i h = _mm_loadl_epi64(reinterpret_cast<const __m128i*>(p));
     return {_mm_castsi128_ps(_mm_unpacklo_epi16(_mm_setzero_si128(), h))};
   }
+  // Small ones, whose exponent is 0, are counted instead: as bits of an f32 they could be flushed.
+  static Vec load_f16(const uint16_t* p) {
+    const __m128i h = _mm_unpacklo_epi16(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(p)),
+                                         _mm_setzero_si128());
+    const __m128i rest = _mm_and_si128(h, _mm_set1_epi32(0x7fff));
+    const __m128i small = _mm_cmplt_epi32(rest, _mm_set1_epi32(0x400));
+    const __m128i normal = _mm_add_epi32(_mm_slli_epi32(rest, 13), _mm_set1_epi32(112 << 23));
+    const __m128 counted = _mm_mul_ps(_mm_cvtepi32_ps(rest), _mm_set1_ps(0x1p-24f));
+    const __m128i size = _mm_or_si128(_mm_and_si128(small, _mm_castps_si128(counted)),
+                                      _mm_andnot_si128(small, normal));
+    const __m128i sign = _mm_slli_epi32(_mm_andnot_si128(_mm_set1_epi32(0x7fff), h), 16);
+    return {_mm_castsi128_ps(_mm_or_si128(size, sign))};
+  }
   static Vec load_part(const float* p, int lanes) {
     alignas(16) float part[kWidth] = {};
     for (int i = 0; i < lanes; ++i) part[i] = p[i];
@@ -70,6 +83,94 @@ inline void transpose_square(Vec (&m)[Vec::kWidth]) {
 
 constexpr int kRegisters = 16;
 constexpr int kTilePanels = 1;
+
+// The largest size among the 32 numbers of a block, by its bits.
+inline float block_largest(const float* x) {
+  const __m128i sizes = _mm_set1_epi32(0x7fffffff);
+  __m128i most = _mm_setzero_si128();
+  const auto raise = [&](__m128i bits) {
+    const __m128i more = _mm_cmpgt_epi32(bits, most);
+    most = _mm_or_si128(_mm_and_si128(more, bits), _mm_andnot_si128(more, most));
+  };
+  for (int i = 0; i < kQuant; i += 4) {
+    raise(_mm_and_si128(_mm_castps_si128(_mm_loadu_ps(x + i)), sizes));
+  }
+  raise(_mm_shuffle_epi32(most, 0x4e));
+  raise(_mm_shuffle_epi32(most, 0xb1));
+  return _mm_cvtss_f32(_mm_castsi128_ps(most));
+}
+
+// x · factor in whole numbers; returns their sum.
+inline int block_round(const float* x, float factor, int8_t* q) {
+  const __m128 f = _mm_set1_ps(factor);
+  __m128i s = _mm_setzero_si128();
+  for (int i = 0; i < kQuant; i += 16) {
+    __m128i four[4];
+    for (int j = 0; j < 4; ++j) {
+      four[j] = _mm_cvtps_epi32(_mm_mul_ps(_mm_loadu_ps(x + i + 4 * j), f));
+      s = _mm_add_epi32(s, four[j]);
+    }
+    const __m128i low = _mm_packs_epi32(four[0], four[1]);
+    const __m128i high = _mm_packs_epi32(four[2], four[3]);
+    _mm_storeu_si128(reinterpret_cast<__m128i*>(q + i), _mm_packs_epi16(low, high));
+  }
+  s = _mm_add_epi32(s, _mm_shuffle_epi32(s, 0x4e));
+  s = _mm_add_epi32(s, _mm_shuffle_epi32(s, 0xb1));
+  return _mm_cvtsi128_si32(s);
+}
+
+// Weights of blocks in 16 bits: the groups of outputs 0 and 1, of 2 and 3.
+struct Codes8 {
+  __m128i low, high;
+  static Codes8 load(const void* p) {
+    const __m128i codes = _mm_loadu_si128(static_cast<const __m128i*>(p));
+    const __m128i w = _mm_xor_si128(codes, _mm_set1_epi8(-128));
+    return {_mm_srai_epi16(_mm_unpacklo_epi8(w, w), 8), _mm_srai_epi16(_mm_unpackhi_epi8(w, w), 8)};
+  }
+};
+struct Codes4 {
+  __m128i low, high;
+  static Codes4 wide(__m128i w) {
+    const __m128i zero = _mm_setzero_si128();
+    return {_mm_unpacklo_epi8(w, zero), _mm_unpackhi_epi8(w, zero)};
+  }
+  static void load(const void* p, Codes4& first, Codes4& second) {
+    const __m128i both = _mm_loadu_si128(static_cast<const __m128i*>(p));
+    const __m128i four = _mm_set1_epi8(15);
+    first = wide(_mm_and_si128(both, four));
+    second = wide(_mm_and_si128(_mm_srli_epi16(both, 4), four));
+  }
+};
+// A group of x in 16 bits, twice.
+inline __m128i spread4(const int8_t* q) {
+  int32_t bits;
+  __builtin_memcpy(&bits, q, 4);
+  const __m128i x = _mm_set1_epi32(bits);
+  return _mm_srai_epi16(_mm_unpacklo_epi8(x, x), 8);
+}
+
+// Halves of each output's sum side by side.
+struct Sums8 {
+  __m128i low, high;
+  static Sums8 begin(const QuantBlock&) { return {_mm_setzero_si128(), _mm_setzero_si128()}; }
+  template <class Codes>
+  void add(Codes w, __m128i x) {
+    low = _mm_add_epi32(low, _mm_madd_epi16(w.low, x));
+    high = _mm_add_epi32(high, _mm_madd_epi16(w.high, x));
+  }
+  Vec value(const QuantBlock& x) const {
+    const __m128 a = _mm_castsi128_ps(low), b = _mm_castsi128_ps(high);
+    const __m128i even = _mm_castps_si128(_mm_shuffle_ps(a, b, 0x88));
+    const __m128i odd = _mm_castps_si128(_mm_shuffle_ps(a, b, 0xdd));
+    const __m128i sum = _mm_add_epi32(_mm_add_epi32(even, odd), _mm_set1_epi32(x.start));
+    return Vec{_mm_cvtepi32_ps(sum)} * Vec::set(x.scale);
+  }
+};
+using Sums4 = Sums8;
+
+constexpr int kBlockSums = 4;
+constexpr int kAdded8 = 0;
+constexpr bool kSumsAreFloats = false;
 
 #include "kernels/cpu/kernels.inl"
 

@@ -4,6 +4,8 @@
 // outside.
 // SPDX-License-Identifier: MIT
 
+#include "kernels/cpu/vectors.inl"
+
 #include "kernels/cpu/math.inl"
 
 #include "kernels/cpu/rows.inl"
@@ -12,13 +14,18 @@
 
 #include "kernels/cpu/attend.inl"
 
+#include "kernels/cpu/finish.inl"
+
 #include "kernels/cpu/matmul.inl"
+
+#include "kernels/cpu/blocks.inl"
 
 #include "kernels/cpu/winograd.inl"
 
 constexpr KernelTable make_table(const char* name) {
   return {
       .name = name,
+      .blocks = make_blocks(name),
       .matmul_few = matmul_few,
       .few_scratch = few_scratch,
       .matmul_many = matmul_many,

@@ -1,7 +1,7 @@
 // Matrices on the processor: the packed layout, and how one product is cut into parts.
 //
 // Layout: column panels [O/16][K][16], f32 or bf16, zeros behind the last output. bf16 weights are
-// widened to f32 when used; activations are never rounded.
+// widened to f32 when used; activations are never rounded. Weights in blocks are blocks.cc's.
 // SPDX-License-Identifier: MIT
 #include <algorithm>
 #include <vector>
@@ -58,7 +58,10 @@ cpu::Finish finish_of(Epilogue epilogue) {
 }  // namespace
 
 int64_t CpuBackend::do_packed_bytes(Dtype dtype, int64_t outputs, int64_t inputs) const {
-  return split(outputs, kPanel) * kPanel * inputs * traits(dtype).bytes;
+  const int64_t panels = split(outputs, kPanel);
+  if (dtype == Dtype::q8_0) return panels * cpu::panel_bytes(cpu::Blocks::q8_0, inputs);
+  if (dtype == Dtype::q4_0) return panels * cpu::panel_bytes(cpu::Blocks::q4_0, inputs);
+  return panels * kPanel * inputs * traits(dtype).bytes;
 }
 
 Weight CpuBackend::do_pack(Dtype dtype, int64_t outputs, int64_t inputs, const RowSource& rows,
@@ -134,7 +137,9 @@ void CpuBackend::do_linear(Tensor x, const Weight& w, Tensor out, Epilogue epilo
                              .kernel = 1,
                              .stride = 1,
                              .pad = 0};
-  multiply(product(windows, w, out, epilogue), rows);
+  const cpu::MatmulArgs args = product(windows, w, out, epilogue);
+  if (multiplied_as_stored(w.dtype)) return linear_blocks(x, w, args);
+  multiply(args, rows);
 }
 
 }  // namespace janus

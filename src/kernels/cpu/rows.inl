@@ -2,26 +2,6 @@
 // then over the lanes: the order depends on the width of the row and of the vector alone.
 // SPDX-License-Identifier: MIT
 
-// Calls body(i, lanes) for every vector of a row of n, the last one perhaps short.
-template <class Body>
-inline void each_vector(int64_t n, const Body& body) {
-  int64_t i = 0;
-  for (; i + Vec::kWidth <= n; i += Vec::kWidth) body(i, Vec::kWidth);
-  if (i < n) body(i, static_cast<int>(n - i));
-}
-
-inline Vec load(const float* p, int lanes) {
-  return lanes == Vec::kWidth ? Vec::load(p) : Vec::load_part(p, lanes);
-}
-
-inline void store(Vec v, float* p, int lanes) {
-  if (lanes == Vec::kWidth) {
-    v.store(p);
-  } else {
-    v.store_part(p, lanes);
-  }
-}
-
 // Σ term(i); term(i, lanes) must be zero behind the last lane.
 template <class Term>
 inline float row_sum(int64_t n, const Term& term) {

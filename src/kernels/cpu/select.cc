@@ -3,10 +3,11 @@
 
 namespace janus {
 
-const cpu::KernelTable& select_kernels(Isa level) {
-  if (level >= Isa::avx512) return cpu::kAvx512Kernels;
-  if (level >= Isa::avx2) return cpu::kAvx2Kernels;
-  return cpu::kBaseKernels;
+cpu::Level select_kernels(Isa level) {
+  const cpu::KernelTable& table = level >= Isa::avx512 ? cpu::kAvx512Kernels
+                                  : level >= Isa::avx2 ? cpu::kAvx2Kernels
+                                                       : cpu::kBaseKernels;
+  return {table, level >= Isa::avx512vnni ? cpu::kAvx512VnniBlocks : table.blocks};
 }
 
 }  // namespace janus

@@ -8,6 +8,6 @@
 namespace janus {
 
 // The fastest table at or below `level`.
-const cpu::KernelTable& select_kernels(Isa level);
+cpu::Level select_kernels(Isa level);
 
 }  // namespace janus

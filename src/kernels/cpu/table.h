@@ -3,12 +3,14 @@
 // the intrinsics are all they may include: a shared inline function compiled there could reach
 // processors that lack the instructions. Nothing here throws; shapes are checked above.
 //
-// A level may replace single entries of the one below it (matrix tiles, quantised weights) by
-// copying its table. Every entry keeps the order of addition told beside it.
+// Products with weights in blocks have a table of their own, so that a level whose instructions
+// serve those alone shares the other one with the level below. Every entry keeps the order of
+// addition told beside it.
 // SPDX-License-Identifier: MIT
 #pragma once
 
 #include <cstdint>
+#include <type_traits>
 
 namespace janus::cpu {
 
@@ -53,6 +55,56 @@ struct MatmulPart {
   int64_t panel_begin, panel_end;
 };
 
+// --- weights in blocks of 32 (kernels/backend.h) -------------------------------------------------
+//
+// Layout: column panels of 16 outputs as above, each a row of pairs of blocks, the last perhaps
+// half empty. A pair is its scales, f16 [2][16], then the codes of either block,
+// [2][groups][16][4]: a group of 4 numbers is 4 bytes, so that one vector holds a group of several
+// outputs. q8_0 has 8 groups a block, of numbers + 128. q4_0 has 4, as ggml's bytes are: the low
+// halves are numbers 4i … 4i + 3, the high ones numbers 16 + 4i …, all + 8. Every vector lies
+// within one cache line.
+
+inline constexpr int kQuant = 32;     // numbers of one block
+inline constexpr int kQuantRows = 8;  // rows of x that lie together in blocks
+
+enum class Blocks : uint8_t { q8_0, q4_0 };
+
+constexpr int64_t code_bytes(Blocks blocks) { return kPanel * (blocks == Blocks::q8_0 ? 32 : 16); }
+constexpr int64_t pair_bytes(Blocks blocks) { return 4 * kPanel + 2 * code_bytes(blocks); }
+constexpr int64_t panel_bytes(Blocks blocks, int64_t inputs) {
+  return (inputs / kQuant + 1) / 2 * pair_bytes(blocks);
+}
+
+// One block of a row of x.
+struct QuantBlock {
+  int8_t q[kQuant];
+  int32_t start;  // of the sum Σ q·code: takes away what was added to the codes
+  float scale;    // a
+  float offset;   // fma(the sum's bits as a float, scale, offset) = Σ q·w · a; else unused
+  int32_t unused;
+};
+static_assert(sizeof(QuantBlock) == 48);
+
+struct BlockArgs {
+  MatmulArgs product;  // its `x` and `format` are not read
+  Blocks blocks;       // of the weights
+  int64_t rows;        // of x
+  const QuantBlock*
+      x;  // tiles of kQuantRows rows, the last perhaps fewer: [K/32][rows of the tile]
+};
+
+struct BlockKernels {
+  const char* level;
+
+  // A row of x in blocks, `step` from one to the next.
+  void (*quantise)(const float* x, int64_t inputs, Blocks weights, QuantBlock* out, int64_t step);
+  // Weights streamed once, for at most kQuantRows rows; and for more, whole tiles of them. Both
+  // give the same bits. scratch: block_scratch floats, 64-byte aligned.
+  void (*multiply_few)(const BlockArgs&, const MatmulPart&, float* scratch);
+  void (*multiply_many)(const BlockArgs&, const MatmulPart&, float* scratch);
+  int64_t (*block_scratch)(const BlockArgs&, const MatmulPart&);
+};
+
 // One block of keys and values under a few rows of queries; the online softmax carries `top`, `sum`
 // and `out` (the weighted sum of values so far) from block to block.
 struct AttendArgs {
@@ -74,6 +126,7 @@ struct AttendArgs {
 
 struct KernelTable {
   const char* name;
+  BlockKernels blocks;
 
   // Weights streamed once, for few rows; and tiles of activations held while weights pass, for
   // many. Both give the same bits. scratch: few_scratch / many_scratch floats, 64-byte aligned.
@@ -122,5 +175,12 @@ struct KernelTable {
 extern const KernelTable kBaseKernels;
 extern const KernelTable kAvx2Kernels;
 extern const KernelTable kAvx512Kernels;
+extern const BlockKernels kAvx512VnniBlocks;
+
+// What a processor runs.
+struct Level {
+  const KernelTable& table;
+  const BlockKernels& blocks;
+};
 
 }  // namespace janus::cpu

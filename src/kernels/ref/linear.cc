@@ -1,6 +1,6 @@
-// Matrices of `ref`: stored row-major [O, K] in f32 or bf16, widened to f32 before they are used.
-// A convolution is a sum over the taps that fall inside the image.
-// SPDX-License-Identifier: MIT
+// Matrices of `ref`: stored row-major [O, K] as they are given; f32 and bf16 are widened to f32
+// before they are used, blocks are multiplied as kernels/backend.h says (blocks.h). A convolution
+// is a sum over the taps that fall inside the image. SPDX-License-Identifier: MIT
 #include <algorithm>
 #include <cmath>
 #include <cstring>
@@ -8,6 +8,7 @@
 
 #include "base/half.h"
 #include "kernels/ref/backend.h"
+#include "kernels/ref/blocks.h"
 #include "kernels/ref/sum.h"
 
 namespace janus {
@@ -45,7 +46,25 @@ float dot(const float* a, const float* b, int64_t n) {
 }  // namespace
 
 int64_t RefBackend::do_packed_bytes(Dtype dtype, int64_t outputs, int64_t inputs) const {
-  return outputs * inputs * traits(dtype).bytes;
+  return bytes_of(dtype, outputs * inputs);
+}
+
+Weight RefBackend::do_pack_blocks(Dtype dtype, int64_t outputs, int64_t inputs,
+                                  const BlockSource& rows, std::span<const float> bias) const {
+  Weight w;
+  w.outputs = outputs;
+  w.inputs = inputs;
+  w.dtype = dtype;
+  w.data = Buffer(do_packed_bytes(dtype, outputs, inputs));
+  const int64_t row = bytes_of(dtype, inputs);
+  for (int64_t o = 0; o < outputs; ++o) {
+    rows(o, {w.data.data() + o * row, static_cast<size_t>(row)});
+  }
+  if (!bias.empty()) {
+    w.bias = OwnedTensor(Dtype::f32, {outputs});
+    std::copy(bias.begin(), bias.end(), w.bias.view.f32());
+  }
+  return w;
 }
 
 Weight RefBackend::do_pack(Dtype dtype, int64_t outputs, int64_t inputs, const RowSource& rows,
@@ -73,6 +92,16 @@ Weight RefBackend::do_pack(Dtype dtype, int64_t outputs, int64_t inputs, const R
 }
 
 void RefBackend::do_linear(Tensor x, const Weight& w, Tensor out, Epilogue epilogue) const {
+  if (multiplied_as_stored(w.dtype)) {
+    for (int64_t r = 0; r < x.rows(); ++r) {
+      const BlockRow row(x.row(r), w.inputs);
+      for (int64_t o = 0; o < w.outputs; ++o) {
+        float& y = out.row(r)[o];
+        y = finish(row.times(w, o), w, o, y, epilogue);
+      }
+    }
+    return;
+  }
   std::vector<float> spare;
   for (int64_t o = 0; o < w.outputs; ++o) {
     const float* row = weight_row(w, o, spare);
