@@ -20,7 +20,7 @@ import sys
 LAYERS = {
     "include/": ["januspro/**"],
     "src/base/": ["base/**", "januspro/error.hpp"],
-    "src/io/": ["base/**", "io/**", "januspro/image.hpp"],
+    "src/io/": ["base/**", "io/**", "januspro/image.hpp", "januspro/error.hpp"],
     "src/kernels/": ["base/**", "kernels/**"],
     "src/kernels/ref/": ["base/**", "kernels/*.h", "kernels/ref/**"],
     "src/kernels/cpu/": ["base/**", "kernels/*.h", "kernels/cpu/**"],
@@ -32,7 +32,9 @@ LAYERS = {
     "src/api/": ["base/**", "io/**", "kernels/open.h", "model/**", "generate/**", "api/**", "januspro/**"],
     "src/world/": ["base/**", "io/**", "world/**"],
     "src/hub/": ["base/**", "io/**", "hub/**"],
+    "src/serve/": ["base/**", "io/**", "januspro/**", "serve/**"],
     "src/train/": ["base/**", "io/**", "world/**", "model/config.h", "generate/prompt.h", "train/**"],
+    "src/apps/serve.": ["base/**", "serve/options.h", "januspro/**", "apps/**"],
     "src/apps/": ["base/**", "io/**", "kernels/*.h", "model/**", "world/**", "hub/**", "januspro/**", "apps/**"],
     "src/apps/convert.": ["base/**", "io/**", "kernels/*.h", "model/**", "generate/**", "hub/**", "januspro/**", "apps/**"],
     "src/apps/info.": ["base/**", "io/**", "kernels/*.h", "model/**", "generate/**", "januspro/**", "apps/**"],
@@ -45,7 +47,8 @@ LAYERS = {
 LIBRARIES = [
     (r"png\.h|jpeglib\.h|jerror\.h|zlib\.h|gif_lib\.h|webp/.*", ["src/io/**"]),
     (r"nlohmann/.*", ["src/io/**", "src/model/**", "src/world/**", "src/hub/**", "src/train/**",
-                       "src/apps/**"]),
+                       "src/serve/**", "src/apps/**"]),
+    (r"boost/.*", ["src/serve/http.cc", "src/serve/connection*"]),
     (r"curl/.*", ["src/hub/**"]),
     (r"CLI/.*", ["src/apps/**"]),
     (r"histedit\.h", ["src/apps/line_reader.*"]),
@@ -55,7 +58,7 @@ LIBRARIES = [
     (r"cpuid\.h|immintrin\.h", ["src/base/cpu.*"]),
     (r"std(def|int)\.h", ["include/januspro/januspro.h"]),  # which is C
     # The operating system: memory and processors, files, the terminal.
-    (r"(unistd|fcntl|fnmatch|sched|signal|termios|poll|pthread)\.h|(sys|linux)/.*", ["src/base/**", "src/io/**", "src/hub/**", "src/train/**", "src/apps/**"]),
+    (r"(unistd|fcntl|fnmatch|sched|signal|termios|poll|pthread)\.h|(sys|linux)/.*", ["src/base/**", "src/io/**", "src/hub/**", "src/train/**", "src/serve/http.cc", "src/serve/metrics.cc", "src/apps/**"]),
 ]
 
 # --- what the library never does --------------------------------------------------------------

@@ -3,6 +3,7 @@
 // interface (januspro.hpp) and used by every room inside. SPDX-License-Identifier: MIT
 #pragma once
 
+#include <cstdint>
 #include <stdexcept>
 #include <string>
 
@@ -28,6 +29,19 @@ class JANUSPRO_API Error : public std::runtime_error {
 
  private:
   Code code_;
+};
+
+// A prompt that leaves no room in the model's context; Code::bad_input with the counts.
+class JANUSPRO_API TooLong : public Error {
+ public:
+  TooLong(const std::string& text, int64_t tokens, int64_t limit)
+      : Error(Code::bad_input, text), tokens_(tokens), limit_(limit) {}
+  int64_t tokens() const { return tokens_; }  // of the prompt, its pictures included
+  int64_t limit() const { return limit_; }    // the most that a prompt of this kind may have
+
+ private:
+  int64_t tokens_;
+  int64_t limit_;
 };
 
 }  // namespace janus

@@ -112,6 +112,9 @@ class JANUSPRO_API Engine {
   static MemoryPlan plan(const EngineOptions& options, std::span<const DrawRequest> requests);
   static MemoryPlan plan(const EngineOptions& options, const AskRequest& request);
 
+  // Tokens of a drawing's prompt as the model reads it.
+  int64_t prompt_tokens(const DrawRequest& request) const;
+
   const ModelInfo& info() const;
 
   // Makes preview() ready: a linear map from code vectors to small patches, read from `folder`

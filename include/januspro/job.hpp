@@ -5,6 +5,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -47,6 +48,10 @@ class JANUSPRO_API Job {
   // has passed.
   JobView wait_change(uint64_t seen, std::chrono::milliseconds at_most) const;
 
+  // Calls `told` once when the job is over, on the thread that ends it; at once, here, when it is
+  // over already. It must not throw, and may do what an event may.
+  void on_end(std::function<void()> told) const;
+
   // A job that waits is over at once, one that runs after the present step of the model, with
   // Code::cancelled; one that is over stays as it is.
   void cancel() const;
@@ -57,11 +62,14 @@ class JANUSPRO_API Job {
   std::vector<int32_t> codes(int64_t picture) const;              // so far, row by row from the top
   std::shared_ptr<const Picture> picture(int64_t picture) const;  // none unless it is finished
   std::string text() const;                                       // of an answer so far
+  // Of an answer so far, the first `from` left out. In on_text: up to those that its piece is of.
+  std::vector<AnswerToken> tokens(int64_t from) const;
 
   // --- its end ----------------------------------------------------------------------------------
   // Each waits for it and throws what the job failed of. Code::bad_input when it is of the other
   // kind.
 
+  void check() const;  // of either kind
   std::vector<Picture> pictures() const;
   Answer answer() const;
 

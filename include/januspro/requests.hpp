@@ -57,13 +57,26 @@ struct Progress {
   std::span<const Sketch> sketches = {};  // the pictures drawn now; valid during the call only
 };
 
-// Either may be empty. They run on the thread that called draw(), or on the engine's own for what
+// An unfinished picture in full size, decoded: rows that are not drawn yet are of one grey, 197.
+struct Partial {
+  Image image = {};
+  int request = 0;
+  int index = 0;
+  int number = 0;  // which of DrawEvents::partials, from 0
+  int rows = 0;    // of codes, drawn so far
+};
+
+// Any may be empty. They run on the thread that called draw(), or on the engine's own for what
 // was submitted. What they throw ends the request.
 struct DrawEvents {
   // After every step of the model; false stops the work with Code::cancelled.
   std::function<bool(const Progress&)> on_step = {};
   // As soon as a picture is finished, so that it outlives a later failure.
   std::function<void(const Picture&)> on_picture = {};
+  // Looks at a picture while it grows, each for the price of a decoding: number i of them as soon
+  // as ⌈(i + 1) · rows / (partials + 1)⌉ rows of codes are drawn, unless that is all of them.
+  int partials = 0;
+  std::function<void(const Partial&)> on_partial = {};
 };
 
 // --- asking ------------------------------------------------------------------------------------
@@ -83,6 +96,17 @@ struct AskRequest {
   float top_p = 1;
   uint64_t seed = 0;
   std::vector<std::string> stop = {};  // besides the end token; not part of the answer
+  int logprobs = -1;  // tell each token's probability, and this many of the likeliest; -1: neither
+};
+
+struct ScoredToken {
+  std::string bytes = {};  // of its text; need not be whole characters
+  float logprob = 0;       // natural logarithm, at temperature 1 and without limits
+};
+
+struct AnswerToken {
+  ScoredToken chosen = {};
+  std::vector<ScoredToken> likeliest = {};  // the likeliest first
 };
 
 struct Answer {
@@ -92,6 +116,7 @@ struct Answer {
   int64_t prompt_tokens = 0;
   int64_t cached_tokens = 0;  // of them, those that were not run again (EngineOptions::remember)
   int64_t answer_tokens = 0;  // the end token included
+  std::vector<AnswerToken> tokens = {};  // where AskRequest::logprobs asks; no end token
 };
 
 // Whole UTF-8 characters as they come, and nothing at all while the prompt is read or where a token

@@ -206,6 +206,8 @@ std::shared_ptr<Task> Engine::Parts::task(std::span<const DrawRequest> requests,
   checkpoint.require(kDrawingParts);
   check(info.draws, Code::bad_input,
         "the engine was loaded to read only; load it with halves \"draw\" or \"both\" to draw");
+  check(events.partials >= 0, Code::bad_input, "partials is ", events.partials,
+        "; it must be 0 or more");
   const std::vector<DrawRequest> whole = completed(requests, info.guidance);
   drawing_rows(setup.config, prompts, whole);  // what cannot be drawn is refused now
   const auto plan = [this, whole](const Setup& now) {
@@ -221,7 +223,8 @@ std::shared_ptr<Task> Engine::Parts::task(std::span<const DrawRequest> requests,
       const Picture& picture = task.note(std::move(finished));
       if (on_picture) on_picture(picture);
     };
-    return make_drawing(shared, prompts, whole, planned.pictures_at_once, on_picture, on_step);
+    return make_drawing(shared, prompts, whole, planned.pictures_at_once, on_picture, on_step,
+                        {events.partials, events.on_partial});
   };
   return Task::drawing(whole, info.image_tokens, {plan, begin});
 }
@@ -238,7 +241,8 @@ std::shared_ptr<Task> Engine::Parts::task(const AskRequest& request, const OnTex
       return task.wanted() && (!on_text || on_text(piece)) && task.wanted();
     };
     const auto on_answer = [&task](Answer answer) { task.note(std::move(answer)); };
-    return make_asking(shared, prompts, asked, watched, on_answer);
+    const auto on_token = [&task](AnswerToken token) { task.note(std::move(token)); };
+    return make_asking(shared, prompts, asked, watched, on_answer, on_token);
   };
   return Task::asking({plan, begin});
 }
@@ -308,6 +312,10 @@ Job Engine::submit(const AskRequest& request, const OnText& on_text) {
   const std::shared_ptr<Task> task = parts_->task(request, on_text);
   parts_->scheduler->submit(task);
   return Job(task);
+}
+
+int64_t Engine::prompt_tokens(const DrawRequest& request) const {
+  return static_cast<int64_t>(parts_->prompts.draw(request.prompt).size());
 }
 
 const ModelInfo& Engine::info() const { return parts_->info; }

@@ -72,18 +72,34 @@ void Task::end(std::exception_ptr failure) {
     state = JobState::failed;
   }
   std::shared_ptr<const Work> unwanted;  // of a task that never began; dropped outside the lock
-  const std::lock_guard lock(mutex_);
-  if (view_.over()) return;
-  unwanted = std::exchange(work_, nullptr);
-  end(state, std::move(failure));
+  std::vector<std::function<void()>> told;
+  {
+    const std::lock_guard lock(mutex_);
+    if (view_.over()) return;
+    unwanted = std::exchange(work_, nullptr);
+    told = end(state, std::move(failure));
+  }
+  for (const auto& tell : told) tell();
 }
 
-void Task::end(JobState state, std::exception_ptr failure) {
+std::vector<std::function<void()>> Task::end(JobState state, std::exception_ptr failure) {
   view_.state = state;
   ++view_.change;
   failure_ = std::move(failure);
   runner_ = {};
   changed_.notify_all();
+  return std::exchange(told_, {});
+}
+
+void Task::on_end(std::function<void()> told) {
+  {
+    const std::lock_guard lock(mutex_);
+    if (!view_.over()) {
+      told_.push_back(std::move(told));
+      return;
+    }
+  }
+  told();
 }
 
 int64_t Task::number(int request, int index) const {
@@ -126,9 +142,15 @@ void Task::note(std::string_view piece) {
   changed_.notify_all();
 }
 
+void Task::note(AnswerToken token) {
+  const std::lock_guard lock(mutex_);
+  tokens_.push_back(std::move(token));
+}
+
 void Task::note(Answer answer) {
   const std::lock_guard lock(mutex_);
   answer_ = std::move(answer);
+  answer_.tokens = tokens_;
 }
 
 JobView Task::view() const {
@@ -162,10 +184,14 @@ void Task::cancel() {
   cancel_.store(true, std::memory_order_relaxed);
   std::shared_ptr<const Work> unwanted;  // dropped outside the lock: it may hold the last handle of
                                          // another job
-  const std::lock_guard lock(mutex_);
-  if (view_.state != JobState::waiting) return;
-  unwanted = std::exchange(work_, nullptr);
-  end(JobState::cancelled, std::make_exception_ptr(Error(Code::cancelled, kCancelled)));
+  std::vector<std::function<void()>> told;
+  {
+    const std::lock_guard lock(mutex_);
+    if (view_.state != JobState::waiting) return;
+    unwanted = std::exchange(work_, nullptr);
+    told = end(JobState::cancelled, std::make_exception_ptr(Error(Code::cancelled, kCancelled)));
+  }
+  for (const auto& tell : told) tell();
 }
 
 void Task::check_number(int64_t number) const {
@@ -191,6 +217,13 @@ std::shared_ptr<const Picture> Task::picture(int64_t number) const {
 std::string Task::text() const {
   const std::lock_guard lock(mutex_);
   return text_;
+}
+
+std::vector<AnswerToken> Task::tokens(int64_t from) const {
+  check(from >= 0, Code::bad_input, "tokens from ", from, "; they are numbered from 0");
+  const std::lock_guard lock(mutex_);
+  const auto skipped = std::min(from, static_cast<int64_t>(tokens_.size()));
+  return {tokens_.begin() + skipped, tokens_.end()};
 }
 
 void Task::check_ended() const {
@@ -232,13 +265,16 @@ bool Job::wait(std::chrono::milliseconds at_most) const { return task_->wait(at_
 JobView Job::wait_change(uint64_t seen, std::chrono::milliseconds at_most) const {
   return task_->wait_change(seen, at_most);
 }
+void Job::on_end(std::function<void()> told) const { task_->on_end(std::move(told)); }
 void Job::cancel() const { task_->cancel(); }
 std::vector<int32_t> Job::codes(int64_t picture) const { return task_->codes(picture); }
 std::shared_ptr<const Picture> Job::picture(int64_t picture) const {
   return task_->picture(picture);
 }
 std::string Job::text() const { return task_->text(); }
+std::vector<AnswerToken> Job::tokens(int64_t from) const { return task_->tokens(from); }
 std::vector<Picture> Job::pictures() const { return task_->pictures(); }
 Answer Job::answer() const { return task_->answer(); }
+void Job::check() const { task_->check_ended(); }
 
 }  // namespace janus

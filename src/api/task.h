@@ -51,6 +51,7 @@ class Task {
   void note(const Progress& progress);
   const Picture& note(Picture picture);  // the next in order
   void note(std::string_view piece);
+  void note(AnswerToken token);
   void note(Answer answer);
 
   // --- anybody ----------------------------------------------------------------------------------
@@ -59,9 +60,11 @@ class Task {
   bool wait(std::optional<Time> at_most) const;
   JobView wait_change(uint64_t seen, Time at_most) const;
   void cancel();
+  void on_end(std::function<void()> told);
   std::vector<int32_t> codes(int64_t number) const;
   std::shared_ptr<const Picture> picture(int64_t number) const;
   std::string text() const;
+  std::vector<AnswerToken> tokens(int64_t from) const;
   void check_ended() const;  // waits, and throws what the task failed of
   std::vector<Picture> pictures() const;
   Answer answer() const;
@@ -72,7 +75,8 @@ class Task {
   Task() = default;
   int64_t number(int request, int index) const;
   void check_number(int64_t number) const;
-  void end(JobState state, std::exception_ptr failure);  // under the lock
+  // Under the lock; returns whom to tell once it is released.
+  [[nodiscard]] std::vector<std::function<void()>> end(JobState state, std::exception_ptr failure);
 
   bool asks_ = false;
   std::vector<int64_t> first_;  // number of the first picture of each request
@@ -87,7 +91,9 @@ class Task {
   std::map<int64_t, std::vector<int32_t>> codes_;  // of pictures under way, by number
   std::vector<std::shared_ptr<Picture>> pictures_;
   std::string text_;
+  std::vector<AnswerToken> tokens_;
   Answer answer_;
+  std::vector<std::function<void()>> told_;
 };
 
 }  // namespace janus

@@ -3,6 +3,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <cstdint>
 #include <sstream>
 #include <string>
 
@@ -21,6 +22,14 @@ template <class... Parts>
 template <class... Parts>
 void check(bool ok, Code code, const Parts&... parts) {
   if (!ok) fail(code, parts...);
+}
+
+// For a prompt of `tokens` where `limit` would fit.
+template <class... Parts>
+[[noreturn]] void too_long(int64_t tokens, int64_t limit, const Parts&... parts) {
+  std::ostringstream text;
+  (text << ... << parts);
+  throw TooLong(text.str(), tokens, limit);
 }
 
 }  // namespace janus

@@ -6,7 +6,9 @@
 #include "generate/ask.h"
 
 #include <algorithm>
+#include <cmath>
 #include <map>
+#include <numeric>
 #include <optional>
 #include <tuple>
 #include <utility>
@@ -39,19 +41,20 @@ std::vector<Message> check_messages(const AskRequest& request) {
 
 void check_context(int64_t tokens, const Config& config) {
   const int64_t context = config.llama.context;
-  check(tokens < context, Code::bad_input, "the prompt has ", tokens,
-        " tokens and the model's context is ", context,
-        ", which leaves no room for an answer; shorten the prompt by at least ",
-        tokens - context + 1, " tokens (a picture takes ", config.vision.tokens() + 2, ")");
+  if (tokens < context) return;
+  too_long(tokens, context - 1, "the prompt has ", tokens, " tokens and the model's context is ",
+           context, ", which leaves no room for an answer; shorten the prompt by at least ",
+           tokens - context + 1, " tokens (a picture takes ", config.vision.tokens() + 2, ")");
 }
 
 // The text of an answer while it grows.
 class AnswerText {
  public:
   AnswerText(const PromptBuilder& prompts, const AskRequest& request, OnText on_text,
-             int64_t limit);
+             OnToken on_token, int64_t limit);
 
-  bool accept(int32_t id);  // false: the answer ends here
+  // The id chosen from these logits; false: the answer ends here.
+  bool accept(int32_t id, std::span<const float> logits);
   Answer finish();
   // Throws Code::cancelled where nobody wants the answer any more.
   void check_wanted() const;
@@ -59,7 +62,10 @@ class AnswerText {
  private:
   void show(std::string text);
 
+  const Tokenizer& tokenizer_;
   const OnText on_text_;
+  const OnToken on_token_;
+  int logprobs_;
   TextStream stream_;
   StopFilter filter_;
   std::vector<int32_t> stop_ids_;  // stop strings that are one token of the table
@@ -69,8 +75,11 @@ class AnswerText {
 };
 
 AnswerText::AnswerText(const PromptBuilder& prompts, const AskRequest& request, OnText on_text,
-                       int64_t limit)
-    : on_text_(std::move(on_text)),
+                       OnToken on_token, int64_t limit)
+    : tokenizer_(prompts.tokenizer()),
+      on_text_(std::move(on_text)),
+      on_token_(std::move(on_token)),
+      logprobs_(request.logprobs),
       stream_(prompts.tokenizer(), false),
       filter_(request.stop),
       eos_(prompts.ids().eos),
@@ -91,13 +100,14 @@ void AnswerText::show(std::string text) {
         answer_.answer_tokens, " tokens");
 }
 
-bool AnswerText::accept(int32_t id) {
+bool AnswerText::accept(int32_t id, std::span<const float> logits) {
   ++answer_.answer_tokens;
   if (id == eos_) return false;
   if (std::find(stop_ids_.begin(), stop_ids_.end(), id) != stop_ids_.end()) {
     answer_.finish = Answer::Finish::stop;
     return false;
   }
+  if (logprobs_ >= 0 && on_token_) on_token_(score_token(tokenizer_, logits, id, logprobs_));
   show(filter_.push(stream_.push(id)));
   if (filter_.stopped()) {
     answer_.finish = Answer::Finish::stop;
@@ -119,7 +129,8 @@ Answer AnswerText::finish() {
 class AskingMember : public Member {
  public:
   AskingMember(const Shared& shared, const PromptBuilder& prompts,
-               std::shared_ptr<const AskRequest> request, OnText on_text, OnAnswer on_answer);
+               std::shared_ptr<const AskRequest> request, OnText on_text, OnAnswer on_answer,
+               OnToken on_token);
 
   int64_t scratch() const override { return workspace_bytes(shared_.model.config(), shape_); }
   void offer_steps(Pass& pass) override;
@@ -159,13 +170,14 @@ class AskingMember : public Member {
 
 AskingMember::AskingMember(const Shared& shared, const PromptBuilder& prompts,
                            std::shared_ptr<const AskRequest> request, OnText on_text,
-                           OnAnswer on_answer)
+                           OnAnswer on_answer, OnToken on_token)
     : shared_(shared),
       held_(std::move(request)),
       request_(*held_),
       on_answer_(std::move(on_answer)),
       shape_(answer_shape(shared.model.config(), prompts, request_)),
-      text_(prompts, request_, std::move(on_text), shape_.positions - shape_.prompt) {
+      text_(prompts, request_, std::move(on_text), std::move(on_token),
+            shape_.positions - shape_.prompt) {
   for (const ChatMessage& message : request_.messages) {
     for (const Image& image : message.images) {
       images_.push_back(&image);
@@ -238,10 +250,11 @@ void AskingMember::accept(const Pass& pass) {
   }
   if (row_ < 0) return;
   const Sampling sampling{request_.temperature, request_.top_k, request_.top_p};
-  const int32_t id = sampler_.pick(pass.logits(std::exchange(row_, -1)), sampling, request_.seed,
-                                   static_cast<uint64_t>(steps_++));
+  const std::span<const float> logits = pass.logits(std::exchange(row_, -1));
+  const int32_t id =
+      sampler_.pick(logits, sampling, request_.seed, static_cast<uint64_t>(steps_++));
   last_ = id;
-  if (text_.accept(id)) return;
+  if (text_.accept(id, logits)) return;
   last_ = -1;
   Answer answer = text_.finish();
   answer.prompt_tokens = shape_.prompt;
@@ -302,6 +315,8 @@ std::vector<int32_t> prompt_ids(const Config& config, const PromptBuilder& promp
                                 const AskRequest& request) {
   check(request.max_tokens >= 1, Code::bad_input, "max tokens is ", request.max_tokens,
         "; it must be 1 or more");
+  check(request.logprobs >= -1, Code::bad_input, "logprobs is ", request.logprobs,
+        "; it must be -1 (none), 0 (of the tokens chosen) or more");
   check_sampling({request.temperature, request.top_k, request.top_p});
   std::vector<int32_t> ids = prompts.read(check_messages(request), request.system);
   check_context(static_cast<int64_t>(ids.size()), config);
@@ -314,14 +329,38 @@ AnswerShape answer_shape(const Config& config, const PromptBuilder& prompts,
   return answer_shape(config, tokens, request.max_tokens, request.messages);
 }
 
-std::unique_ptr<Member> make_asking(const Shared& shared, const PromptBuilder& prompts,
-                                    std::shared_ptr<const AskRequest> request, OnText on_text,
-                                    OnAnswer on_answer) {
-  return std::make_unique<AskingMember>(shared, prompts, std::move(request), std::move(on_text),
-                                        std::move(on_answer));
+AnswerToken score_token(const Tokenizer& tokenizer, std::span<const float> logits, int32_t id,
+                        int likeliest) {
+  const auto logit = [&](int32_t of) {
+    return static_cast<double>(logits[static_cast<size_t>(of)]);
+  };
+  const double top = logit(janus::likeliest(logits));
+  double sum = 0;
+  for (const float each : logits) sum += std::exp(static_cast<double>(each) - top);
+  const double whole = top + std::log(sum);
+  const auto scored = [&](int32_t of) {
+    return ScoredToken{std::string(tokenizer.bytes(of)), static_cast<float>(logit(of) - whole)};
+  };
+  AnswerToken token{scored(id), {}};
+  std::vector<int32_t> ids(logits.size());
+  std::iota(ids.begin(), ids.end(), 0);
+  const auto count = std::min(ids.size(), static_cast<size_t>(likeliest));
+  std::partial_sort(
+      ids.begin(), ids.begin() + static_cast<int64_t>(count), ids.end(),
+      [&](int32_t a, int32_t b) { return logit(a) > logit(b) || (logit(a) == logit(b) && a < b); });
+  for (size_t i = 0; i < count; ++i) token.likeliest.push_back(scored(ids[i]));
+  return token;
 }
 
-Answer ask(const Asking& asking, const AskRequest& request, const OnText& on_text) {
+std::unique_ptr<Member> make_asking(const Shared& shared, const PromptBuilder& prompts,
+                                    std::shared_ptr<const AskRequest> request, OnText on_text,
+                                    OnAnswer on_answer, OnToken on_token) {
+  return std::make_unique<AskingMember>(shared, prompts, std::move(request), std::move(on_text),
+                                        std::move(on_answer), std::move(on_token));
+}
+
+Answer ask(const Asking& asking, const AskRequest& request, const OnText& on_text,
+           const OnToken& on_token) {
   Answer answer;
   const auto keep = [&](Answer finished) { answer = std::move(finished); };
   std::optional<RunningBatch> own;
@@ -331,7 +370,7 @@ Answer ask(const Asking& asking, const AskRequest& request, const OnText& on_tex
     batch = &own.emplace(asking.model, asking.cache, KvCache::blocks_for(shape.positions), false);
   }
   const auto held = std::make_shared<const AskRequest>(request);
-  batch->run_alone(make_asking(batch->shared(), asking.prompts, held, on_text, keep));
+  batch->run_alone(make_asking(batch->shared(), asking.prompts, held, on_text, keep, on_token));
   return answer;
 }
 

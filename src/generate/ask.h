@@ -31,20 +31,27 @@ std::vector<int32_t> prompt_ids(const Config& config, const PromptBuilder& promp
                                 const AskRequest& request);
 
 using OnAnswer = std::function<void(Answer)>;
+using OnToken = std::function<void(AnswerToken)>;
 
 // A question's part in a running batch. Streams whole characters to `on_text`, and nothing, to ask
 // whether the answer is still wanted, while the prompt is run. Throws as prompt_ids() does; it
 // fails of Code::cancelled when on_text says so. `prompts` and `shared` must outlive it.
+// Where the request asks for them, `on_token` has each token before `on_text` has its text.
 std::unique_ptr<Member> make_asking(const Shared& shared, const PromptBuilder& prompts,
                                     std::shared_ptr<const AskRequest> request, OnText on_text,
-                                    OnAnswer on_answer);
+                                    OnAnswer on_answer, OnToken on_token = {});
 
 // The same alone in a batch.
-Answer ask(const Asking& asking, const AskRequest& request, const OnText& on_text = {});
+Answer ask(const Asking& asking, const AskRequest& request, const OnText& on_text = {},
+           const OnToken& on_token = {});
 
 // What the answer is made in. Throws as prompt_ids() does.
 AnswerShape answer_shape(const Config& config, const PromptBuilder& prompts,
                          const AskRequest& request);
+
+// The probability of `id`, and of the `likeliest` likeliest ids. logits [V].
+AnswerToken score_token(const Tokenizer& tokenizer, std::span<const float> logits, int32_t id,
+                        int likeliest);
 
 // Pictures as the vision tower reads them: [n, S, S, 3] in -1..1; empty for none.
 OwnedTensor reading_pixels(const Config& config, std::span<const Image> images);

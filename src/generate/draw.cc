@@ -36,9 +36,10 @@ void check_context(const Config& config, const std::vector<int32_t>& row) {
   const int64_t codes = config.image_tokens();
   const int64_t excess =
       tokens + codes - 1 - config.llama.context;  // the last code is not fed back
-  check(excess <= 0, Code::bad_input, "the prompt has ", tokens, " tokens and a picture takes ",
-        codes, " more, but the model's context is ", config.llama.context,
-        "; shorten the prompt by at least ", excess, " tokens");
+  if (excess <= 0) return;
+  too_long(tokens, tokens - excess, "the prompt has ", tokens, " tokens and a picture takes ",
+           codes, " more, but the model's context is ", config.llama.context,
+           "; shorten the prompt by at least ", excess, " tokens");
 }
 
 // The beginning of rows, run once however many rows begin with it.
@@ -66,6 +67,7 @@ struct Growing {
   std::array<int32_t, kRows> sequences{-1, -1};
   std::array<int64_t, kRows> rows{};  // of the present pass
   std::vector<int32_t> codes;
+  int looks = 0;  // shown or passed over
 
   const std::vector<int32_t>& ids(int row) const {
     return row == 0 ? prompt->guided : prompt->unguided;
@@ -78,7 +80,7 @@ class DrawingMember : public Member {
  public:
   DrawingMember(const Shared& shared, const PromptBuilder& prompts,
                 std::vector<DrawRequest> requests, int pictures_at_once, OnPicture on_picture,
-                OnStep on_step);
+                OnStep on_step, Looks looks);
 
   int64_t scratch() const override;
   void offer_steps(Pass& pass) override;
@@ -95,12 +97,18 @@ class DrawingMember : public Member {
   void choose(Growing& picture, std::span<const float> guided, std::span<const float> unguided);
   void end_rows(Growing& picture) noexcept;
   void report(Progress::Phase phase);
+  int looks_due(const Growing& picture) const;
+  void show_growing(Growing& picture, Workspace& space, const Between& between);
+  void make_pixels(Workspace& space, const Between& between);
+  Image decode(std::span<const int32_t> codes, Workspace& space, const Between& between) const;
   Picture finish(const Growing& picture, Workspace& space, const Between& between) const;
 
   const Shared& shared_;
   std::vector<DrawRequest> requests_;
   OnPicture on_picture_;
   OnStep on_step_;
+  Looks looks_;
+  bool looking_ = false;  // nothing grows while a growing picture is shown
   size_t at_once_;
   size_t codes_;                          // I
   std::vector<PromptRows> prompts_;       // of each request
@@ -116,11 +124,12 @@ class DrawingMember : public Member {
 
 DrawingMember::DrawingMember(const Shared& shared, const PromptBuilder& prompts,
                              std::vector<DrawRequest> requests, int pictures_at_once,
-                             OnPicture on_picture, OnStep on_step)
+                             OnPicture on_picture, OnStep on_step, Looks looks)
     : shared_(shared),
       requests_(std::move(requests)),
       on_picture_(std::move(on_picture)),
       on_step_(std::move(on_step)),
+      looks_(std::move(looks)),
       codes_(static_cast<size_t>(shared.model.config().image_tokens())) {
   check(pictures_at_once >= 1, Code::bad_input, "pictures at once is ", pictures_at_once,
         "; it must be 1 or more");
@@ -172,6 +181,7 @@ void DrawingMember::begin_group(size_t first) {
 }
 
 void DrawingMember::offer_prompts(Pass& pass, int64_t room) {
+  if (looking_) return;
   for (auto& [ids, root] : roots_) {
     if (root.ready()) continue;
     if (root.sequence < 0) std::tie(root.sequence, root.ran) = shared_.prompts.begin(root.fed);
@@ -186,6 +196,7 @@ void DrawingMember::offer_prompts(Pass& pass, int64_t room) {
 
 // The code chosen last is fed to both rows of a pair alike.
 void DrawingMember::offer_steps(Pass& pass) {
+  if (looking_) return;
   for (Growing& picture : group_) {
     if (picture.codes.empty() || picture.codes.size() == codes_) continue;
     for (size_t row = 0; row < Growing::kRows; ++row) {
@@ -265,13 +276,46 @@ void DrawingMember::report(Progress::Phase phase) {
         progress.total, " codes");
 }
 
-bool DrawingMember::has_slow_work() const {
-  return std::all_of(group_.begin(), group_.end(),
-                     [&](const Growing& picture) { return picture.codes.size() == codes_; });
+// How many looks at a picture should have been shown by now.
+int DrawingMember::looks_due(const Growing& picture) const {
+  const auto grid = static_cast<size_t>(shared_.model.config().grid());
+  const size_t rows = picture.codes.size() / grid;
+  if (!looks_.on_partial || rows == grid) return 0;
+  return static_cast<int>(rows * (static_cast<size_t>(looks_.count) + 1) / grid);
 }
 
-// The pixels of one picture; after the last of the group the next begins.
+bool DrawingMember::has_slow_work() const {
+  const auto is_due = [&](const Growing& picture) { return picture.looks < looks_due(picture); };
+  const auto is_drawn = [&](const Growing& picture) { return picture.codes.size() == codes_; };
+  return std::any_of(group_.begin(), group_.end(), is_due) ||
+         std::all_of(group_.begin(), group_.end(), is_drawn);
+}
+
 void DrawingMember::do_slow_work(Workspace& space, const Between& between) {
+  for (Growing& picture : group_) {
+    if (picture.looks < looks_due(picture)) return show_growing(picture, space, between);
+  }
+  make_pixels(space, between);
+}
+
+void DrawingMember::show_growing(Growing& picture, Workspace& space, const Between& between) {
+  constexpr uint8_t kNotYet = 197;
+  const Config& config = shared_.model.config();
+  const int64_t rows = std::ssize(picture.codes) / config.grid();
+  std::vector<int32_t> filled = picture.codes;
+  filled.resize(codes_, picture.codes.back());
+  looking_ = true;
+  Partial partial{decode(filled, space, between), picture.request_index, picture.index,
+                  looks_due(picture) - 1, static_cast<int>(rows)};
+  looking_ = false;
+  picture.looks = partial.number + 1;
+  const int64_t drawn = rows * config.image / config.grid() * config.image * 3;
+  std::fill(partial.image.rgb.begin() + drawn, partial.image.rgb.end(), kNotYet);
+  looks_.on_partial(partial);
+}
+
+// Of one picture; after the last of the group the next begins.
+void DrawingMember::make_pixels(Workspace& space, const Between& between) {
   report(Progress::Phase::pixels);
   on_picture_(finish(pictures_[next_pixels_], space, between));
   ++next_pixels_;
@@ -282,13 +326,18 @@ void DrawingMember::do_slow_work(Workspace& space, const Between& between) {
   }
 }
 
-Picture DrawingMember::finish(const Growing& picture, Workspace& space,
-                              const Between& between) const {
+Image DrawingMember::decode(std::span<const int32_t> codes, Workspace& space,
+                            const Between& between) const {
   const int64_t side = shared_.model.config().image;
   OwnedTensor pixels(Dtype::f32, {1, side, side, 3});
-  shared_.model.decode_image(picture.codes, space, pixels.view, nullptr, between);
+  shared_.model.decode_image(codes, space, pixels.view, nullptr, between);
+  return to_image(pixels.view.as({side, side, 3}));
+}
+
+Picture DrawingMember::finish(const Growing& picture, Workspace& space,
+                              const Between& between) const {
   Picture result;
-  result.image = to_image(pixels.view.as({side, side, 3}));
+  result.image = decode(picture.codes, space, between);
   result.codes = picture.codes;
   result.seed = picture.seed;
   result.request = picture.request_index;
@@ -340,20 +389,21 @@ std::vector<const PromptRows*> rows_of_pictures(std::span<const PromptRows> rows
 
 std::unique_ptr<Member> make_drawing(const Shared& shared, const PromptBuilder& prompts,
                                      std::vector<DrawRequest> requests, int pictures_at_once,
-                                     OnPicture on_picture, OnStep on_step) {
+                                     OnPicture on_picture, OnStep on_step, Looks looks) {
   return std::make_unique<DrawingMember>(shared, prompts, std::move(requests), pictures_at_once,
-                                         std::move(on_picture), std::move(on_step));
+                                         std::move(on_picture), std::move(on_step),
+                                         std::move(looks));
 }
 
 void draw(const Drawing& drawing, std::span<const DrawRequest> requests,
-          const OnPicture& on_picture, const OnStep& on_step) {
+          const OnPicture& on_picture, const OnStep& on_step, const Looks& looks) {
   const Config& config = drawing.model.config();
   const auto rows = drawing_rows(config, drawing.prompts, requests);
   const auto order = rows_of_pictures(rows, requests);
   RunningBatch batch(drawing.model, drawing.cache,
                      drawing_blocks(config, order, drawing.pictures_at_once), false);
   batch.run_alone(make_drawing(batch.shared(), drawing.prompts, {requests.begin(), requests.end()},
-                               drawing.pictures_at_once, on_picture, on_step));
+                               drawing.pictures_at_once, on_picture, on_step, looks));
 }
 
 }  // namespace janus

@@ -25,6 +25,11 @@ struct Drawing {
 
 using OnPicture = std::function<void(Picture)>;
 using OnStep = std::function<bool(const Progress&)>;
+// Looks at growing pictures: how many a picture, and who takes them (requests.hpp, DrawEvents).
+struct Looks {
+  int count = 0;
+  std::function<void(const Partial&)> on_partial = {};
+};
 
 // The most pictures of one call that run side by side.
 inline constexpr int kMostAtOnce = 256;
@@ -35,11 +40,11 @@ inline constexpr int kMostAtOnce = 256;
 // DrawEvents) says so. `prompts` and `shared` must outlive it.
 std::unique_ptr<Member> make_drawing(const Shared& shared, const PromptBuilder& prompts,
                                      std::vector<DrawRequest> requests, int pictures_at_once,
-                                     OnPicture on_picture, OnStep on_step);
+                                     OnPicture on_picture, OnStep on_step, Looks looks = {});
 
 // The same alone, in a batch of its own.
 void draw(const Drawing& drawing, std::span<const DrawRequest> requests,
-          const OnPicture& on_picture, const OnStep& on_step = {});
+          const OnPicture& on_picture, const OnStep& on_step = {}, const Looks& looks = {});
 
 // What a request that names none is drawn with: generation_config.json of the published models.
 inline constexpr float kPublishedGuidance = 5;

@@ -267,9 +267,7 @@ class RunReader {
 // for it is taken.
 void check_size(const Reader& reader, const Header& header, size_t at, const std::string& name,
                 const ImageLimits& limits) {
-  check(header.width <= limits.pixels / header.height, Code::bad_input, name, " has ", header.width,
-        " x ", header.height, " pixels, more than the ", limits.pixels,
-        " allowed; make it smaller");
+  check_pixels(header.width, header.height, name, limits);
   const bool runs = header.compression == kRle4 || header.compression == kRle8;
   const auto left = static_cast<int64_t>(reader.size() - std::min(at, reader.size()));
   const bool possible =

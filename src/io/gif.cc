@@ -122,8 +122,7 @@ Image decode_gif(std::span<const std::byte> bytes, const std::string& name,
   if (frame.Width < 1 || frame.Height < 1) reader.refuse("its first frame has no pixels");
   const int64_t width = std::max<int64_t>(file.SWidth, int64_t{frame.Left} + frame.Width);
   const int64_t height = std::max<int64_t>(file.SHeight, int64_t{frame.Top} + frame.Height);
-  check(width * height <= limits.pixels, Code::bad_input, name, " has ", width, " x ", height,
-        " pixels, more than the ", limits.pixels, " allowed; make it smaller");
+  check_pixels(width, height, name, limits);
   const int64_t pixels = int64_t{frame.Width} * frame.Height;
   check(pixels / kMaxExpansion <= static_cast<int64_t>(bytes.size()), Code::bad_input, name,
         " claims ", frame.Width, " x ", frame.Height, " pixels but has only ", bytes.size(),

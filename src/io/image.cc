@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <sstream>
 #include <string_view>
 
 #include "base/error.h"
@@ -98,6 +99,15 @@ std::vector<std::byte> exif_for(const std::map<std::string, std::string>& text) 
 }
 
 }  // namespace
+
+void check_pixels(int64_t width, int64_t height, const std::string& name,
+                  const ImageLimits& limits) {
+  if (width <= limits.pixels / std::max<int64_t>(height, 1)) return;
+  std::ostringstream text;
+  text << name << " has " << width << " x " << height << " pixels, more than the " << limits.pixels
+       << " allowed; make it smaller";
+  throw TooManyPixels(Code::bad_input, text.str());
+}
 
 Image decode_image(std::span<const std::byte> bytes, const std::string& name,
                    const ImageLimits& limits) {

@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "januspro/error.hpp"
 #include "januspro/image.hpp"
 
 namespace janus {
@@ -18,6 +19,15 @@ struct ImageLimits {
   int64_t pixels = 100'000'000;      // larger pictures are refused before they are decoded
   int64_t file_bytes = 512'000'000;  // larger files are refused before they are read
 };
+
+// A picture past ImageLimits::pixels, Code::bad_input.
+class TooManyPixels : public Error {
+ public:
+  using Error::Error;
+};
+// Throws it.
+void check_pixels(int64_t width, int64_t height, const std::string& name,
+                  const ImageLimits& limits);
 
 // Throw Code::bad_input: not a picture, unsupported kind (named), damaged (also where a lenient
 // decoder would fill in grey), past the limits. `name` appears in messages.

@@ -247,9 +247,7 @@ Image decode_jpeg(std::span<const std::byte> bytes, const std::string& name,
   Reader reader(bytes, name);
   jpeg_decompress_struct& info = reader.info();
   reader.guarded([&] { jpeg_read_header(&info, TRUE); });
-  const int64_t pixels = int64_t{info.image_width} * info.image_height;
-  check(pixels <= limits.pixels, Code::bad_input, name, " has ", info.image_width, " x ",
-        info.image_height, " pixels, more than the ", limits.pixels, " allowed; make it smaller");
+  check_pixels(info.image_width, info.image_height, name, limits);
   const int channels = info.num_components;
   check(channels == 1 || channels == 3 || channels == 4, Code::bad_input, name, " is a JPEG of ",
         channels, " components; save it as RGB");

@@ -134,9 +134,7 @@ Header read_header(Reader& reader) {
 // for it is taken.
 void check_size(const Header& header, size_t file_bytes, const std::string& name,
                 const ImageLimits& limits) {
-  const int64_t pixels = int64_t{header.width} * header.height;
-  check(pixels <= limits.pixels, Code::bad_input, name, " has ", header.width, " x ", header.height,
-        " pixels, more than the ", limits.pixels, " allowed; make it smaller");
+  check_pixels(header.width, header.height, name, limits);
   const int64_t stored = static_cast<int64_t>(header.row_bytes) * header.height;
   check(stored / kMaxInflation <= static_cast<int64_t>(file_bytes), Code::bad_input, name,
         " claims ", header.width, " x ", header.height, " pixels but has only ", file_bytes,

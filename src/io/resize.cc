@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <numbers>
 #include <vector>
 
 #include "base/error.h"
@@ -14,13 +15,11 @@ namespace {
 
 constexpr int kChannels = 3;
 constexpr int kPrecisionBits = 22;  // 32 - 8 for the pixel - 2 for sums beyond 1
-constexpr double kSupport = 2.0;    // of the filter, at scale 1
 
-// The outputs [begin, begin + count) of `size` outputs made from all inputs of one axis.
-struct Window {
-  int size = 0;
-  int begin = 0;
-  int count = 0;
+// What an input counts at a distance, up to `support`, both at scale 1.
+struct Filter {
+  double support;
+  double (*weight)(double);
 };
 
 // What one output is made of: the inputs from `first` on, one weight each.
@@ -37,6 +36,23 @@ double bicubic(double x) {
   return 0.0;
 }
 
+double sinc(double x) {
+  return x == 0 ? 1 : std::sin(x * std::numbers::pi) / (x * std::numbers::pi);
+}
+
+double lanczos(double x) { return x > -3 && x < 3 ? sinc(x) * sinc(x / 3) : 0; }
+
+constexpr Filter kBicubic{2, bicubic};
+constexpr Filter kLanczos{3, lanczos};
+
+// The outputs [begin, begin + count) of `size` outputs made from all inputs of one axis.
+struct Window {
+  int size = 0;
+  int begin = 0;
+  int count = 0;
+  Filter filter = kBicubic;
+};
+
 int32_t fixed_point(double weight) {
   const double scaled = weight * (1 << kPrecisionBits);
   return static_cast<int32_t>(scaled < 0 ? scaled - 0.5 : scaled + 0.5);
@@ -46,7 +62,7 @@ int32_t fixed_point(double weight) {
 std::vector<Taps> taps_of(int inputs, const Window& window) {
   const double scale = static_cast<double>(inputs) / window.size;
   const double filter_scale = std::max(scale, 1.0);
-  const double support = kSupport * filter_scale;
+  const double support = window.filter.support * filter_scale;
   const double inverse = 1.0 / filter_scale;
   std::vector<Taps> all(static_cast<size_t>(window.count));
   std::vector<double> exact;
@@ -57,7 +73,7 @@ std::vector<Taps> taps_of(int inputs, const Window& window) {
     exact.assign(static_cast<size_t>(last - first), 0.0);
     double sum = 0.0;
     for (int k = 0; k < last - first; ++k) {
-      const double weight = bicubic((k + first - centre + 0.5) * inverse);
+      const double weight = window.filter.weight((k + first - centre + 0.5) * inverse);
       exact[static_cast<size_t>(k)] = weight;
       sum += weight;
     }
@@ -134,7 +150,7 @@ Image cut(const Image& image, const Window& columns, const Window& rows) {
 Image resize_window(const Image& image, const Window& columns, const Window& rows) {
   if (columns.size == image.width && rows.size == image.height) return cut(image, columns, rows);
   if (columns.size == image.width) {
-    return resize_rows(cut(image, columns, {image.height, 0, image.height}), rows);
+    return resize_rows(cut(image, columns, {image.height, 0, image.height, rows.filter}), rows);
   }
   const Image narrow = resize_columns(image, columns);
   if (rows.size == image.height) return cut(narrow, {columns.count, 0, columns.count}, rows);
@@ -156,6 +172,19 @@ Image resize_bicubic(const Image& image, int width, int height) {
   check(width > 0 && height > 0, Code::bad_input, "a picture cannot be resized to ", width, " x ",
         height);
   return resize_window(image, {width, 0, width}, {height, 0, height});
+}
+
+Image cover_lanczos(const Image& image, int width, int height) {
+  check_pixels(image);
+  check(width > 0 && height > 0, Code::bad_input, "a picture cannot be resized to ", width, " x ",
+        height);
+  const double scale = std::max(static_cast<double>(width) / image.width,
+                                static_cast<double>(height) / image.height);
+  const auto window = [&](int size, int wanted) -> Window {
+    const int whole = std::max(wanted, static_cast<int>(std::lround(size * scale)));
+    return {whole, (whole - wanted) / 2, wanted, kLanczos};
+  };
+  return resize_window(image, window(image.width, width), window(image.height, height));
 }
 
 Image fit_and_pad(const Image& image, int side, std::array<uint8_t, 3> fill, int least) {

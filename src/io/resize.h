@@ -15,6 +15,9 @@ namespace janus {
 // Throws Code::bad_input for a picture without pixels.
 Image resize_bicubic(const Image& image, int width, int height);
 
+// Lanczos over three pixels with antialiasing: scaled to cover width x height, the middle cut out.
+Image cover_lanczos(const Image& image, int width, int height);
+
 // For reading: the long side to `side`, the short one in proportion, truncated, at least `least`;
 // then centred on a square of `fill`, an odd pixel going to the right or bottom.  -> [side, side,
 // 3] (deepseek-ai/Janus, janus/models/image_processing_vlm.py, VLMImageProcessor.resize).

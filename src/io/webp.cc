@@ -91,8 +91,7 @@ Image decode_webp(std::span<const std::byte> bytes, const std::string& name,
   if (!demuxer) refuse(name, "it ends too early, or its parts do not fit together");
   const int64_t width = WebPDemuxGetI(demuxer.get(), WEBP_FF_CANVAS_WIDTH);
   const int64_t height = WebPDemuxGetI(demuxer.get(), WEBP_FF_CANVAS_HEIGHT);
-  check(width * height <= limits.pixels, Code::bad_input, name, " has ", width, " x ", height,
-        " pixels, more than the ", limits.pixels, " allowed; make it smaller");
+  check_pixels(width, height, name, limits);
   WebPIterator frame{};
   const bool found = WebPDemuxGetFrame(demuxer.get(), 1, &frame) != 0;
   const std::unique_ptr<WebPIterator, void (*)(WebPIterator*)> releasing(&frame,

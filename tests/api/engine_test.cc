@@ -26,9 +26,9 @@ TEST(Api, FieldsAreThoseOfTheFrozenList) {
   EXPECT_EQ(
       fields_of("requests.hpp", "DrawRequest"),
       (Names{"prompt", "negative", "images", "seed", "guidance", "temperature", "top_k", "top_p"}));
-  EXPECT_EQ(
-      fields_of("requests.hpp", "AskRequest"),
-      (Names{"messages", "system", "max_tokens", "temperature", "top_k", "top_p", "seed", "stop"}));
+  EXPECT_EQ(fields_of("requests.hpp", "AskRequest"),
+            (Names{"messages", "system", "max_tokens", "temperature", "top_k", "top_p", "seed",
+                   "stop", "logprobs"}));
   EXPECT_EQ(fields_of("requests.hpp", "ChatMessage"), (Names{"role", "text", "images"}));
   EXPECT_EQ(
       fields_of("januspro.hpp", "EngineOptions"),
@@ -39,7 +39,7 @@ TEST(Api, FieldsAreThoseOfTheFrozenList) {
                    "pictures_at_once", "refusal"}));
   EXPECT_EQ(fields_of("image.hpp", "PictureOptions"), (Names{"format", "quality"}));
   EXPECT_EQ(fields_of("requests.hpp", "Answer"),
-            (Names{"text", "finish", "prompt_tokens", "cached_tokens", "answer_tokens"}));
+            (Names{"text", "finish", "prompt_tokens", "cached_tokens", "answer_tokens", "tokens"}));
 }
 
 TEST(Api, TheExampleOfTheHeaderWorks) {

@@ -79,5 +79,39 @@ TEST(Resize, NothingCannotBeResized) {
   error_of(Code::bad_input, [] { resize_bicubic(plain(2, 2, kRed), 0, 2); });
 }
 
+// A picture in which every pixel differs.
+Image varied(int side) {
+  Image image{.width = side, .height = side, .rgb = {}};
+  for (int y = 0; y < side; ++y) {
+    for (int x = 0; x < side; ++x) {
+      for (const int value : {37 * x + 11 * y * y, 91 * y + 5 * x, 53 * x * y}) {
+        image.rgb.push_back(static_cast<uint8_t>(value % 256));
+      }
+    }
+  }
+  return image;
+}
+
+int64_t weighted_sum(const Image& image) {
+  int64_t sum = 0;
+  for (size_t i = 0; i < image.rgb.size(); ++i) sum += static_cast<int64_t>(i) * image.rgb[i];
+  return sum;
+}
+
+// Pillow 12.0: the picture made by the rule above, .resize((9, 9), LANCZOS); and of 16 pixels,
+// .resize((10, 10), LANCZOS).crop((0, 2, 10, 8)).
+TEST(Resize, LanczosCoversAndCutsTheMiddleAsPillowWould) {
+  const Image larger = cover_lanczos(varied(6), 9, 9);
+  EXPECT_EQ(weighted_sum(larger), 3345102);
+  EXPECT_EQ(pixel(larger, 3, 0), (std::array<uint8_t, 3>{69, 3, 0}));
+  const Image wide = cover_lanczos(varied(16), 10, 6);
+  EXPECT_EQ(wide.width, 10);
+  EXPECT_EQ(wide.height, 6);
+  EXPECT_EQ(weighted_sum(wide), 2009481);
+  EXPECT_EQ(pixel(wide, 0, 0), (std::array<uint8_t, 3>{152, 74, 76}));
+  EXPECT_THROW(cover_lanczos(varied(6), 0, 4), Error);
+  EXPECT_THROW(cover_lanczos({}, 4, 4), Error);
+}
+
 }  // namespace
 }  // namespace janus
