@@ -148,10 +148,12 @@ std::string read_size(std::string& text) {
 
 }  // namespace
 
+CLI::Validator size_in_bytes() { return CLI::Validator(read_size, "SIZE"); }
+
 void ModelFlags::add_memory(CLI::App& app) {
   app.add_option("--memory", memory,
                  "The most memory to take, as 6G or 800M (default, and never more: what is free)")
-      ->transform(CLI::Validator(read_size, "SIZE"));
+      ->transform(size_in_bytes());
 }
 
 void ModelFlags::add_verbose(CLI::App& app) {

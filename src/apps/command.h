@@ -43,6 +43,7 @@ class Interrupt {
   // ends the program, and forget() takes it back. SIGTERM stays as it was.
   void outlive() { outlives_ = true; }
   void forget();
+  bool terminated() const { return ended_.load(); }  // by SIGTERM
   // The program is to end.
   bool ending() const { return outlives_ ? ended_.load() : asked_.load(); }
   // Can be read, for poll(), from a signal until it is forgotten.
@@ -108,6 +109,9 @@ struct SamplingFlags {
 // Digits alone: CLI11 would read "-3" as a huge seed.
 CLI::Validator whole_number();
 
+// "6G", "1.5 GiB", "800MB" -> bytes.
+CLI::Validator size_in_bytes();
+
 // Writes all of it. Throws Code::device_failure with `name` and the reason.
 void write_all(int fd, std::string_view bytes, const char* name);
 // Writes to stdout at once. Throws Code::device_failure naming the reason (closed pipe, full disk).
@@ -140,6 +144,7 @@ Run add_list(CLI::App& app, const Interrupt& interrupt);
 Run add_rm(CLI::App& app, const Interrupt& interrupt);
 Run add_doctor(CLI::App& app, const Interrupt& interrupt);
 Run add_completion(CLI::App& app, const Interrupt& interrupt);
+Run add_serve(CLI::App& app, const Interrupt& interrupt);
 Run add_manual(CLI::App& app, const Interrupt& interrupt);
 
 }  // namespace janus

@@ -32,6 +32,8 @@ CommandLine::CommandLine(Interrupt& interrupt)
   add("draw", "Draw pictures of prompts", janus::add_draw);
   add("ask", "Ask a question about any number of pictures", janus::add_ask);
   add("chat", "A conversation in the terminal, with pictures read and drawn", janus::add_chat);
+  add("serve", "The model over HTTP: OpenAI's and A1111's interfaces, and a page",
+      janus::add_serve);
   add("info", "What is in a checkpoint, and the memory it takes", janus::add_info);
   add("trace", "Named tensors of one pass, for comparing with another implementation",
       janus::add_trace);

@@ -18,6 +18,7 @@ namespace {
 const std::vector<std::vector<std::string>> kVerbs = {{"draw"},
                                                       {"ask"},
                                                       {"chat"},
+                                                      {"serve"},
                                                       {"info"},
                                                       {"trace", "ask"},
                                                       {"trace", "draw"},

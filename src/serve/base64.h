@@ -1,0 +1,16 @@
+// Base64 (RFC 4648), and pictures in data URLs. SPDX-License-Identifier: MIT
+#pragma once
+
+#include <cstddef>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+
+namespace janus::serve {
+
+std::string to_base64(std::span<const std::byte> bytes);
+// Nothing for what is no base64: padding may lack, line breaks are passed over.
+std::optional<std::string> from_base64(std::string_view text);
+
+}  // namespace janus::serve

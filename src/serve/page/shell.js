@@ -1,0 +1,79 @@
+// What all views share: tabs, theme, errors, the key, small helpers.
+// SPDX-License-Identifier: MIT
+import { setKey } from "./api.js";
+
+export const $ = (id) => document.getElementById(id);
+
+export function make(tag, attributes = {}, ...children) {
+  const element = document.createElement(tag);
+  for (const [name, value] of Object.entries(attributes)) {
+    if (name.startsWith("on")) element.addEventListener(name.slice(2), value);
+    else if (value !== undefined) element.setAttribute(name, value);
+  }
+  element.append(...children);
+  return element;
+}
+
+const tabs = [...document.querySelectorAll('[role="tab"]')];
+
+export function select(name) {
+  for (const tab of tabs) {
+    const chosen = tab.id === `tab-${name}`;
+    tab.setAttribute("aria-selected", chosen);
+    tab.tabIndex = chosen ? 0 : -1;
+    $(tab.getAttribute("aria-controls")).hidden = !chosen;
+  }
+  if (location.hash !== `#${name}`) history.replaceState(null, "", `#${name}`);
+}
+
+export function tell(error) {
+  if (error.name === "AbortError") return;
+  $("error").textContent = error.message;
+  if (error.status === 401) {
+    $("key-form").hidden = false;
+    $("key").focus();
+  }
+}
+
+export function allIsWell() {
+  $("error").textContent = "";
+}
+
+function setTheme(theme) {
+  document.documentElement.dataset.theme = theme;
+}
+
+export function startShell(afterKey) {
+  for (const tab of tabs) {
+    tab.addEventListener("click", () => select(tab.id.slice(4)));
+    tab.addEventListener("keydown", (event) => {
+      const step = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
+      if (!step) return;
+      const next = tabs[(tabs.indexOf(tab) + step + tabs.length) % tabs.length];
+      select(next.id.slice(4));
+      next.focus();
+    });
+  }
+  const wanted = location.hash.slice(1);
+  select(["draw", "ask", "gallery"].includes(wanted) ? wanted : "draw");
+
+  const dark = matchMedia("(prefers-color-scheme: dark)");
+  const kept = localStorage.getItem("januspro.theme");
+  setTheme(kept ?? (dark.matches ? "dark" : "light"));
+  dark.addEventListener("change", () => {
+    if (!localStorage.getItem("januspro.theme")) setTheme(dark.matches ? "dark" : "light");
+  });
+  $("theme").addEventListener("click", () => {
+    const theme = document.documentElement.dataset.theme === "dark" ? "light" : "dark";
+    localStorage.setItem("januspro.theme", theme);
+    setTheme(theme);
+  });
+  $("key-form").addEventListener("submit", (event) => {
+    event.preventDefault();
+    setKey($("key").value);
+    $("key").value = "";
+    $("key-form").hidden = true;
+    allIsWell();
+    afterKey();
+  });
+}

@@ -1,0 +1,182 @@
+// SPDX-License-Identifier: MIT
+#include "serve/routes.h"
+
+#include <array>
+#include <vector>
+
+namespace janus::serve {
+
+namespace {
+
+constexpr std::string_view kChat = R"({"type":"object","required":["messages"],"properties":{
+"model":{"type":["string","null"]},"messages":{"type":"array","items":{"type":"object"}},
+"max_completion_tokens":{"type":["integer","null"],"minimum":1},"temperature":{"type":["number","null"],"minimum":0,"maximum":2},
+"top_p":{"type":["number","null"]},"seed":{"type":["integer","null"]},"n":{"type":["integer","null"],"minimum":1,"maximum":8},
+"stop":{},"stream":{"type":["boolean","null"]},"logprobs":{"type":["boolean","null"]},
+"top_logprobs":{"type":["integer","null"],"minimum":0,"maximum":20}}})";
+
+constexpr std::string_view kGenerations = R"({"type":"object","required":["prompt"],"properties":{
+"model":{"type":["string","null"]},"prompt":{"type":"string"},"n":{"type":["integer","null"],"minimum":1,"maximum":10},
+"size":{"type":["string","null"]},"seed":{"type":["integer","null"],"minimum":-1},
+"guidance":{"type":["number","null"],"minimum":0,"maximum":30},"negative_prompt":{"type":["string","null"]},
+"response_format":{"enum":["b64_json","url",null]},"output_format":{"enum":["png","jpeg","webp",null]},
+"output_compression":{"type":["integer","null"],"minimum":0,"maximum":100},
+"stream":{"type":["boolean","null"]},"partial_images":{"type":["integer","null"],"minimum":0}}})";
+
+constexpr std::string_view kTxt2img = R"({"type":"object","properties":{
+"prompt":{"type":["string","null"]},"negative_prompt":{"type":["string","null"]},"seed":{"type":["integer","null"]},
+"batch_size":{"type":["integer","null"]},"n_iter":{"type":["integer","null"]},"width":{"type":["integer","null"]},
+"height":{"type":["integer","null"]},"cfg_scale":{"type":["number","null"]}}})";
+
+constexpr std::string_view kImage =
+    R"({"type":"object","required":["image"],"properties":{"image":{"type":"string"}}})";
+constexpr std::string_view kObject = R"({"type":"object"})";
+
+using enum Access;
+
+constexpr std::array kRoutes = {
+    Route{"GET", "/", open, Body::none, serve_page, "The page", ""},
+    Route{"GET", "/page/{file}", open, Body::none, serve_page, "A file of the page", ""},
+    Route{"GET", "/health", open, Body::none, serve_health, "Whether the process serves", ""},
+    Route{"GET", "/ready", open, Body::none, serve_ready, "Whether the model is loaded", ""},
+    Route{"GET", "/metrics", key, Body::none, serve_metrics, "Counters, for Prometheus", ""},
+    Route{"GET", "/openapi.json", open, Body::none, serve_openapi, "This description", ""},
+    Route{"GET", "/v1/models", key, Body::none, serve_models, "The model that is served", ""},
+    Route{"GET", "/v1/models/{id}", key, Body::none, serve_model, "One model", ""},
+    Route{"POST", "/v1/chat/completions", key, Body::json, serve_chat,
+          "An answer about text and pictures", kChat},
+    Route{"POST", "/v1/images/generations", key, Body::json, serve_generations,
+          "Pictures of a prompt", kGenerations},
+    Route{"GET", "/v1/images/files/{name}", open, Body::none, serve_file,
+          "A picture that was answered with a URL", ""},
+    Route{"POST", "/sdapi/v1/txt2img", sd, Body::json, sd_txt2img, "Pictures of a prompt",
+          kTxt2img},
+    Route{"GET", "/sdapi/v1/progress", sd, Body::none, sd_progress, "How far the drawing is", ""},
+    Route{"POST", "/sdapi/v1/interrupt", sd, Body::none, sd_interrupt,
+          "Ends the drawing with what there is", ""},
+    Route{"POST", "/sdapi/v1/skip", sd, Body::none, sd_interrupt,
+          "Ends the drawing with what there is", ""},
+    Route{"GET", "/sdapi/v1/options", sd, Body::none, sd_options, "Settings", ""},
+    Route{"POST", "/sdapi/v1/options", sd, Body::json, sd_set_options, "Settings", kObject},
+    Route{"POST", "/sdapi/v1/interrogate", sd, Body::json, sd_interrogate, "A caption", kImage},
+    Route{"GET", "/sdapi/v1/sd-models", sd, Body::none, sd_models, "The model", ""},
+    Route{"GET", "/sdapi/v1/samplers", sd, Body::none, sd_samplers, "The sampler", ""},
+    Route{"GET", "/sdapi/v1/schedulers", sd, Body::none, sd_schedulers, "The scheduler", ""},
+    Route{"GET", "/sdapi/v1/upscalers", sd, Body::none, sd_upscalers, "None", ""},
+    Route{"GET", "/sdapi/v1/latent-upscale-modes", sd, Body::none, sd_empty_list, "None", ""},
+    Route{"GET", "/sdapi/v1/sd-vae", sd, Body::none, sd_empty_list, "None", ""},
+    Route{"GET", "/sdapi/v1/loras", sd, Body::none, sd_empty_list, "None", ""},
+    Route{"GET", "/sdapi/v1/cmd-flags", sd, Body::none, sd_flags, "None", ""},
+};
+
+std::vector<std::string_view> parts_of(std::string_view path) {
+  std::vector<std::string_view> parts;
+  while (!path.empty()) {
+    path.remove_prefix(1);  // the slash
+    const std::string_view part = path.substr(0, path.find('/'));
+    parts.push_back(part);
+    path.remove_prefix(part.size());
+  }
+  return parts;
+}
+
+// Names may hold slashes (org/name), so the last capture takes what is left.
+bool matches(std::string_view pattern, std::string_view path,
+             std::map<std::string, std::string>& captures) {
+  if (!path.starts_with('/')) return false;
+  const auto wanted = parts_of(pattern), given = parts_of(path);
+  if (given.size() < wanted.size()) return false;
+  for (size_t i = 0; i < wanted.size(); ++i) {
+    if (!wanted[i].starts_with("{")) {
+      if (wanted[i] != given[i]) return false;
+      continue;
+    }
+    if (given[i].empty()) return false;
+    const std::string name(wanted[i].substr(1, wanted[i].size() - 2));
+    captures[name] = std::string(given[i]);
+    if (i + 1 < wanted.size()) continue;
+    for (size_t k = i + 1; k < given.size(); ++k) captures[name] += "/" + std::string(given[k]);
+    return true;
+  }
+  return given.size() == wanted.size();
+}
+
+}  // namespace
+
+std::span<const Route> all_routes() { return kRoutes; }
+
+size_t find_route(Request& request) {
+  const std::string_view method =
+      request.method == "HEAD" ? "GET" : std::string_view(request.method);
+  std::map<std::string, std::string> captures;
+  for (size_t i = 0; i < kRoutes.size(); ++i) {
+    captures.clear();
+    if (kRoutes[i].method != method || !matches(kRoutes[i].pattern, request.path, captures))
+      continue;
+    request.captures = std::move(captures);
+    return i;
+  }
+  const std::string others = methods_of(request.path);
+  if (others.empty()) {
+    throw Refusal(404, "unknown_url",
+                  "there is nothing at this path; /openapi.json lists what there is");
+  }
+  throw Refusal(405, "method_not_allowed", "this path takes " + others + " only")
+      .with("Allow", others);
+}
+
+std::string methods_of(const std::string& path) {
+  std::string list;
+  std::map<std::string, std::string> captures;
+  for (const Route& route : kRoutes) {
+    if (!matches(route.pattern, path, captures)) continue;
+    list += (list.empty() ? "" : ", ") + std::string(route.method);
+    if (route.method == "GET") list += ", HEAD";
+  }
+  return list;
+}
+
+OrderedJson openapi(const Desk& desk) {
+  const Json error = {{"type", "object"}, {"required", {"error"}}};
+  OrderedJson paths = OrderedJson::object();
+  for (const Route& route : kRoutes) {
+    std::string method(route.method);
+    for (char& c : method) c = static_cast<char>(c + 32);
+    const OrderedJson failure = {{"description", "What went wrong"},
+                                 {"content", {{"application/json", {{"schema", error}}}}}};
+    OrderedJson operation = {
+        {"summary", route.summary},
+        {"responses", {{"200", {{"description", "Done"}}}, {"4XX", failure}, {"5XX", failure}}}};
+    const size_t brace = route.pattern.find('{');
+    if (brace != route.pattern.npos) {
+      const std::string name(route.pattern.substr(brace + 1, route.pattern.size() - brace - 2));
+      operation["parameters"] = OrderedJson::array(
+          {{{"name", name}, {"in", "path"}, {"required", true}, {"schema", {{"type", "string"}}}}});
+    }
+    if (route.body == Body::json) {
+      operation["requestBody"] = {
+          {"required", true},
+          {"content", {{"application/json", {{"schema", OrderedJson::parse(route.schema)}}}}}};
+    }
+    operation["security"] = OrderedJson::array();
+    const bool locked = !desk.options.gate.api_key.empty() || !desk.options.gate.keys.empty();
+    if (route.access != Access::open && locked) {
+      operation["security"].push_back({{"bearer", OrderedJson::array()}});
+    }
+    paths[std::string(route.pattern)][method] = std::move(operation);
+  }
+  return {{"openapi", "3.1.0"},
+          {"info", {{"title", "januspro"}, {"version", janus::version()}}},
+          {"paths", std::move(paths)},
+          {"components",
+           {{"securitySchemes", {{"bearer", {{"type", "http"}, {"scheme", "bearer"}}}}}}}};
+}
+
+void send_json(Reply& reply, const OrderedJson& json, Headers headers) {
+  Response response;
+  response.headers = std::move(headers);
+  response.body = dump(json);
+  reply.send(std::move(response));
+}
+
+}  // namespace janus::serve

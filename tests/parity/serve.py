@@ -1,0 +1,283 @@
+#!/usr/bin/env python3
+"""`januspro serve` at its socket and by its clients: `serve.py FOLDER`, which has januspro.
+
+What the dialects make of a request is tested in tests/serve; here the program runs, with the model
+that ships: answers and pictures whole and streamed, HTTP's corners, keys, clients that vanish or are
+slow, the end by a signal. The `openai` package is used where it is installed. Prints one line.
+SPDX-License-Identifier: MIT
+"""
+import base64
+import json
+import signal
+import socket
+import struct
+import sys
+import threading
+import time
+import zlib
+
+from _server import Server
+
+CHAT, DRAW = "/v1/chat/completions", "/v1/images/generations"
+HI = {"messages": [{"role": "user", "content": "What is in the picture?"}], "max_tokens": 12}
+done = []
+
+
+def check(what):
+    def run(test):
+        test()
+        done.append(what)
+    return run
+
+
+def picture(side=40):
+    def chunk(kind, data):
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+    rows = b"".join(b"\0" + b"\xd0\x20\x20" * side for _ in range(side))
+    return (b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", struct.pack(">IIBBBBB", side, side, 8, 2, 0, 0, 0)) +
+            chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b""))
+
+
+def size_of(png):
+    return struct.unpack(">II", png[16:24])
+
+
+def raw(port, data, wait=10.0):
+    """What comes back for these bytes until the server closes, or `wait` has passed."""
+    with socket.create_connection(("127.0.0.1", port), timeout=wait) as s:
+        s.sendall(data)
+        got = b""
+        try:
+            while block := s.recv(65536):
+                got += block
+        except TimeoutError:
+            pass
+        return got
+
+
+server = Server(sys.argv[1], "--read-timeout", "1", "--max-body", "2MB", "--alias", "gpt-4o", "--log-format", "json")
+with server:
+    @check("an answer, streamed and whole")
+    def _():
+        url = "data:image/png;base64," + base64.b64encode(picture()).decode()
+        content = [{"type": "image_url", "image_url": {"url": url}}, {"type": "text", "text": "What colour is it?"}]
+        body = {"messages": [{"role": "user", "content": content}], "max_tokens": 20, "seed": 3, "temperature": 1, "n": 2,
+                "logprobs": True, "top_logprobs": 2}
+        status, headers, whole = server.call("POST", CHAT, body, x_request_id="mine.1")
+        assert status == 200 and headers["x-request-id"] == "mine.1" and headers["x-content-type-options"] == "nosniff"
+        assert whole["seed"] == 3 and len(whole["choices"]) == 2 and whole["usage"]["prompt_tokens_details"]["image_tokens"] > 0
+        again = server.call("POST", CHAT, body)[2]
+        assert [c["message"] for c in again["choices"]] == [c["message"] for c in whole["choices"]]
+        assert again["usage"]["prompt_tokens_details"]["cached_tokens"] > 0
+        events = server.events(CHAT, {**body, "stream_options": {"include_usage": True}})
+        assert events[-1][1] == "[DONE]" and events[-2][1]["choices"] == [] and all(name is None for name, _ in events)
+        chunks = [data for _, data in events[:-2]]
+        assert len({c["id"] for c in chunks}) == 1
+        for choice in whole["choices"]:
+            mine = [c["choices"][0] for c in chunks if c["choices"][0]["index"] == choice["index"]]
+            assert mine[0]["delta"]["role"] == "assistant" and mine[-1]["delta"] == {}
+            assert mine[-1]["finish_reason"] == choice["finish_reason"]
+            assert "".join(c["delta"].get("content", "") for c in mine) == choice["message"]["content"]
+            told = [t["token"] for c in mine if c["logprobs"] for t in c["logprobs"]["content"]]
+            assert told == [t["token"] for t in choice["logprobs"]["content"]][:len(told)] and told
+
+    @check("pictures: seeds, sizes, formats, partials")
+    def _():
+        body = {"prompt": "a red ball", "n": 2, "seed": 7, "nonsense": 1}
+        status, headers, whole = server.call("POST", DRAW, body)
+        assert status == 200 and headers["x-januspro-ignored"] == "nonsense"
+        files = [base64.b64decode(d["b64_json"]) for d in whole["data"]]
+        assert [d["seed"] for d in whole["data"]] == [7, 8] and files[0] != files[1]
+        one = server.call("POST", DRAW, {"prompt": "a red ball", "seed": 8})[2]
+        assert base64.b64decode(one["data"][0]["b64_json"]) == files[1]
+        assert b"parameters" in files[0] and b'"seed":7' in files[0].replace(b" ", b"")
+        facts = server.call("GET", "/v1/models")[2]["data"][0]["januspro"]
+        events = server.events(DRAW, {**body, "partial_images": 3, "previews": True})
+        for index in (0, 1):
+            mine = [(n, d) for n, d in events if d["image_index"] == index]
+            partials = [d for n, d in mine if n == "image_generation.partial_image"]
+            assert [d["partial_image_index"] for d in partials] == [0, 1, 2]
+            assert all(size_of(base64.b64decode(d["b64_json"])) == (facts["image_size"],) * 2 for d in partials)
+            assert len([n for n, _ in mine if n == "januspro.preview"]) == facts["image_grid"]
+            assert mine[-1][0] == "image_generation.completed" and base64.b64decode(mine[-1][1]["b64_json"]) == files[index]
+        resized = server.call("POST", DRAW, {**body, "n": 1, "size": "512x512", "response_format": "url"})[2]
+        assert resized["drawn_size"] == f"{facts['image_size']}x{facts['image_size']}"
+        path = "/" + resized["data"][0]["url"].split("/", 3)[3]
+        status, headers, file = server.call("GET", path)
+        assert status == 200 and headers["Content-Type"] == "image/png" and size_of(file) == (512, 512)
+        assert server.call("GET", path[:-8] + "zzzz.png")[0] == 404
+        jpeg = server.call("POST", DRAW, {**body, "n": 1, "output_format": "jpeg"})[2]
+        assert base64.b64decode(jpeg["data"][0]["b64_json"]).startswith(b"\xff\xd8")
+        status, _, error = server.call("POST", DRAW, {"prompt": "word " * 40000})
+        assert status == 400 and error["error"]["code"] == "context_length_exceeded", error
+        assert error["error"]["param"] == "prompt" and error["error"]["prompt_tokens"] > error["error"]["limit"]
+
+    @check("A1111's interface")
+    def _():
+        status, _, reply = server.call("POST", "/sdapi/v1/txt2img", {"prompt": "a cat", "seed": 5, "width": 96, "height": 64, "steps": 20})
+        assert status == 200 and size_of(base64.b64decode(reply["images"][0])) == (96, 64)
+        assert json.loads(reply["info"])["all_seeds"] == [5]
+        idle = server.call("GET", "/sdapi/v1/progress")[2]
+        assert idle["progress"] == 0 and idle["state"]["job_count"] == 0
+        options = server.call("GET", "/sdapi/v1/options")[2]
+        assert server.call("POST", "/sdapi/v1/options", options)[2] is None
+        assert server.call("POST", "/sdapi/v1/options", {"sd_model_checkpoint": "other"})[0] == 404
+        assert server.call("POST", "/sdapi/v1/txt2img", {"width": "big"})[0] == 422
+        for name in ("sd-models", "samplers", "schedulers", "upscalers", "latent-upscale-modes", "sd-vae", "loras"):
+            assert isinstance(server.call("GET", "/sdapi/v1/" + name)[2], list), name
+        caption = server.call("POST", "/sdapi/v1/interrogate", {"image": base64.b64encode(picture()).decode()})[2]
+        assert caption["caption"]
+        result = []
+        drawing = threading.Thread(target=lambda: result.append(
+            server.call("POST", "/sdapi/v1/txt2img", {"prompt": "a cat", "batch_size": 10})))
+        drawing.start()
+        while not (seen := server.call("GET", "/sdapi/v1/progress")[2])["progress"] and drawing.is_alive():
+            pass
+        server.call("POST", "/sdapi/v1/interrupt")
+        drawing.join()
+        assert result[0][0] == 200 and len(result[0][2]["images"]) <= 10, result[0][0]
+        assert not seen["progress"] or seen["state"]["job_count"] == 10
+
+    @check("HTTP's corners")
+    def _():
+        port, host = server.port, f"Host: 127.0.0.1:{server.port}\r\n".encode()
+        json_type = b"Content-Type: application/json\r\n"
+        assert raw(port, b"rubbish\r\n\r\n").startswith(b"HTTP/1.1 400 ")
+        assert raw(port, b"GET / HTTP/1.1\r\n" + host + b"X: " + b"y" * 40000 + b"\r\n\r\n").startswith(b"HTTP/1.1 431 ")
+        big = raw(port, b"POST /v1/chat/completions HTTP/1.1\r\n" + host + json_type + b"Content-Length: 99999999\r\n\r\n")
+        assert big.startswith(b"HTTP/1.1 413 ") and b"request_too_large" in big
+        began = time.monotonic()
+        assert b" 408 " in raw(port, b"GET /health HTTP/1.1\r\nHo") and time.monotonic() - began < 5
+        assert b" 408 " in raw(port, b"POST /v1/chat/completions HTTP/1.1\r\n" + host + json_type + b"Content-Length: 50\r\n\r\n{")
+        assert raw(port, b"") == b""
+        old = raw(port, b"GET /health HTTP/1.0\r\n" + host + b"\r\n")
+        assert old.startswith(b"HTTP/1.1 200 ") and old.endswith(b'{"status":"ok"}')
+        two = raw(port, (b"GET /health HTTP/1.1\r\n" + host + b"\r\n") + b"GET /ready HTTP/1.1\r\n" + host + b"Connection: close\r\n\r\n")
+        assert two.count(b"HTTP/1.1 200 ") == 2 and b'"ready"' in two
+        body = json.dumps(HI).encode()
+        chunked = b"".join(b"%x\r\n%s\r\n" % (len(body[i:i + 9]), body[i:i + 9]) for i in range(0, len(body), 9)) + b"0\r\n\r\n"
+        head = b"POST /v1/chat/completions HTTP/1.1\r\nConnection: close\r\n" + host + json_type
+        assert raw(port, head + b"Transfer-Encoding: chunked\r\n\r\n" + chunked, 60).startswith(b"HTTP/1.1 200 ")
+        expect = raw(port, head + b"Expect: 100-continue\r\nContent-Length: %d\r\n\r\n" % len(body) + body, 60)
+        assert expect.startswith(b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 ")
+        status, headers, data = server.call("HEAD", "/health")
+        assert status == 200 and data == b"" and headers["Content-Length"] == "15"
+        for method, path, body, headers, status, code in (
+                ("GET", "/v1/nothing", None, {}, 404, "unknown_url"),
+                ("GET", CHAT, None, {}, 405, "method_not_allowed"),
+                ("POST", CHAT, "{}", {"Content-Type": "text/plain"}, 415, "unsupported_media_type"),
+                ("POST", CHAT, "{", {"Content-Type": "application/json"}, 400, "invalid_json"),
+                ("POST", CHAT, {**HI, "model": "other"}, {}, 404, "model_not_found"),
+                ("POST", CHAT, HI, {"Origin": "https://evil.example"}, 403, "origin_not_allowed"),
+                ("GET", "/health", None, {"Host": "evil.example"}, 403, "host_not_allowed")):
+            got, answer_headers, error = server.call(method, path, body, **headers)
+            assert (got, error["error"]["code"]) == (status, code), (path, got, error)
+            assert answer_headers["x-request-id"]
+        assert server.call("GET", CHAT)[1]["Allow"] == "POST"
+        assert server.call("POST", CHAT, {**HI, "model": "gpt-4o"})[0] == 200
+
+    @check("the page and the description")
+    def _():
+        status, headers, page = server.call("GET", "/")
+        assert status == 200 and b"<!doctype html>" in page and "default-src 'self'" in headers["Content-Security-Policy"]
+        assert server.call("GET", "/", If_None_Match=headers["ETag"])[0] == 304
+        assert server.call("GET", "/page/main.js")[1]["Content-Type"].startswith("text/javascript")
+        assert server.call("GET", "/page/../../etc/passwd")[0] == 404
+        description = server.call("GET", "/openapi.json")[2]
+        assert description["openapi"] == "3.1.0" and "post" in description["paths"][CHAT]
+        for path, methods in description["paths"].items():
+            if "{" not in path:
+                assert all(server.call("OPTIONS", path)[0] == 204 for _ in methods), path
+
+    @check("a client that goes frees its place")
+    def _():
+        def running():
+            text = server.call("GET", "/metrics")[2].decode()
+            return sum(float(line.split()[-1]) for line in text.splitlines()
+                       if line.startswith(("januspro_requests_running{", "januspro_requests_waiting{")))
+        body = json.dumps({"prompt": "a red ball", "n": 10, "stream": True, "previews": True}).encode()
+        for _ in range(3):
+            with socket.create_connection(("127.0.0.1", server.port)) as s:
+                s.sendall(f"POST {DRAW} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+                          f"Content-Length: {len(body)}\r\n\r\n".encode() + body)
+                s.recv(100)
+        deadline = time.monotonic() + 5
+        while running() > 0:
+            assert time.monotonic() < deadline, "a place is still taken"
+        text = server.call("GET", "/metrics")[2].decode()
+        assert "januspro_requests_cancelled_total" in text and "januspro_images_total" in text
+
+    @check("a thousand idle connections")
+    def _():
+        idle = [socket.create_connection(("127.0.0.1", server.port)) for _ in range(1000)]
+        assert server.call("POST", CHAT, HI)[0] == 200
+        deadline = time.monotonic() + 20
+        for s in idle:
+            s.settimeout(max(0.1, deadline - time.monotonic()))
+            assert s.recv(1) == b""
+            s.close()
+
+    try:
+        import openai
+    except ImportError:
+        openai = None
+
+    @check("the openai package" if openai else "(no openai package: its part is skipped)")
+    def _():
+        if not openai:
+            return
+        client = openai.OpenAI(base_url=server.url + "v1", api_key="none", max_retries=0)
+        assert client.models.list().data[0].owned_by == "januspro"
+        whole = client.chat.completions.create(model="gpt-4o", messages=HI["messages"], max_tokens=12)
+        pieces = client.chat.completions.create(model="gpt-4o", messages=HI["messages"], max_tokens=12, stream=True)
+        assert "".join(p.choices[0].delta.content or "" for p in pieces) == whole.choices[0].message.content
+        image = client.images.generate(model="gpt-4o", prompt="a red ball", n=1)
+        assert base64.b64decode(image.data[0].b64_json).startswith(b"\x89PNG")
+        kinds = [event.type for event in client.images.generate(
+            model="gpt-4o", prompt="a red ball", stream=True, partial_images=2)]
+        assert kinds == ["image_generation.partial_image"] * 2 + ["image_generation.completed"], kinds
+        for call, error in ((lambda: client.chat.completions.create(model="other", messages=HI["messages"]), openai.NotFoundError),
+                            (lambda: client.images.generate(prompt="x", size="1x2"), openai.BadRequestError)):
+            try:
+                call()
+                raise SystemExit("not refused")
+            except error as e:
+                assert e.code, e
+
+        async def at_once():
+            import asyncio
+            aclient = openai.AsyncOpenAI(base_url=server.url + "v1", api_key="none", max_retries=0)
+            return await asyncio.gather(*(aclient.chat.completions.create(
+                model="", messages=HI["messages"], max_tokens=5) for _ in range(4)))
+        import asyncio
+        assert len({r.choices[0].message.content for r in asyncio.run(at_once())}) == 1
+
+    began = threading.Thread(target=lambda: done.append(
+        "a request that runs is finished at the end" if server.call("POST", DRAW, {"prompt": "a red ball", "n": 10})[0] == 200 else "lost"))
+    began.start()
+    while b'januspro_requests_running{kind="draw"} 1' not in server.call("GET", "/metrics")[2] and began.is_alive():
+        pass
+    code, log = server.end()
+    began.join()
+    assert code == 0 and "lost" not in done, code
+lines = [json.loads(line) for line in log.splitlines() if line.startswith("{")]
+assert any(line.get("route") == CHAT and line["status"] == 200 and line["id"] == "mine.1" for line in lines)
+assert "What is in the picture" not in log and "a red ball" not in log, "a prompt is in the log"
+
+
+@check("keys")
+def _():
+    with Server(sys.argv[1], "--api-key", "secret-1") as locked:
+        assert locked.call("GET", "/health")[0] == locked.call("GET", "/")[0] == locked.call("GET", "/openapi.json")[0] == 200
+        status, headers, error = locked.call("POST", CHAT, HI)
+        assert status == 401 and error["error"]["code"] == "missing_api_key" and headers["WWW-Authenticate"] == "Bearer"
+        assert locked.call("POST", CHAT, HI, Authorization="Bearer wrong")[2]["error"]["code"] == "invalid_api_key"
+        assert locked.call("POST", CHAT, HI, Authorization="Bearer secret-1")[0] == 200
+        basic = base64.b64encode(b"any:secret-1").decode()
+        assert locked.call("GET", "/sdapi/v1/options", Authorization="Basic " + basic)[0] == 200
+        assert locked.call("GET", "/v1/models", Authorization="Basic " + basic)[0] == 401
+        code, log = locked.end(signal.SIGINT)
+        assert code == 130 and "secret-1" not in log, (code, log)
+
+
+print(f"serve: {'; '.join(done)}")
