@@ -136,7 +136,7 @@ TEST(HeldBlocks, ComeThroughOtherLayouts) {
   for (size_t i = 0; i < values.size(); ++i) values[i] = static_cast<float>(i % 977) - 400;
   std::vector<std::byte> bytes(static_cast<size_t>(bytes_of(Dtype::q4_0, 64 * 64)));
   encode(Dtype::q4_0, values, bytes);
-  const auto file = std::make_shared<MappedFile>(golden("tiny-hf") / "config.json");
+  const auto file = std::make_shared<MappedFile>(golden("tiny-hf") / "model.safetensors");
   const auto stored = [&] {
     return StoredTensor{
         .dtype = Dtype::q4_0, .shape = {64, 64}, .strides = {64, 1}, .data = bytes, .file = file};
