@@ -7,8 +7,8 @@
 #     else      fast
 #   script/test runs those with Threads in their name under the thread sanitizer.
 # janus_test_programs([DEPENDS …]): one program of each tests/tools/*.cc, for tests in other languages.
-# janus_parity_tests(): tests/parity/*.py, each called with the folder of the programs; label parity.
-#   A name that begins with _ is a module for the others. Needs JANUSPRO_PYTHON.
+# janus_python_tests(FOLDER PYTHON): tests/FOLDER/*.py, each called with the folder of the programs;
+#   label parity. A name that begins with _ is a module for the others.
 # janus_fuzz_targets([DEPENDS …]): one libFuzzer program of each tests/fuzz/NAME_fuzz.cc, and the test
 #   fuzz.NAME that runs it once over tests/fuzz/corpus/NAME.
 function(janus_room name)
@@ -62,13 +62,13 @@ function(janus_test_programs)
   endforeach()
 endfunction()
 
-function(janus_parity_tests)
-  file(GLOB scripts CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/parity/[a-z]*.py)
+function(janus_python_tests folder python)
+  file(GLOB scripts CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/${folder}/[a-z]*.py)
   foreach(script ${scripts})
     get_filename_component(name ${script} NAME_WE)
-    add_test(NAME parity.${name}
-             COMMAND ${JANUSPRO_PYTHON} ${script} ${CMAKE_RUNTIME_OUTPUT_DIRECTORY})
-    set_tests_properties(parity.${name} PROPERTIES LABELS parity TIMEOUT 1800)
+    add_test(NAME ${folder}.${name}
+             COMMAND ${python} ${script} ${CMAKE_RUNTIME_OUTPUT_DIRECTORY})
+    set_tests_properties(${folder}.${name} PROPERTIES LABELS parity TIMEOUT 1800)
   endforeach()
 endfunction()
 

@@ -205,6 +205,11 @@ with server:
         while running() > 0:
             assert time.monotonic() < deadline, "a place is still taken"
         text = server.call("GET", "/metrics")[2].decode()
+        try:
+            from prometheus_client.parser import text_string_to_metric_families as families
+            assert len(list(families(text))) >= 20
+        except ImportError:
+            pass
         assert "januspro_requests_cancelled_total" in text and "januspro_images_total" in text
 
     @check("a thousand idle connections")
