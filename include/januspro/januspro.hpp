@@ -43,8 +43,8 @@ struct EngineOptions {
   std::string cache = "auto";  // keys and values: "f32", "bf16"; auto: as the weights
   bool round_rope = false;     // round rotary frequencies to bf16, as the official bf16 scripts do
   int pictures_at_once = 8;    // drawn side by side, fewer where memory is short
-  // Keep vectors of pictures read, and keys and values of prompts and answers, so that the next turn
-  // begins at once; given up where a request needs the room. Results are the same either way.
+  // Keep vectors of pictures read, and keys and values of prompts and answers, so that the next
+  // turn begins at once; given up where a request needs the room. Results are the same either way.
   bool remember = true;
   // Bytes that the engine and a request may take together; never more than is free. 0: what is
   // free.

@@ -77,8 +77,8 @@ PassShape prompt_pass(const BatchShape& shape) {
 
 int64_t workspace_bytes(const Config& config, const BatchShape& shape) {
   const PassShape step{shape.rows, shape.rows, 0, shape.rows};
-  return std::max({step.scratch(config), prompt_pass(shape).scratch(config),
-                   decode_image_scratch(config)});
+  return std::max(
+      {step.scratch(config), prompt_pass(shape).scratch(config), decode_image_scratch(config)});
 }
 
 int64_t drawing_blocks(const Config& config, std::span<const PromptRows* const> pictures,
