@@ -57,7 +57,7 @@ nlohmann::json info_of(const std::vector<std::string>& flags,
 
 TEST(MemoryProgram, InfoTellsWhatEachWorkTakes) {
   const auto memory = info_of({"--images", "1,4", "--threads", "2"});
-  EXPECT_EQ(memory["plans"].size(), 8u);  // two works, two types
+  EXPECT_EQ(memory["plans"].size(), 16u);  // two works, two counts, four types
   int64_t before = 0;
   for (const auto& plan : memory["plans"]) {
     const auto size = [&](const char* name) { return plan[name].get<int64_t>(); };
