@@ -142,6 +142,7 @@ Run add_bench(CLI::App& app, const Interrupt& interrupt);
 Run add_pull(CLI::App& app, const Interrupt& interrupt);
 Run add_list(CLI::App& app, const Interrupt& interrupt);
 Run add_rm(CLI::App& app, const Interrupt& interrupt);
+Run add_eval(CLI::App& app, const Interrupt& interrupt);
 Run add_doctor(CLI::App& app, const Interrupt& interrupt);
 Run add_completion(CLI::App& app, const Interrupt& interrupt);
 Run add_serve(CLI::App& app, const Interrupt& interrupt);

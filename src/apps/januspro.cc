@@ -41,6 +41,7 @@ CommandLine::CommandLine(Interrupt& interrupt)
       janus::add_convert);
   add("random-model", "Write a checkpoint with random weights", janus::add_random_model);
   add("bench", "Measure speed, beside what this machine could reach", janus::add_bench);
+  add("eval", "Score a model on a suite with exact verdicts", janus::add_eval);
   add("pull", "Fetch a model from the Hub", janus::add_pull);
   add("list", "Which models have been pulled", janus::add_list);
   add("rm", "Remove pulled models", janus::add_rm);

@@ -1,0 +1,51 @@
+// The suite "toyland" of `januspro eval`: the test split of the world, drawn and answered by a
+// model and judged by the exact detector and the grammars of world/. No other model judges.
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <functional>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "apps/case_file.h"
+#include "januspro/januspro.hpp"
+
+namespace janus::toyland {
+
+struct Part {
+  std::string stream;  // of world/streams.h
+  bool draws = false;
+  int64_t samples = 0;  // of the test split
+};
+// All parts with the sizes of their test sets; or those named: throws Code::bad_input with the
+// list.
+std::vector<Part> parts(const std::string& names = "");
+
+struct Settings {
+  int images = 4;  // of each prompt
+  uint64_t seed = 0;
+  float guidance = 0;
+  bool controls = false;
+};
+
+// Runs one part: cases that the file has are passed over. `wanted` is asked as a drawing goes on
+// and between cases; false stops with Code::cancelled. `told` is called with what is done so far.
+void run(const Part& part, Engine& engine, const Settings& settings, CaseFile& file,
+         const std::function<bool()>& wanted,
+         const std::function<void(int64_t done, int64_t total)>& told);
+
+// The pictures of cases that a part got wrong, the first `most`, drawn again by their codes' seeds.
+std::vector<Image> failures(const Part& part, Engine& engine, const Settings& settings,
+                            const CaseFile& file, size_t most, const std::function<bool()>& wanted);
+
+// A mean of the table: of what, over how many.
+struct Figure {
+  std::string name;
+  double value = 0;
+  int64_t count = 0;
+};
+// Overall, by category, seen and held; controls where they were run.
+std::vector<Figure> figures(const Part& part, const CaseFile& file);
+
+}  // namespace janus::toyland

@@ -1,0 +1,106 @@
+// The verb eval, with the model that ships: cases, figures, controls, going on after a stop, and
+// what it refuses. SPDX-License-Identifier: MIT
+#include <gtest/gtest.h>
+
+#include <fstream>
+#include <map>
+#include <nlohmann/json.hpp>
+
+#include "apps/toyland.h"
+#include "program.h"
+
+namespace janus {
+namespace {
+
+using Json = nlohmann::json;
+
+std::string shipped() { return std::string(JANUSPRO_SOURCE_DIR) + "/models/toyland"; }
+
+Outcome evaluate(const Folder& folder, const std::string& suite,
+                 std::vector<std::string> more = {}) {
+  std::vector<std::string> arguments = {
+      "eval", suite, "-m", shipped(), "-o", folder.file("out"), "--quiet", "--json"};
+  arguments.insert(arguments.end(), more.begin(), more.end());
+  return run_program(arguments);
+}
+
+std::map<std::string, Json> figures(const Outcome& outcome, const std::string& part) {
+  std::map<std::string, Json> all;
+  for (const std::string& line : lines_of(outcome.out)) {
+    const Json json = Json::parse(line);
+    if (json["part"] == part) all[json["figure"]] = json;
+  }
+  return all;
+}
+
+TEST(EvalProgram, DrawsReadsAndJudges) {
+  const Folder folder;
+  const Outcome outcome =
+      evaluate(folder, "toyland:single,short", {"--limit", "12", "-n", "2", "--controls"});
+  ASSERT_EQ(outcome.code, 0) << outcome.err;
+  EXPECT_EQ(outcome.err, "");
+  auto drawn = figures(outcome, "single"), read = figures(outcome, "short");
+  EXPECT_EQ(drawn["all"]["count"], 24);
+  EXPECT_GT(drawn["all"]["value"], .4);
+  EXPECT_EQ(drawn["control: true scenes"]["value"], 1);
+  EXPECT_EQ(drawn["control: true scenes"]["count"], 12);
+  EXPECT_LT(drawn["control: shuffled prompts"]["value"], .3);
+  EXPECT_EQ(read["all"]["count"], 12);
+  EXPECT_GT(read["all"]["value"], .4);
+  EXPECT_EQ(read["control: without the objects"]["count"], 12);
+  const std::vector<std::string> lines = lines_of(read_file(folder.file("out/single.jsonl")));
+  ASSERT_EQ(lines.size(), 25u);  // the settings and a case a line
+  const Json line = Json::parse(lines[1]);
+  for (const char* key : {"case", "category", "held", "prompt", "seed", "grade", "exact", "reason",
+                          "found", "record"}) {
+    EXPECT_TRUE(line.contains(key)) << key;
+  }
+  EXPECT_EQ(line["record"]["split"], "test");
+  const Json report = Json::parse(read_file(folder.file("out/single-report.json")));
+  EXPECT_EQ(report["figures"]["all"]["count"], 24);
+}
+
+// Stopped anywhere, even within a line, a run goes on to the same figures.
+TEST(EvalProgram, GoesOnWhereItStopped) {
+  const Folder folder;
+  const Outcome whole = evaluate(folder, "toyland:short", {"--limit", "10"});
+  ASSERT_EQ(whole.code, 0) << whole.err;
+  const std::string file = folder.file("out/short.jsonl");
+  const std::string all = read_file(file);
+  std::ofstream(file, std::ios::binary | std::ios::trunc) << all.substr(0, all.size() * 2 / 3);
+  const Outcome again = evaluate(folder, "toyland:short", {"--limit", "10"});
+  EXPECT_EQ(again.out, whole.out);
+  EXPECT_EQ(read_file(file), all);
+  EXPECT_EQ(evaluate(folder, "toyland:short", {"--limit", "10"}).out, whole.out);
+  EXPECT_EQ(read_file(file), all);
+}
+
+TEST(EvalProgram, SaysWhatItCannotDo) {
+  const Folder folder;
+  const auto refused = [&](const std::string& suite, const std::string& words,
+                           std::vector<std::string> more = {}) {
+    more.insert(more.end(), {"--limit", "2"});
+    const Outcome outcome = evaluate(folder, suite, more);
+    EXPECT_EQ(outcome.code, 1) << suite;
+    EXPECT_NE(outcome.err.find(words), std::string::npos) << outcome.err;
+  };
+  refused("atlantis", "no suite \"atlantis\"");
+  refused("toyland:shorts", "there are prompts, dense, open");
+  refused("toyland:", "names no part");
+  ASSERT_EQ(evaluate(folder, "toyland:short", {"--limit", "2"}).code, 0);
+  refused("toyland:short", "other settings", {"--seed", "9"});
+  std::ofstream(folder.file("out/short.jsonl")) << "[]\n";
+  refused("toyland:short", "none that an evaluation wrote");
+  EXPECT_EQ(run_program({"eval"}).code, 2);
+  EXPECT_EQ(run_program({"eval", "toyland"}).code, 2);
+}
+
+TEST(EvalProgram, ListsItsParts) {
+  const Outcome outcome = run_program({"eval", "--list"});
+  EXPECT_EQ(outcome.code, 0);
+  EXPECT_EQ(lines_of(outcome.out).size(), toyland::parts().size());
+  EXPECT_NE(outcome.out.find("toyland:prompts\t600 prompts\n"), std::string::npos);
+}
+
+}  // namespace
+}  // namespace janus
