@@ -21,10 +21,11 @@ constexpr int kTurns = 2;
 
 // The test sets of the world: samples of each stream.
 const std::vector<Part>& all_parts() {
-  static const std::vector<Part> all = {
-      {"prompts", true, 600},   {"dense", true, 300},    {"open", false, 1000},
-      {"captions", false, 500}, {"exists", false, 1500}, {"pairs", false, 240},
-      {"talk", false, 600},     {"single", true, 200},   {"short", false, 500}};
+  static const std::vector<Part> all = {{"prompts", true, 600},   {"dense", true, 300},
+                                        {"open", false, 1000},    {"captions", false, 500},
+                                        {"exists", false, 1500},  {"pairs", false, 240},
+                                        {"choices", false, 2600}, {"talk", false, 600},
+                                        {"single", true, 200},    {"short", false, 500}};
   return all;
 }
 

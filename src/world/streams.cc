@@ -4,9 +4,11 @@
 
 #include <algorithm>
 #include <array>
+#include <sstream>
 
 #include "base/error.h"
 #include "world/captions.h"
+#include "world/choices.h"
 #include "world/layout.h"
 #include "world/talk.h"
 #include "world/yes_no.h"
@@ -54,12 +56,22 @@ double grade_yes_no(const Turn& turn, const std::string& answer) {
   return yes_or_no(answer) == (turn.answer == "yes" ? Verdict::yes : Verdict::no) ? 1 : 0;
 }
 
+// The options are those of the question's own lines, "A. red".
+double grade_choice(const Turn& turn, const std::string& answer) {
+  std::vector<std::string> options;
+  std::istringstream lines(turn.question);
+  for (std::string line; std::getline(lines, line);) {
+    if (line.size() > 3 && line.substr(1, 2) == ". ") options.push_back(line.substr(3));
+  }
+  return chosen_letter(answer, options) == turn.answer[0] ? 1 : 0;
+}
+
 struct ReadingStream {
   std::string_view name;
   Lesson (*lesson)(Split, uint64_t, int turns);
   double (*grade)(const Turn& turn, const std::string& answer);
 };
-constexpr std::array<ReadingStream, 6> kReading = {{
+constexpr std::array<ReadingStream, 7> kReading = {{
     {"short",
      [](Split split, uint64_t index, int turns) {
        return of_questions(ask_dialogue(split, index, turns));
@@ -90,6 +102,14 @@ constexpr std::array<ReadingStream, 6> kReading = {{
        return of_yes_no(pairs_sample(split, index), turns);
      },
      grade_yes_no},
+    {"choices",
+     [](Split split, uint64_t index, int) {
+       const ChoiceSample sample = choice_sample(split, index);
+       return Lesson{sample.scene,
+                     {{choice_prompt(sample), std::string(1, choice_letter(sample)), sample.leaf,
+                       sample.held}}};
+     },
+     grade_choice},
     {"talk",
      [](Split split, uint64_t index, int) {
        const TalkSample sample = talk_sample(split, index);

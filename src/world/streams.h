@@ -18,7 +18,8 @@ namespace janus {
 std::span<const std::string_view> drawing_streams();
 DrawSample drawing(std::string_view stream, Split split, uint64_t index);
 
-// To answer: "short" (ask_dialogue), "open", "captions", "exists", "pairs", "talk". `turns`:
+// To answer: "short" (ask_dialogue), "open", "captions", "exists", "pairs", "choices", "talk".
+// `turns`:
 // questions at most, where a stream asks several about one picture.
 struct Turn {
   std::string question;

@@ -51,6 +51,7 @@ std::map<std::string, std::string> hashes() {
 TEST(Streams, RecordsAreStable) {
   const std::map<std::string, std::string> expected = {
       {"captions", "aa29375830483a6faebd9de0a47396210d5f21c9087c43ab446d6f91e500abfb"},
+      {"choices", "345d5c5ff078faae3d26f302f256dce54803c9463ff3c237cba6144a663c7a97"},
       {"dense", "75068ec902b9d1a66ae3550c4edf17be19ccaa600f175995c238793262e20eeb"},
       {"exists", "fa0dc19a418c7544b02f86c95cf511dffa6d3ed8f7368b71b4311a4883446096"},
       {"few", "cba37f207e5a70899c9901591247d07120ec6decfbe87e94253bcbe7f9cb5991"},
