@@ -6,10 +6,10 @@
 #include <filesystem>
 #include <fstream>
 
+#include "made_up.h"
 #include "serve/a1111.h"
 #include "serve/openai_chat.h"
 #include "serve/openai_images.h"
-#include "served.h"
 
 namespace janus::serve {
 namespace {
