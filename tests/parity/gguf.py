@@ -114,7 +114,7 @@ def check_metadata(reader):
     assert value("tokenizer.ggml.merges") == [" ".join(m) if isinstance(m, list) else m for m in table["model"]["merges"]]
 
 
-def edges(values):
+def edges(values, largest):
     """The same tensors with numbers that rounding finds hard: halves of a step, zeros, huge and tiny ones."""
     rng, hard = numpy.random.default_rng(5), {}
     for name, value in values.items():
@@ -127,7 +127,7 @@ def edges(values):
             blocks[2, 0] = 127
             blocks[3] *= numpy.float32(1e-9)
             blocks[4] = numpy.nextafter(blocks[2], numpy.float32(0))
-            blocks[5] *= 7e6 / abs(blocks[5]).max()
+            blocks[5] *= largest / abs(blocks[5]).max()
         hard[name] = value
     return hard
 
@@ -270,10 +270,10 @@ def of_ours(programs, work, values):
         run(programs, "convert", TINY, path, "--type", kind)
         check_metadata(check_file(path, values, kind))
         yield f"{kind}: {len(values)} tensors open in the package with its bytes"
-    hard = edges(values)
     shutil.copytree(TINY, work / "hard")
-    save_file(hard, work / "hard/model.safetensors", {"format": "pt"})
     for kind in ("q8_0", "q4_0", "bf16", "f32"):
+        hard = edges(values, 5e5 if kind == "q4_0" else 7e6)  # near the type's end
+        save_file(hard, work / "hard/model.safetensors", {"format": "pt"})
         run(programs, "convert", work / "hard", work / "hard.gguf", "--type", kind, "--no-preview", "--force")
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # the package divides by zero for the tiniest blocks
