@@ -260,11 +260,11 @@ TEST_F(Damage, ShapesAndPlaces) {
 
 TEST_F(Damage, TypesAreNamedWithTheCure) {
   const std::string message =
-      refusal(whole({tensor({.name = "blk.0.ffn_up.weight", .sizes = {256}, .type = 12})}, {},
-                    std::string(144, '\0')),
+      refusal(whole({tensor({.name = "blk.0.ffn_up.weight", .sizes = {256}, .type = 13})}, {},
+                    std::string(176, '\0')),
               Code::not_supported);
   expect_has(message, "blk.0.ffn_up.weight");
-  expect_has(message, "q4_K");
+  expect_has(message, "q5_K");
   expect_has(message, "convert the original checkpoint");
   expect_has(refusal(whole({tensor({.type = 99})}, {}, std::string(64, 0)), Code::not_supported),
              "type 99");
