@@ -108,7 +108,8 @@ MUTABLE_ALLOWED = {
             "a thread's own text for januspro_last_error(), as C has errno",
     },
 }
-NOT_VARIABLES = r"DW\.ref\."  # where an unwinder finds the personality routine
+# Where an unwinder finds the personality routine; statics in the headers of Boost.
+NOT_VARIABLES = r"DW\.ref\.|(guard variable for )?boost::"
 
 
 def tree_files(root):

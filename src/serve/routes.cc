@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "serve/routes.h"
 
-#include <array>
+#include <iterator>
 #include <vector>
 
 namespace janus::serve {
@@ -34,7 +34,7 @@ constexpr std::string_view kObject = R"({"type":"object"})";
 
 using enum Access;
 
-constexpr std::array kRoutes = {
+constexpr Route kRoutes[] = {
     Route{"GET", "/", open, Body::none, serve_page, "The page", ""},
     Route{"GET", "/page/{file}", open, Body::none, serve_page, "A file of the page", ""},
     Route{"GET", "/health", open, Body::none, serve_health, "Whether the process serves", ""},
@@ -109,7 +109,7 @@ size_t find_route(Request& request) {
   const std::string_view method =
       request.method == "HEAD" ? "GET" : std::string_view(request.method);
   std::map<std::string, std::string> captures;
-  for (size_t i = 0; i < kRoutes.size(); ++i) {
+  for (size_t i = 0; i < std::size(kRoutes); ++i) {
     captures.clear();
     if (kRoutes[i].method != method || !matches(kRoutes[i].pattern, request.path, captures))
       continue;
