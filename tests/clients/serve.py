@@ -212,14 +212,38 @@ with server:
             pass
         assert "januspro_requests_cancelled_total" in text and "januspro_images_total" in text
 
-    @check("a thousand idle connections")
+    @check("the same bytes alone and in a crowd")
+    def _():
+        works = [(DRAW, {"prompt": p, "seed": s, "n": n}) for s, (p, n) in enumerate([("a red ball", 1), ("a blue star", 3)] * 4)]
+        works += [(CHAT, {**HI, "seed": s, "temperature": 1}) for s in range(8)]
+        data = lambda path, body: [d.get("message", d) for d in server.call("POST", path, body)[2]["data" if path == DRAW else "choices"]]  # noqa: E731
+        alone = [data(*work) for work in works]
+        crowd = [None] * len(works)
+        threads = [threading.Thread(target=lambda i=i: crowd.__setitem__(i, data(*works[i]))) for i in range(len(works))]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert crowd == alone
+
+    @check("a thousand idle connections, and twenty that drip")
     def _():
         idle = [socket.create_connection(("127.0.0.1", server.port)) for _ in range(1000)]
+        drips = [socket.create_connection(("127.0.0.1", server.port)) for _ in range(20)]
+        for byte in b"GET /hea":
+            for s in drips:
+                s.sendall(bytes([byte]))
+            assert server.call("GET", "/health")[0] == 200
+            time.sleep(0.02)
         assert server.call("POST", CHAT, HI)[0] == 200
         deadline = time.monotonic() + 20
         for s in idle:
             s.settimeout(max(0.1, deadline - time.monotonic()))
             assert s.recv(1) == b""
+            s.close()
+        for s in drips:
+            s.settimeout(5)
+            assert s.recv(12) == b"HTTP/1.1 408"
             s.close()
 
     try:
