@@ -47,11 +47,14 @@ class Examples : public ::testing::Test {
   Setting setting_;
 };
 
-// A server ends when it is told to; the port of the example may be in use.
+// A server ends when it is told to, once it has said where it is; the port of the example may be in
+// use.
 std::string for_a_moment(std::string line) {
   const std::string port = "--port 8080";
   line.replace(line.find(port), port.size(), "--port 0");
-  return " timeout --preserve-status -s TERM 3" + line;
+  return " {" + line +
+         " >served.txt & until grep -q http served.txt; do sleep 0.1; done; kill -TERM $!;"
+         " wait $!; code=$?; cat served.txt; exit $code; }";
 }
 
 TEST_F(Examples, RunAsTheyStand) {
