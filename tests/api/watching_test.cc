@@ -110,13 +110,15 @@ TEST(Watching, TokensTellTheirProbabilities) {
     EXPECT_GE(token.likeliest[0].logprob, token.chosen.logprob);
   }
   request.temperature = 0;
-  for (const AnswerToken& token : engine.ask(request).tokens) {
+  const Answer greedy = engine.ask(request);
+  for (const AnswerToken& token : greedy.tokens) {
     EXPECT_EQ(token.chosen.logprob, token.likeliest[0].logprob);
     EXPECT_EQ(token.chosen.bytes, token.likeliest[0].bytes);
   }
   request.logprobs = 100'000;
   double sum = 0;
-  for (const ScoredToken& token : engine.ask(request).tokens[0].likeliest) {
+  const Answer whole = engine.ask(request);
+  for (const ScoredToken& token : whole.tokens[0].likeliest) {
     sum += std::exp(static_cast<double>(token.logprob));
   }
   EXPECT_NEAR(sum, 1, 1e-5);

@@ -161,7 +161,7 @@ TEST(Running, SixteenTogetherGetWhatEachGetsAlone) {
   expect_crowd_as_alone(tiny(), false, 0, 16);
 }
 
-TEST(Running, AlsoAtEveryLevel) {
+TEST(LongRunning, AlsoAtEveryLevel) {
   for (const std::string& level : available_isa_levels()) {
     expect_crowd_as_alone(load_level(level, 2), true, 5, 16);
   }
