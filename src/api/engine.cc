@@ -153,11 +153,6 @@ std::vector<DrawRequest> completed(std::span<const DrawRequest> requests, float 
   return whole;
 }
 
-MemoryPlan plan_requests(const Setup& setup, const PromptBuilder& prompts,
-                         std::span<const DrawRequest> requests, int at_once) {
-  return plan_drawing(setup, drawing_rows(setup.config, prompts, requests), requests, at_once);
-}
-
 float guidance_of(const Checkpoint& checkpoint) {
   return checkpoint.processor().guidance.value_or(kPublishedGuidance);
 }
@@ -208,13 +203,12 @@ std::shared_ptr<Task> Engine::Parts::task(std::span<const DrawRequest> requests,
         "the engine was loaded to read only; load it with halves \"draw\" or \"both\" to draw");
   check(events.partials >= 0, Code::bad_input, "partials is ", events.partials,
         "; it must be 0 or more");
-  const std::vector<DrawRequest> whole = completed(requests, info.guidance);
-  drawing_rows(setup.config, prompts, whole);  // what cannot be drawn is refused now
-  const auto plan = [this, whole](const Setup& now) {
-    return plan_requests(now, prompts, whole, pictures_at_once);
+  // What cannot be drawn is refused now.
+  const auto order = draw_order(setup.config, prompts, completed(requests, info.guidance));
+  const auto plan = [this, order](const Setup& now) {
+    return plan_drawing(now, *order, pictures_at_once);
   };
-  const auto begin = [this, whole, events](Task& task, const Shared& shared,
-                                           const MemoryPlan& planned) {
+  const auto begin = [order, events](Task& task, const Shared& shared, const MemoryPlan& planned) {
     const auto on_step = [&task, on_step = events.on_step](const Progress& progress) {
       task.note(progress);
       return task.wanted() && (!on_step || on_step(progress)) && task.wanted();
@@ -223,10 +217,10 @@ std::shared_ptr<Task> Engine::Parts::task(std::span<const DrawRequest> requests,
       const Picture& picture = task.note(std::move(finished));
       if (on_picture) on_picture(picture);
     };
-    return make_drawing(shared, prompts, whole, planned.pictures_at_once, on_picture, on_step,
+    return make_drawing(shared, order, planned.pictures_at_once, on_picture, on_step,
                         {events.partials, events.on_partial});
   };
-  return Task::drawing(whole, info.image_tokens, {plan, begin});
+  return Task::drawing(order->requests, info.image_tokens, {plan, begin});
 }
 
 std::shared_ptr<Task> Engine::Parts::task(const AskRequest& request, const OnText& on_text) {
@@ -260,8 +254,9 @@ MemoryPlan Engine::plan(const EngineOptions& options, std::span<const DrawReques
   const Checkpoint checkpoint(options.checkpoint, options.mmproj);
   const Setup setup = look_at(options, checkpoint);
   const PromptBuilder prompts = load_prompts(checkpoint);
-  return plan_requests(setup, prompts, completed(requests, guidance_of(checkpoint)),
-                       options.pictures_at_once);
+  return plan_drawing(
+      setup, *draw_order(setup.config, prompts, completed(requests, guidance_of(checkpoint))),
+      options.pictures_at_once);
 }
 
 MemoryPlan Engine::plan(const EngineOptions& options, const AskRequest& request) {
@@ -273,8 +268,9 @@ MemoryPlan Engine::plan(const EngineOptions& options, const AskRequest& request)
 MemoryPlan Engine::plan(const DrawRequest& request) const { return plan(std::span(&request, 1)); }
 
 MemoryPlan Engine::plan(std::span<const DrawRequest> requests) const {
-  return plan_requests(parts_->setup_now(), parts_->prompts,
-                       completed(requests, parts_->info.guidance), parts_->pictures_at_once);
+  const auto order =
+      draw_order(parts_->setup.config, parts_->prompts, completed(requests, parts_->info.guidance));
+  return plan_drawing(parts_->setup_now(), *order, parts_->pictures_at_once);
 }
 
 MemoryPlan Engine::plan(const AskRequest& request) const {

@@ -78,9 +78,8 @@ struct Growing {
 // All pictures of a call, so many side by side.
 class DrawingMember : public Member {
  public:
-  DrawingMember(const Shared& shared, const PromptBuilder& prompts,
-                std::vector<DrawRequest> requests, int pictures_at_once, OnPicture on_picture,
-                OnStep on_step, Looks looks);
+  DrawingMember(const Shared& shared, std::shared_ptr<const DrawOrder> order, int pictures_at_once,
+                OnPicture on_picture, OnStep on_step, Looks looks);
 
   int64_t scratch() const override;
   void offer_steps(Pass& pass) override;
@@ -104,14 +103,13 @@ class DrawingMember : public Member {
   Picture finish(const Growing& picture, Workspace& space, const Between& between) const;
 
   const Shared& shared_;
-  std::vector<DrawRequest> requests_;
+  std::shared_ptr<const DrawOrder> asked_;
   OnPicture on_picture_;
   OnStep on_step_;
   Looks looks_;
   bool looking_ = false;  // nothing grows while a growing picture is shown
   size_t at_once_;
   size_t codes_;                          // I
-  std::vector<PromptRows> prompts_;       // of each request
   std::vector<const PromptRows*> order_;  // of each picture
   std::vector<Growing> pictures_;
   std::span<Growing> group_;  // those side by side
@@ -122,11 +120,11 @@ class DrawingMember : public Member {
   std::vector<Sketch> sketches_;
 };
 
-DrawingMember::DrawingMember(const Shared& shared, const PromptBuilder& prompts,
-                             std::vector<DrawRequest> requests, int pictures_at_once,
-                             OnPicture on_picture, OnStep on_step, Looks looks)
+DrawingMember::DrawingMember(const Shared& shared, std::shared_ptr<const DrawOrder> order,
+                             int pictures_at_once, OnPicture on_picture, OnStep on_step,
+                             Looks looks)
     : shared_(shared),
-      requests_(std::move(requests)),
+      asked_(std::move(order)),
       on_picture_(std::move(on_picture)),
       on_step_(std::move(on_step)),
       looks_(std::move(looks)),
@@ -134,17 +132,17 @@ DrawingMember::DrawingMember(const Shared& shared, const PromptBuilder& prompts,
   check(pictures_at_once >= 1, Code::bad_input, "pictures at once is ", pictures_at_once,
         "; it must be 1 or more");
   at_once_ = static_cast<size_t>(std::min(pictures_at_once, kMostAtOnce));
-  prompts_ = drawing_rows(shared.model.config(), prompts, requests_);
-  order_ = rows_of_pictures(prompts_, requests_);
+  order_ = rows_of_pictures(*asked_);
   guided_.resize(static_cast<size_t>(shared.model.config().vq.codes));
-  for (size_t i = 0; i < requests_.size(); ++i) {
-    for (int k = 0; k < requests_[i].images; ++k) {
+  for (size_t i = 0; i < asked_->requests.size(); ++i) {
+    const DrawRequest& request = asked_->requests[i];
+    for (int k = 0; k < request.images; ++k) {
       Growing picture;
-      picture.request = &requests_[i];
+      picture.request = &request;
       picture.request_index = static_cast<int>(i);
       picture.index = k;
-      picture.seed = requests_[i].seed + static_cast<uint64_t>(k);
-      picture.prompt = &prompts_[i];
+      picture.seed = request.seed + static_cast<uint64_t>(k);
+      picture.prompt = &asked_->rows[i];
       pictures_.push_back(std::move(picture));
     }
   }
@@ -154,9 +152,7 @@ DrawingMember::DrawingMember(const Shared& shared, const PromptBuilder& prompts,
 int64_t DrawingMember::scratch() const {
   const Config& config = shared_.model.config();
   int64_t most = 0;
-  for (size_t begin = 0; begin < order_.size(); begin += at_once_) {
-    const size_t count = std::min(at_once_, order_.size() - begin);
-    const BatchShape shape = batch_shape(config, std::span(order_).subspan(begin, count));
+  for (const BatchShape& shape : group_shapes(config, order_, static_cast<int>(at_once_))) {
     most = std::max(most, workspace_bytes(config, shape));
   }
   return most;
@@ -352,6 +348,11 @@ void DrawingMember::leave() noexcept {
   }
 }
 
+// True when the prompts of both are the same ids.
+bool same_rows(const DrawRequest& a, const DrawRequest& b) {
+  return a.prompt == b.prompt && a.negative == b.negative && a.guidance == b.guidance;
+}
+
 }  // namespace
 
 PromptRows prompt_rows(const PromptBuilder& prompts, const DrawRequest& request) {
@@ -362,35 +363,43 @@ PromptRows prompt_rows(const PromptBuilder& prompts, const DrawRequest& request)
   return rows;
 }
 
-std::vector<PromptRows> drawing_rows(const Config& config, const PromptBuilder& prompts,
-                                     std::span<const DrawRequest> requests) {
-  std::vector<PromptRows> rows;
+std::shared_ptr<const DrawOrder> draw_order(const Config& config, const PromptBuilder& prompts,
+                                            std::vector<DrawRequest> requests) {
+  DrawOrder order;
+  order.rows.reserve(requests.size());
   int64_t pictures = 0;
+  const DrawRequest* before = nullptr;
   for (const DrawRequest& request : requests) {
     check_request(request);
     pictures += request.images;
     check(pictures <= kMostPictures, Code::bad_input, "one call draws at most ", kMostPictures,
           " pictures");
-    rows.push_back(prompt_rows(prompts, request));
-    check_context(config, rows.back().guided);
-    check_context(config, rows.back().unguided);
+    // A hundred thousand pictures of one prompt are as many requests: its ids are made once.
+    if (before != nullptr && same_rows(*before, request)) {
+      order.rows.push_back(order.rows.back());
+    } else {
+      order.rows.push_back(prompt_rows(prompts, request));
+      check_context(config, order.rows.back().guided);
+      check_context(config, order.rows.back().unguided);
+    }
+    before = &request;
+  }
+  order.requests = std::move(requests);
+  return std::make_shared<const DrawOrder>(std::move(order));
+}
+
+std::vector<const PromptRows*> rows_of_pictures(const DrawOrder& order) {
+  std::vector<const PromptRows*> rows;
+  for (size_t i = 0; i < order.rows.size(); ++i) {
+    rows.insert(rows.end(), static_cast<size_t>(order.requests[i].images), &order.rows[i]);
   }
   return rows;
 }
 
-std::vector<const PromptRows*> rows_of_pictures(std::span<const PromptRows> rows,
-                                                std::span<const DrawRequest> requests) {
-  std::vector<const PromptRows*> order;
-  for (size_t i = 0; i < rows.size(); ++i) {
-    order.insert(order.end(), static_cast<size_t>(requests[i].images), &rows[i]);
-  }
-  return order;
-}
-
-std::unique_ptr<Member> make_drawing(const Shared& shared, const PromptBuilder& prompts,
-                                     std::vector<DrawRequest> requests, int pictures_at_once,
-                                     OnPicture on_picture, OnStep on_step, Looks looks) {
-  return std::make_unique<DrawingMember>(shared, prompts, std::move(requests), pictures_at_once,
+std::unique_ptr<Member> make_drawing(const Shared& shared, std::shared_ptr<const DrawOrder> order,
+                                     int pictures_at_once, OnPicture on_picture, OnStep on_step,
+                                     Looks looks) {
+  return std::make_unique<DrawingMember>(shared, std::move(order), pictures_at_once,
                                          std::move(on_picture), std::move(on_step),
                                          std::move(looks));
 }
@@ -398,12 +407,12 @@ std::unique_ptr<Member> make_drawing(const Shared& shared, const PromptBuilder& 
 void draw(const Drawing& drawing, std::span<const DrawRequest> requests,
           const OnPicture& on_picture, const OnStep& on_step, const Looks& looks) {
   const Config& config = drawing.model.config();
-  const auto rows = drawing_rows(config, drawing.prompts, requests);
-  const auto order = rows_of_pictures(rows, requests);
+  const auto order = draw_order(config, drawing.prompts, {requests.begin(), requests.end()});
   RunningBatch batch(drawing.model, drawing.cache,
-                     drawing_blocks(config, order, drawing.pictures_at_once), false);
-  batch.run_alone(make_drawing(batch.shared(), drawing.prompts, {requests.begin(), requests.end()},
-                               drawing.pictures_at_once, on_picture, on_step, looks));
+                     drawing_blocks(config, rows_of_pictures(*order), drawing.pictures_at_once),
+                     false);
+  batch.run_alone(
+      make_drawing(batch.shared(), order, drawing.pictures_at_once, on_picture, on_step, looks));
 }
 
 }  // namespace janus

@@ -36,13 +36,13 @@ inline constexpr int kMostAtOnce = 256;
 
 // A call's part in a running batch: pictures in the order of requests, then images, each as soon as
 // it is finished. Guided pairs share a step, the pictures of one prompt share its keys and values.
-// Throws as drawing_rows() does; it fails of Code::cancelled when on_step (requests.hpp,
-// DrawEvents) says so. `prompts` and `shared` must outlive it.
-std::unique_ptr<Member> make_drawing(const Shared& shared, const PromptBuilder& prompts,
-                                     std::vector<DrawRequest> requests, int pictures_at_once,
-                                     OnPicture on_picture, OnStep on_step, Looks looks = {});
+// It fails of Code::cancelled when on_step (requests.hpp, DrawEvents) says so. `shared` must
+// outlive it.
+std::unique_ptr<Member> make_drawing(const Shared& shared, std::shared_ptr<const DrawOrder> order,
+                                     int pictures_at_once, OnPicture on_picture, OnStep on_step,
+                                     Looks looks = {});
 
-// The same alone, in a batch of its own.
+// The same alone, in a batch of its own. Throws as draw_order() does.
 void draw(const Drawing& drawing, std::span<const DrawRequest> requests,
           const OnPicture& on_picture, const OnStep& on_step = {}, const Looks& looks = {});
 
@@ -54,12 +54,11 @@ PromptRows prompt_rows(const PromptBuilder& prompts, const DrawRequest& request)
 // The most pictures of one call.
 inline constexpr int64_t kMostPictures = 1 << 20;
 
-// The rows of each request. Throws Code::bad_input for a setting out of range, for more pictures
-// than kMostPictures in all, and for a prompt that leaves no room in the context.
-std::vector<PromptRows> drawing_rows(const Config& config, const PromptBuilder& prompts,
-                                     std::span<const DrawRequest> requests);
-// That of each picture, in the order in which they are drawn; points into `rows`.
-std::vector<const PromptRows*> rows_of_pictures(std::span<const PromptRows> rows,
-                                                std::span<const DrawRequest> requests);
+// Throws Code::bad_input for a setting out of range, for more pictures than kMostPictures in all,
+// and for a prompt that leaves no room in the context.
+std::shared_ptr<const DrawOrder> draw_order(const Config& config, const PromptBuilder& prompts,
+                                            std::vector<DrawRequest> requests);
+// The rows of each picture, in the order in which they are drawn; points into `order`.
+std::vector<const PromptRows*> rows_of_pictures(const DrawOrder& order);
 
 }  // namespace janus

@@ -256,9 +256,8 @@ MemoryPlan plan_shape(const Setup& setup, const AnswerShape& shape) {
   return with_room(engine_plan(setup, limit_of(setup)), asking_room(sizes, shape));
 }
 
-MemoryPlan plan_drawing(const Setup& setup, std::span<const PromptRows> rows,
-                        std::span<const DrawRequest> requests, int at_once) {
-  const std::vector<const PromptRows*> order = rows_of_pictures(rows, requests);
+MemoryPlan plan_drawing(const Setup& setup, const DrawOrder& asked, int at_once) {
+  const std::vector<const PromptRows*> order = rows_of_pictures(asked);
   const auto count = static_cast<int64_t>(order.size());
   const int64_t limit = limit_of(setup);
   const auto plan_of = [&](const Setup& held, int64_t side_by_side) {
@@ -275,7 +274,7 @@ MemoryPlan plan_drawing(const Setup& setup, std::span<const PromptRows> rows,
   if (plan.fits()) return plan;
   Refusal refusal(setup, plan, kDrawingParts,
                   [&](const Setup& other) { return plan_of(other, 1); });
-  const int64_t longest = longest_prompt(rows);
+  const int64_t longest = longest_prompt(asked.rows);
   offer_smaller_drawings(refusal, setup, limit, count, longest);
   const Setup least = held_least(setup, kDrawingParts);
   const BatchShape one = batch_shape(least.config, 1, std::min<int64_t>(longest, kKvBlock));

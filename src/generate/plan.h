@@ -32,9 +32,8 @@ Setup make_setup(const Config& config, std::shared_ptr<const Backend> backend, D
 
 // The model alone.
 MemoryPlan plan_loading(const Setup& setup);
-// `rows` of each request. As many pictures side by side as fit, at most `at_once`.
-MemoryPlan plan_drawing(const Setup& setup, std::span<const PromptRows> rows,
-                        std::span<const DrawRequest> requests, int at_once);
+// As many pictures side by side as fit, at most `at_once`.
+MemoryPlan plan_drawing(const Setup& setup, const DrawOrder& asked, int at_once);
 MemoryPlan plan_asking(const Setup& setup, const AnswerShape& shape);
 // The same of pictures that are not there yet; without a refusal.
 MemoryPlan plan_shape(const Setup& setup, const BatchShape& shape, int64_t pictures);

@@ -81,12 +81,22 @@ int64_t workspace_bytes(const Config& config, const BatchShape& shape) {
       {step.scratch(config), prompt_pass(shape).scratch(config), decode_image_scratch(config)});
 }
 
+std::vector<BatchShape> group_shapes(const Config& config,
+                                     std::span<const PromptRows* const> pictures, int at_once) {
+  std::vector<BatchShape> shapes;
+  for (size_t begin = 0; begin < pictures.size(); begin += static_cast<size_t>(at_once)) {
+    const size_t count = std::min(static_cast<size_t>(at_once), pictures.size() - begin);
+    const BatchShape shape = batch_shape(config, pictures.subspan(begin, count));
+    if (shapes.empty() || shapes.back() != shape) shapes.push_back(shape);
+  }
+  return shapes;
+}
+
 int64_t drawing_blocks(const Config& config, std::span<const PromptRows* const> pictures,
                        int at_once) {
   int64_t most = 0;
-  for (size_t begin = 0; begin < pictures.size(); begin += static_cast<size_t>(at_once)) {
-    const size_t count = std::min(static_cast<size_t>(at_once), pictures.size() - begin);
-    most = std::max(most, batch_shape(config, pictures.subspan(begin, count)).blocks);
+  for (const BatchShape& shape : group_shapes(config, pictures, at_once)) {
+    most = std::max(most, shape.blocks);
   }
   return most;
 }
@@ -123,9 +133,8 @@ Room drawing_room(const Sizes& sizes, const BatchShape& shape, int64_t pictures)
 
 Room drawing_room(const Sizes& sizes, std::span<const PromptRows* const> pictures, int at_once) {
   Room largest;
-  for (size_t begin = 0; begin < pictures.size(); begin += static_cast<size_t>(at_once)) {
-    const size_t count = std::min(static_cast<size_t>(at_once), pictures.size() - begin);
-    const Room room = batch_room(sizes, batch_shape(sizes.config, pictures.subspan(begin, count)));
+  for (const BatchShape& shape : group_shapes(sizes.config, pictures, at_once)) {
+    const Room room = batch_room(sizes, shape);
     if (room.total() > largest.total()) largest = room;
   }
   return with_pictures(sizes, largest, std::ssize(pictures));

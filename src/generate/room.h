@@ -42,16 +42,27 @@ struct PromptRows {
   int64_t count() const { return (guided.empty() ? 0 : 1) + (unguided.empty() ? 0 : 1); }
 };
 
+// Requests that have been looked at, and the ids of their prompts.
+struct DrawOrder {
+  std::vector<DrawRequest> requests;
+  std::vector<PromptRows> rows;  // of each request
+};
+
 // Pictures side by side.
 struct BatchShape {
   int64_t rows = 0;       // of a step
   int64_t prompts = 0;    // tokens of all distinct prompts
   int64_t positions = 0;  // of the longest sequence
   int64_t blocks = 0;     // of keys and values
+
+  bool operator==(const BatchShape&) const = default;
 };
 
 // `prompts`: that of each picture; pictures of one prompt share its blocks.
 BatchShape batch_shape(const Config& config, std::span<const PromptRows* const> prompts);
+// Of pictures drawn `at_once` at a time; neighbours that are alike are there once.
+std::vector<BatchShape> group_shapes(const Config& config,
+                                     std::span<const PromptRows* const> pictures, int at_once);
 // Of pictures that all have a prompt of that many tokens and two rows each.
 BatchShape batch_shape(const Config& config, int64_t pictures, int64_t prompt);
 // Of keys and values of the largest batch, `at_once` pictures each.

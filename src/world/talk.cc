@@ -252,8 +252,10 @@ void Talk::repeat() {
   static constexpr Phrasings kWords = {"repeat after me: {x}", "say {x}",
                                        "please say {x}",       "repeat: {x}",
                                        "say after me: {x}",    "repeat these words: {x}"};
-  const std::string words =
-      std::string(colour_name(random_.below(kColourCount))) + ' ' + std::string(any_class());
+  // One by one: the operands of + are evaluated in an order that the compiler picks.
+  std::string words(colour_name(random_.below(kColourCount)));
+  words += ' ';
+  words += any_class();
   // Phrases of held-out pairs are no words of training, not even without a picture.
   const std::string alone(any_class());
   say("repeat", kWords, {{"x", split_ == Split::train ? alone : words}},

@@ -65,8 +65,8 @@ TEST(LongMemory, WhatIsToldIsWithinATenthOfThePeak) {
   for (const std::vector<std::string>& settings : std::vector<std::vector<std::string>>{
            {"work=draw", "halves=draw", "type=bf16"},
            {"work=draw", "halves=draw", "type=f32", "steps=3"},
-           {"work=draw", "halves=draw", "type=f32", "kv=bf16", "images=8", "steps=3"},
-           {"work=draw", "halves=draw", "type=bf16", "images=12", "at_once=6", "steps=3"},
+           {"work=draw", "halves=draw", "type=f32", "kv=bf16", "images=8"},
+           {"work=draw", "halves=draw", "type=bf16", "images=12", "at_once=6"},
            {"work=draw", "halves=both", "type=bf16", "words=2500", "steps=3"},
            {"work=ask", "halves=read", "type=bf16"},
            {"work=ask", "halves=read", "type=f32", "images=6"},

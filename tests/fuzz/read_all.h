@@ -14,7 +14,8 @@ namespace janus {
 inline void read_all(const StoredTensors& tensors) {
   for (const auto& [name, tensor] : tensors) {
     // A file bounds what its tensors may hold: no reader may promise more elements than bytes.
-    if (tensor.count() > static_cast<int64_t>(tensor.file->bytes().size())) std::abort();
+    const int64_t stored = tensor.count() / traits(tensor.dtype).block * traits(tensor.dtype).bytes;
+    if (stored > static_cast<int64_t>(tensor.file->bytes().size())) std::abort();
     if (traits(tensor.dtype).is_float) {
       std::vector<float> values(static_cast<size_t>(tensor.count()));
       tensor.read_f32(0, values);

@@ -38,8 +38,7 @@ std::vector<DrawRequest> prompts(std::initializer_list<const char*> texts, int i
 }
 
 MemoryPlan plan_of(const Setup& setup, const std::vector<DrawRequest>& requests, int at_once) {
-  const auto rows = drawing_rows(setup.config, tiny().prompts, requests);
-  return plan_drawing(setup, rows, requests, at_once);
+  return plan_drawing(setup, *draw_order(setup.config, tiny().prompts, requests), at_once);
 }
 
 AskRequest question(const std::string& text, int images, int max_tokens) {
@@ -95,8 +94,8 @@ TEST(Plan, BlocksOfABatchAreThoseThatDrawingNeeds) {
         prompts({"blue", "a red ball"}, 2, 1), prompts({"blue"}, 3, 0),
         prompts({longer.c_str(), "blue"}, 2), prompts({longer.c_str()}, 3, 1)}) {
     const Config& config = tiny().model.config();
-    const auto rows = drawing_rows(config, tiny().prompts, requests);
-    const auto order = rows_of_pictures(rows, requests);
+    const auto asked = draw_order(config, tiny().prompts, requests);
+    const auto order = rows_of_pictures(*asked);
     const BatchShape shape = batch_shape(config, order);
     EXPECT_TRUE(blocks_suffice(order, shape, shape.blocks));
     EXPECT_FALSE(blocks_suffice(order, shape, shape.blocks - 1));

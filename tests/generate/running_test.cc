@@ -56,7 +56,7 @@ std::unique_ptr<Member> member_of(const Tiny& tiny, const Shared& shared, const 
         [&result](Answer answer) { result.answer = std::move(answer); });
   }
   return make_drawing(
-      shared, tiny.prompts, request.draw, request.at_once,
+      shared, draw_order(tiny.model.config(), tiny.prompts, request.draw), request.at_once,
       [&result](Picture picture) { result.pictures.push_back(std::move(picture)); },
       [left](const Progress&) { return --*left > 0; });
 }
@@ -180,7 +180,8 @@ TEST(Running, WhoFailsOrIsNotWantedLeavesTheOthersAlone) {
   Request failing = requests[0];
   Result failed;
   std::unique_ptr<Member> member = make_drawing(
-      batch.shared(), tiny().prompts, failing.draw, 8, [](const Picture&) {},
+      batch.shared(), draw_order(tiny().model.config(), tiny().prompts, failing.draw), 8,
+      [](const Picture&) {},
       [](const Progress& progress) -> bool {
         if (progress.done > 9) throw std::runtime_error("an event's own");
         return true;

@@ -61,7 +61,7 @@ TEST(Streams, RecordsAreStable) {
       {"prompts", "f88be7740787b35cbe906fbdefbe4bedf24a04e8835d488e589b95ce9b6888e3"},
       {"short", "824683acb565f2280a4b012c515a8dbd9fa1d0dd6a7992b2b8e6a761cca05a01"},
       {"single", "97c3cd6bb6e517fd03273e88726e8f95a9db8e62cfd358e4183041923ef48100"},
-      {"talk", "678539f52e70410494e8c9c34f1a82fb46c75245e28ddc6c3664661fe2b8c295"},
+      {"talk", "ebc69c66f0f7d05c6d519b1640a0dc34bf8fafe599b00281e4baff15f9995d4e"},
   };
   const std::map<std::string, std::string> all = hashes();
   EXPECT_EQ(all.size(), expected.size());
