@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <chrono>
 #include <cstdlib>
 #include <fstream>
@@ -62,7 +63,9 @@ class Typist {
     for (; next_ < input_.size(); ++next_) {
       const auto& [after, text] = input_[next_];
       if (!pass(after, shown.err, err_) && !pass(after, shown.out, out_)) return true;
-      EXPECT_EQ(write(fd_, text.data(), text.size()), static_cast<ssize_t>(text.size())) << text;
+      const ssize_t taken = write(fd_, text.data(), text.size());
+      if (taken < 0 && errno == EPIPE) return false;  // the program has ended and will say why
+      EXPECT_EQ(taken, static_cast<ssize_t>(text.size())) << text;
     }
     return false;
   }
