@@ -16,6 +16,15 @@ struct Image {
   bool operator==(const Image&) const = default;
 };
 
+// What of a picture of the same size is drawn anew: redraw[y * width + x] not 0.
+struct EditMask {
+  int width = 0;
+  int height = 0;
+  std::vector<uint8_t> redraw;
+
+  bool operator==(const EditMask&) const = default;
+};
+
 enum class PictureFormat { png, jpeg, webp };
 
 struct PictureOptions {

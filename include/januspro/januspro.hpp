@@ -33,7 +33,9 @@ struct EngineOptions {
   // file of llama.cpp's pair; mmproj is its vision file (default: mmproj*.gguf beside it).
   std::filesystem::path checkpoint = {};
   std::filesystem::path mmproj = {};
-  std::string halves = "auto";   // "both", "read", "draw"; auto: all that the files hold
+  // "both", "read", "draw", "edit" (what draws, and the codec's encoder); auto: all that the files
+  // hold
+  std::string halves = "auto";
   std::string backend = "auto";  // "auto", "cpu", "ref"
   int threads = 0;               // 0: the physical cores this process may use
   std::string isa = {};          // highest instruction set to use; empty: the best there is
@@ -65,6 +67,7 @@ struct ModelInfo {
   std::string cache = {};
   int threads = 0;
   bool reads = true, draws = true;  // which halves were loaded
+  bool edits = true;                // by keeping codes: what draws and the codec's encoder
   int64_t parameters = 0;
   int64_t weight_bytes = 0;       // as held in memory
   int64_t cache_token_bytes = 0;  // keys and values of one token of one sequence
@@ -92,6 +95,10 @@ class JANUSPRO_API Engine {
   std::vector<Picture> draw(const DrawRequest& request, const DrawEvents& events = {});
   std::vector<Picture> draw(std::span<const DrawRequest> requests, const DrawEvents& events = {});
 
+  // The same beginning with a picture that is there. Code::not_supported where the checkpoint holds
+  // no encoder of the codec, Code::bad_input where it was not loaded.
+  std::vector<Picture> edit(const EditRequest& request, const DrawEvents& events = {});
+
   // The model's answer to the last message. Throws as draw() does.
   Answer ask(const AskRequest& request, const OnText& on_text = {});
 
@@ -101,15 +108,18 @@ class JANUSPRO_API Engine {
   // engine.
   Job submit(const DrawRequest& request, const DrawEvents& events = {});
   Job submit(std::span<const DrawRequest> requests, const DrawEvents& events = {});
+  Job submit(const EditRequest& request, const DrawEvents& events = {});
   Job submit(const AskRequest& request, const OnText& on_text = {});
 
   // What these calls would take at this moment, the engine included. Throws as they do, but not for
   // what does not fit.
   MemoryPlan plan(std::span<const DrawRequest> requests) const;
   MemoryPlan plan(const DrawRequest& request) const;
+  MemoryPlan plan(const EditRequest& request) const;
   MemoryPlan plan(const AskRequest& request) const;
   // The same of an engine that is not loaded: only small files are read.
   static MemoryPlan plan(const EngineOptions& options, std::span<const DrawRequest> requests);
+  static MemoryPlan plan(const EngineOptions& options, const EditRequest& request);
   static MemoryPlan plan(const EngineOptions& options, const AskRequest& request);
 
   // Tokens of a drawing's prompt as the model reads it.
@@ -140,6 +150,11 @@ class JANUSPRO_API Engine {
 JANUSPRO_API Image load_picture(const std::filesystem::path& path);
 JANUSPRO_API Image decode_picture(std::span<const std::byte> bytes,
                                   const std::string& name = "picture");
+// A mask for EditRequest: where the picture is fully transparent; of one without transparency,
+// where it is white, from the middle grey on.
+JANUSPRO_API EditMask load_mask(const std::filesystem::path& path);
+JANUSPRO_API EditMask decode_mask(std::span<const std::byte> bytes,
+                                  const std::string& name = "mask");
 // Text that a picture carries, keyword -> text: the text chunks of a PNG; the EXIF user comment of
 // a JPEG, WebP or PNG as `parameters`.
 JANUSPRO_API std::map<std::string, std::string> picture_text(const std::filesystem::path& path);

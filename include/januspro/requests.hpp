@@ -42,6 +42,21 @@ struct Picture {
   int index = 0;                    // which picture of that request
 };
 
+enum class Outpaint { none, left, right, top, bottom };
+
+// Pictures that keep codes of another: what is left of it stands exactly as the codec reads it, and
+// pixels farther than one cell from what is redrawn are its own. `image` is taken as the middle
+// square at the model's size. With a mask, what it marks is redrawn; with `outpaint`, the picture
+// moves half a frame away from that side and the new half is drawn; with neither, the first `keep`
+// of its codes in reading order stand.
+struct EditRequest {
+  DrawRequest drawing = {};  // what is to be seen there, how many, and how it is drawn
+  Image image = {};
+  std::optional<EditMask> mask = {};  // of the size of `image`
+  Outpaint outpaint = Outpaint::none;
+  float keep = .5f;
+};
+
 // A picture that is not finished: its codes so far.
 struct Sketch {
   int request = 0;

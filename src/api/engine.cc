@@ -34,7 +34,10 @@ struct Engine::Parts {
   std::optional<Scheduler> scheduler;  // last, as its tasks use the rest
 
   std::shared_ptr<Task> task(std::span<const DrawRequest> requests, const DrawEvents& events);
+  std::shared_ptr<Task> task(const EditRequest& request, const DrawEvents& events);
+  std::shared_ptr<Task> task(std::shared_ptr<const DrawOrder> order, const DrawEvents& events);
   std::shared_ptr<Task> task(const AskRequest& request, const OnText& on_text);
+  std::shared_ptr<const DrawOrder> order(const EditRequest& request) const;
   Setup setup_now() const;
 };
 
@@ -58,7 +61,8 @@ Parts parse_halves(const std::string& text, const Checkpoint& checkpoint) {
   if (text == "both") return {};
   if (text == "read") return kReadingParts;
   if (text == "draw") return kDrawingParts;
-  fail(Code::bad_input, "halves \"", text, "\" is not one of auto, both, read, draw");
+  if (text == "edit") return kEditingParts;
+  fail(Code::bad_input, "halves \"", text, "\" is not one of auto, both, read, draw, edit");
 }
 
 std::string hex(uint64_t value) {
@@ -92,6 +96,7 @@ ModelInfo describe(const EngineOptions& options, const Model& model, const Setup
   info.parameters = count_parameters(model);
   info.reads = model.parts().reads();
   info.draws = model.parts().draws();
+  info.edits = model.parts().edits();
   info.weight_bytes = model.weights().bytes;
   info.cache_token_bytes = KvCache::bytes(model.backend(), llama, setup.cache, 1) / kKvBlock;
   info.context = llama.context;
@@ -153,6 +158,12 @@ std::vector<DrawRequest> completed(std::span<const DrawRequest> requests, float 
   return whole;
 }
 
+EditRequest completed(const EditRequest& request, float guidance) {
+  EditRequest whole = request;
+  if (!whole.drawing.guidance) whole.drawing.guidance = guidance;
+  return whole;
+}
+
 float guidance_of(const Checkpoint& checkpoint) {
   return checkpoint.processor().guidance.value_or(kPublishedGuidance);
 }
@@ -201,10 +212,26 @@ std::shared_ptr<Task> Engine::Parts::task(std::span<const DrawRequest> requests,
   checkpoint.require(kDrawingParts);
   check(info.draws, Code::bad_input,
         "the engine was loaded to read only; load it with halves \"draw\" or \"both\" to draw");
+  // What cannot be drawn is refused now.
+  return task(draw_order(setup.config, prompts, completed(requests, info.guidance)), events);
+}
+
+std::shared_ptr<Task> Engine::Parts::task(const EditRequest& request, const DrawEvents& events) {
+  checkpoint.require(kEditingParts);
+  check(info.edits, Code::bad_input,
+        "the engine was loaded without the codec's encoder; load it with halves \"edit\" or "
+        "\"both\" to edit");
+  return task(order(request), events);
+}
+
+std::shared_ptr<const DrawOrder> Engine::Parts::order(const EditRequest& request) const {
+  return edit_order(setup.config, prompts, completed(request, info.guidance));
+}
+
+std::shared_ptr<Task> Engine::Parts::task(std::shared_ptr<const DrawOrder> order,
+                                          const DrawEvents& events) {
   check(events.partials >= 0, Code::bad_input, "partials is ", events.partials,
         "; it must be 0 or more");
-  // What cannot be drawn is refused now.
-  const auto order = draw_order(setup.config, prompts, completed(requests, info.guidance));
   const auto plan = [this, order](const Setup& now) {
     return plan_drawing(now, *order, pictures_at_once);
   };
@@ -259,6 +286,16 @@ MemoryPlan Engine::plan(const EngineOptions& options, std::span<const DrawReques
       options.pictures_at_once);
 }
 
+MemoryPlan Engine::plan(const EngineOptions& options, const EditRequest& request) {
+  check_at_once(options);
+  const Checkpoint checkpoint(options.checkpoint, options.mmproj);
+  const Setup setup = look_at(options, checkpoint);
+  const PromptBuilder prompts = load_prompts(checkpoint);
+  return plan_drawing(
+      setup, *edit_order(setup.config, prompts, completed(request, guidance_of(checkpoint))),
+      options.pictures_at_once);
+}
+
 MemoryPlan Engine::plan(const EngineOptions& options, const AskRequest& request) {
   const Checkpoint checkpoint(options.checkpoint, options.mmproj);
   const Setup setup = look_at(options, checkpoint);
@@ -271,6 +308,10 @@ MemoryPlan Engine::plan(std::span<const DrawRequest> requests) const {
   const auto order =
       draw_order(parts_->setup.config, parts_->prompts, completed(requests, parts_->info.guidance));
   return plan_drawing(parts_->setup_now(), *order, parts_->pictures_at_once);
+}
+
+MemoryPlan Engine::plan(const EditRequest& request) const {
+  return plan_drawing(parts_->setup_now(), *parts_->order(request), parts_->pictures_at_once);
 }
 
 MemoryPlan Engine::plan(const AskRequest& request) const {
@@ -288,6 +329,12 @@ std::vector<Picture> Engine::draw(std::span<const DrawRequest> requests, const D
   return task->take_pictures();
 }
 
+std::vector<Picture> Engine::edit(const EditRequest& request, const DrawEvents& events) {
+  const std::shared_ptr<Task> task = parts_->task(request, events);
+  parts_->scheduler->run(task);
+  return task->take_pictures();
+}
+
 Answer Engine::ask(const AskRequest& request, const OnText& on_text) {
   const std::shared_ptr<Task> task = parts_->task(request, on_text);
   parts_->scheduler->run(task);
@@ -300,6 +347,12 @@ Job Engine::submit(const DrawRequest& request, const DrawEvents& events) {
 
 Job Engine::submit(std::span<const DrawRequest> requests, const DrawEvents& events) {
   const std::shared_ptr<Task> task = parts_->task(requests, events);
+  parts_->scheduler->submit(task);
+  return Job(task);
+}
+
+Job Engine::submit(const EditRequest& request, const DrawEvents& events) {
+  const std::shared_ptr<Task> task = parts_->task(request, events);
   parts_->scheduler->submit(task);
   return Job(task);
 }

@@ -16,6 +16,12 @@ Image decode_picture(std::span<const std::byte> bytes, const std::string& name) 
   return decode_upright(bytes, name);
 }
 
+EditMask decode_mask(std::span<const std::byte> bytes, const std::string& name) {
+  return decode_mask_upright(bytes, name);
+}
+
+EditMask load_mask(const std::filesystem::path& path) { return load_mask_upright(path); }
+
 std::map<std::string, std::string> picture_text(const std::filesystem::path& path) {
   return load_picture_text(path);
 }

@@ -132,6 +132,7 @@ std::filesystem::path user_folder(const char* variable, const char* below_home);
 
 using Run = std::function<void()>;
 Run add_draw(CLI::App& app, const Interrupt& interrupt);
+Run add_edit(CLI::App& app, const Interrupt& interrupt);
 Run add_ask(CLI::App& app, const Interrupt& interrupt);
 Run add_chat(CLI::App& app, Interrupt& interrupt);
 Run add_info(CLI::App& app, const Interrupt& interrupt);

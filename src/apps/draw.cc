@@ -11,6 +11,7 @@
 #include "apps/drawing.h"
 #include "apps/progress.h"
 #include "apps/recipe.h"
+#include "apps/results.h"
 #include "apps/sheet.h"
 #include "base/error.h"
 #include "base/free_memory.h"
@@ -27,14 +28,11 @@ struct DrawFlags {
   std::string prompts_file;
   std::string negative;
   std::string from;
-  std::string output;
+  ResultFlags result;
   std::string sheet;
   int images = 1;
-  int quality = 0;
   std::optional<double> guidance;
   int batch = 8;
-  bool json = false;
-  bool quiet = false;
   bool no_preview = false;
 };
 
@@ -56,15 +54,6 @@ std::vector<std::string> read_prompts(const std::string& path) {
   return prompts;
 }
 
-// Where picture `number` of `count` goes.
-std::filesystem::path output_path(const std::filesystem::path& output, size_t number,
-                                  size_t count) {
-  if (count == 1) return output;
-  std::filesystem::path name = output.stem();
-  name += "-" + std::to_string(number) + output.extension().string();
-  return output.parent_path() / name;
-}
-
 class DrawVerb {
  public:
   DrawVerb(CLI::App& app, const Interrupt& interrupt);
@@ -72,7 +61,6 @@ class DrawVerb {
 
  private:
   void check_use() const;
-  PictureOptions options_for(const std::string& path) const;
   void plan_from_file();
   void plan_prompts();
   void check_same_model(const ModelInfo& info) const;
@@ -114,15 +102,8 @@ DrawVerb::DrawVerb(CLI::App& app, const Interrupt& interrupt) : app_(app), inter
       ->capture_default_str();
   app.add_option("--from", flags_.from,
                  "Repeat this picture by the recipe in it; other flags change it");
-  app.add_option("-o,--output", flags_.output,
-                 "File to write, .png, .jpg or .webp; -1, -2, … before the extension for several; "
-                 "`-` is a PNG on stdout");
+  flags_.result.add_to(app);
   app.add_option("--sheet", flags_.sheet, "Another file, with all the pictures side by side");
-  app.add_option("--quality", flags_.quality,
-                 "Of JPEG (default: 95), and of WebP, which without it loses nothing")
-      ->check(CLI::Range(1, 100));
-  app.add_flag("--json", flags_.json, "One JSON object a picture on stdout");
-  app.add_flag("--quiet", flags_.quiet, "No progress, no notes on stderr");
   app.add_flag("--no-preview", flags_.no_preview, "No pictures in the terminal while they grow");
   flags_.model.add_verbose(app);
   flags_.model.add_to(app);
@@ -138,33 +119,19 @@ void DrawVerb::check_use() const {
   if (!flags_.from.empty() && named) {
     throw UsageError("draw: --from repeats one picture; leave the prompts out");
   }
-  bool any_quality = false;
-  for (const std::string& path : {flags_.output, flags_.sheet}) {
-    try {
-      any_quality = any_quality || picture_format(path) != PictureFormat::png;
-    } catch (const Error& error) {
-      throw UsageError(std::string("draw: ") + error.what());
-    }
-  }
-  if (flags_.quality > 0 && !any_quality) {
-    throw UsageError("draw: --quality is for .jpg and .webp; PNG loses nothing");
-  }
-  if (flags_.sheet == "-" || (flags_.output == "-" && !flags_.sheet.empty())) {
+  if (flags_.sheet == "-" || (flags_.result.output == "-" && !flags_.sheet.empty())) {
     throw UsageError("draw: --sheet writes a file and says its name on stdout; name both files");
   }
-  if (flags_.output == "-" && flags_.json) {
-    throw UsageError("draw: -o - and --json both want stdout; give -o a file");
-  }
-}
-
-PictureOptions DrawVerb::options_for(const std::string& path) const {
-  const PictureFormat format = picture_format(path);
-  return {format, format == PictureFormat::png ? 0 : flags_.quality};
+  flags_.result.check_use("draw", flags_.sheet);
 }
 
 // What the command line says changes the recipe; what variables of the environment say does not.
 void DrawVerb::plan_from_file() {
   Recipe recipe = read_recipe(flags_.from);
+  check(recipe.edit.is_null(), Code::bad_input, flags_.from,
+        ": was edited from another picture, which its recipe does not hold; repeat it by `januspro "
+        "edit` with that picture and --seed ",
+        recipe.seed);
   repeated_ = recipe;
   if (app_.count("--negative") > 0) recipe.negative = flags_.negative;
   if (app_.count("--guidance") > 0) recipe.guidance = *flags_.guidance;
@@ -172,7 +139,7 @@ void DrawVerb::plan_from_file() {
   if (app_.count("--greedy") > 0 && flags_.sampling.greedy) recipe.temperature = 0;
   if (app_.count("--top-k") > 0) recipe.top_k = flags_.sampling.top_k;
   if (app_.count("--top-p") > 0) recipe.top_p = flags_.sampling.top_p;
-  if (app_.count("--seed") > 0) recipe.seed = flags_.sampling.choose_seed(flags_.quiet);
+  if (app_.count("--seed") > 0) recipe.seed = flags_.sampling.choose_seed(flags_.result.quiet);
   recipes_.push_back(recipe);
   // The same arithmetic, unless asked otherwise: backend, level and types decide the last bits.
   ModelFlags& model = flags_.model;
@@ -196,7 +163,7 @@ void DrawVerb::plan_prompts() {
   }
   Recipe recipe;
   recipe.negative = flags_.negative;
-  recipe.seed = flags_.sampling.choose_seed(flags_.quiet);
+  recipe.seed = flags_.sampling.choose_seed(flags_.result.quiet);
   recipe.temperature = flags_.sampling.greedy ? 0 : flags_.sampling.temperature;
   recipe.top_k = flags_.sampling.top_k;
   recipe.top_p = flags_.sampling.top_p;
@@ -213,8 +180,8 @@ void DrawVerb::check_same_model(const ModelInfo& info) const {
                              repeated_->model_hash + "), this is " + flags_.model.shown_name(info) +
                              " (" + info.hash + ")";
     check(!flags_.model.model.empty(), Code::bad_input, text, "; name its checkpoint with -m");
-    if (!flags_.quiet) say("warning: " + text + "; the picture will be another");
-  } else if (repeated_->backend != info.backend && !flags_.quiet) {
+    if (!flags_.result.quiet) say("warning: " + text + "; the picture will be another");
+  } else if (repeated_->backend != info.backend && !flags_.result.quiet) {
     say("warning: " + flags_.from + ": was drawn on " + repeated_->backend + ", this is " +
         info.backend + "; the last bits may differ");
   }
@@ -245,7 +212,7 @@ void DrawVerb::check_memory(const EngineOptions& options) const {
   const MemoryPlan plan = Engine::plan(options, planned);
   check(plan.fits(), Code::out_of_memory, plan.refusal);
   const int wanted = static_cast<int>(std::min(count_, static_cast<size_t>(flags_.batch)));
-  if (plan.pictures_at_once < wanted && !flags_.quiet) {
+  if (plan.pictures_at_once < wanted && !flags_.result.quiet) {
     say("note: " + std::to_string(plan.pictures_at_once) + " of " + std::to_string(count_) +
         " pictures at a time, which take " + size_text(plan.total()) + " of " +
         size_text(plan.limit));
@@ -257,7 +224,8 @@ void DrawVerb::check_memory(const EngineOptions& options) const {
 void DrawVerb::check_outputs_fit(const ModelInfo& info) const {
   const Image pixel{.width = 1, .height = 1, .rgb = {0, 0, 0}};
   for (size_t i = 0; i < recipes_.size(); ++i) {
-    encode_picture(pixel, recipe_of(i, ~uint64_t{0}, info).as_text(), options_for(flags_.output));
+    encode_picture(pixel, recipe_of(i, ~uint64_t{0}, info).as_text(),
+                   flags_.result.options_for(flags_.result.output));
   }
   if (flags_.sheet.empty()) return;
   const SheetSize size = sheet_size(static_cast<int64_t>(count_), info.image, info.image);
@@ -266,28 +234,16 @@ void DrawVerb::check_outputs_fit(const ModelInfo& info) const {
 
 void DrawVerb::keep(const Picture& picture, const ModelInfo& info) {
   const Recipe recipe = recipe_of(static_cast<size_t>(picture.request), picture.seed, info);
-  const std::vector<std::byte> bytes =
-      encode_picture(picture.image, recipe.as_text(), options_for(flags_.output));
   bar_->clear();
-  ++kept_;
-  if (flags_.output == "-") {
-    print({reinterpret_cast<const char*>(bytes.data()), bytes.size()});
-    return;
-  }
-  const std::filesystem::path path = output_path(flags_.output, kept_, count_);
-  save_result(path, bytes);
-  if (!flags_.json) return print(path.string() + "\n");
-  nlohmann::ordered_json line{{"path", path.string()}};
-  line.update(recipe.to_json());
-  line["seconds"] = seconds_since(started_);
-  print(json_line(line));
+  flags_.result.keep(picture.image, recipe, ++kept_, count_, seconds_since(started_));
 }
 
 void DrawVerb::keep_sheet(const std::vector<Picture>& pictures) {
   std::vector<Image> images;
   for (const Picture& picture : pictures) images.push_back(picture.image);
-  save_result(flags_.sheet, encode_picture(contact_sheet(images), {}, options_for(flags_.sheet)));
-  if (!flags_.json) return print(flags_.sheet + "\n");
+  save_result(flags_.sheet,
+              encode_picture(contact_sheet(images), {}, flags_.result.options_for(flags_.sheet)));
+  if (!flags_.result.json) return print(flags_.sheet + "\n");
   print(json_line({{"sheet", flags_.sheet}}));
 }
 
@@ -303,21 +259,16 @@ void DrawVerb::run() {
   check_use();
   flags_.from.empty() ? plan_prompts() : plan_from_file();
   count_ = recipes_.size() * static_cast<size_t>(flags_.images);
-  if (flags_.output == "-" && count_ > 1) {
-    throw UsageError("draw: -o - writes one picture; give -o a file for several");
-  }
-  if (flags_.output.empty()) {
-    flags_.output = "januspro-" + std::to_string(recipes_.front().seed) + ".png";
-  }
-  if (flags_.output != "-") check_output(flags_.output);
+  flags_.result.name_output("draw", recipes_.front().seed, count_);
   if (!flags_.sheet.empty()) check_output(flags_.sheet);
 
-  bar_ = std::make_unique<ProgressBar>(flags_.quiet);
-  EngineOptions options = flags_.model.options(interrupt_, flags_.quiet);
+  bar_ = std::make_unique<ProgressBar>(flags_.result.quiet);
+  EngineOptions options = flags_.model.options(interrupt_, flags_.result.quiet);
   options.pictures_at_once = flags_.batch;
   options.halves = "draw";  // the other half is not read; one that cannot draw is refused at once
   check_memory(options);
-  Engine engine = load_engine(std::move(options), flags_.model, flags_.quiet, interrupt_, *bar_);
+  Engine engine =
+      load_engine(std::move(options), flags_.model, flags_.result.quiet, interrupt_, *bar_);
   check_same_model(engine.info());
   if (!repeated_) {
     for (Recipe& recipe : recipes_) {
@@ -335,7 +286,7 @@ void DrawVerb::run() {
   events.on_picture = [&](const Picture& picture) { keep(picture, engine.info()); };
   const std::vector<Picture> pictures = engine.draw(requests, events);
   if (!flags_.sheet.empty()) keep_sheet(pictures);
-  if (flags_.model.verbose && !flags_.quiet) tell_times();
+  if (flags_.model.verbose && !flags_.result.quiet) tell_times();
 }
 
 }  // namespace

@@ -30,6 +30,7 @@ CommandLine::CommandLine(Interrupt& interrupt)
     verbs_.emplace_back(verb, add_flags(*verb, interrupt));
   };
   add("draw", "Draw pictures of prompts", janus::add_draw);
+  add("edit", "Redraw part of a picture", janus::add_edit);
   add("ask", "Ask a question about any number of pictures", janus::add_ask);
   add("chat", "A conversation in the terminal, with pictures read and drawn", janus::add_chat);
   add("serve", "The model over HTTP: OpenAI's and A1111's interfaces, and a page",

@@ -28,20 +28,22 @@ void Recipe::drawn_by(const std::string& name, const ModelInfo& info, bool round
 }
 
 nlohmann::ordered_json Recipe::to_json() const {
-  return {{"prompt", prompt},
-          {"negative", negative},
-          {"seed", seed},
-          {"guidance", guidance},
-          {"temperature", temperature},
-          {"top_k", top_k},
-          {"top_p", top_p},
-          {"model", model},
-          {"model_hash", model_hash},
-          {"backend", backend},
-          {"weights", weights},
-          {"cache", cache},
-          {"round_rope", round_rope},
-          {"version", version}};
+  nlohmann::ordered_json json{{"prompt", prompt},
+                              {"negative", negative},
+                              {"seed", seed},
+                              {"guidance", guidance},
+                              {"temperature", temperature},
+                              {"top_k", top_k},
+                              {"top_p", top_p},
+                              {"model", model},
+                              {"model_hash", model_hash},
+                              {"backend", backend},
+                              {"weights", weights},
+                              {"cache", cache},
+                              {"round_rope", round_rope},
+                              {"version", version}};
+  if (!edit.is_null()) json["edit"] = edit;
+  return json;
 }
 
 std::map<std::string, std::string> Recipe::as_text() const {
@@ -71,6 +73,7 @@ Recipe read_recipe(const std::filesystem::path& picture) {
     json.at("cache").get_to(recipe.cache);
     json.at("round_rope").get_to(recipe.round_rope);
     json.at("version").get_to(recipe.version);
+    if (json.contains("edit")) recipe.edit = json["edit"];
   } catch (const nlohmann::json::exception& error) {
     fail(Code::bad_input, picture.string(), ": its `", kRecipeKey,
          "` text is not a recipe of this program: ", error.what());

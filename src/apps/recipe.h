@@ -28,6 +28,8 @@ struct Recipe {
   std::string cache;
   bool round_rope = false;
   std::string version;  // of the program
+  // Of an edited picture: of what (SHA-256 of the files) and how; null for a drawn one.
+  nlohmann::ordered_json edit;
 
   DrawRequest request() const;
   // Fills in what a model and its settings decide; `name` is what the model is called.

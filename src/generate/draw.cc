@@ -67,7 +67,9 @@ struct Growing {
   std::array<int32_t, kRows> sequences{-1, -1};
   std::array<int64_t, kRows> rows{};  // of the present pass
   std::vector<int32_t> codes;
-  int looks = 0;  // shown or passed over
+  size_t fed = 0;  // codes whose rows have been offered, to its sequences as long as they live
+  bool chooses = false;  // the present pass has the logits of its next code
+  int looks = 0;         // shown or passed over
 
   const std::vector<int32_t>& ids(int row) const {
     return row == 0 ? prompt->guided : prompt->unguided;
@@ -91,8 +93,12 @@ class DrawingMember : public Member {
   void leave() noexcept override;
 
  private:
+  void read_original(Workspace& space, const Between& between);
+  bool held_up() const { return looking_ || reading_; }
   void begin_group(size_t first);
   void begin(Growing& picture);
+  void offer_code(Growing& picture, Pass& pass);
+  void keep_codes(Growing& picture);
   void choose(Growing& picture, std::span<const float> guided, std::span<const float> unguided);
   void end_rows(Growing& picture) noexcept;
   void report(Progress::Phase phase);
@@ -110,6 +116,8 @@ class DrawingMember : public Member {
   bool looking_ = false;  // nothing grows while a growing picture is shown
   size_t at_once_;
   size_t codes_;                          // I
+  std::vector<int32_t> standing_;         // [I] of an edit, -1: is drawn; else empty
+  bool reading_ = false;                  // they are still to be read from the original
   std::vector<const PromptRows*> order_;  // of each picture
   std::vector<Growing> pictures_;
   std::span<Growing> group_;  // those side by side
@@ -133,6 +141,7 @@ DrawingMember::DrawingMember(const Shared& shared, std::shared_ptr<const DrawOrd
         "; it must be 1 or more");
   at_once_ = static_cast<size_t>(std::min(pictures_at_once, kMostAtOnce));
   order_ = rows_of_pictures(*asked_);
+  reading_ = asked_->original && asked_->original->kept() > 0;
   guided_.resize(static_cast<size_t>(shared.model.config().vq.codes));
   for (size_t i = 0; i < asked_->requests.size(); ++i) {
     const DrawRequest& request = asked_->requests[i];
@@ -177,7 +186,7 @@ void DrawingMember::begin_group(size_t first) {
 }
 
 void DrawingMember::offer_prompts(Pass& pass, int64_t room) {
-  if (looking_) return;
+  if (held_up()) return;
   for (auto& [ids, root] : roots_) {
     if (root.ready()) continue;
     if (root.sequence < 0) std::tie(root.sequence, root.ran) = shared_.prompts.begin(root.fed);
@@ -188,18 +197,32 @@ void DrawingMember::offer_prompts(Pass& pass, int64_t room) {
       if (last) root.last_row = row;
     }
   }
+  for (Growing& picture : group_) {
+    while (picture.codes.size() < codes_ && picture.fed < picture.codes.size() && room > 0) {
+      offer_code(picture, pass);
+      room -= picture.prompt->count();
+    }
+  }
 }
 
-// The code chosen last is fed to both rows of a pair alike.
+// The code chosen last; codes that stand and follow it go as prompts do.
 void DrawingMember::offer_steps(Pass& pass) {
-  if (looking_) return;
+  if (held_up()) return;
   for (Growing& picture : group_) {
-    if (picture.codes.empty() || picture.codes.size() == codes_) continue;
-    for (size_t row = 0; row < Growing::kRows; ++row) {
-      if (picture.sequences[row] < 0) continue;
-      picture.rows[row] =
-          pass.add(picture.sequences[row], fed_code(picture.codes.back()), Wants::image);
+    if (picture.codes.size() < codes_ && picture.fed + 1 == picture.codes.size()) {
+      offer_code(picture, pass);
     }
+  }
+}
+
+// The next code, to both rows of a pair alike.
+void DrawingMember::offer_code(Growing& picture, Pass& pass) {
+  const int32_t code = picture.codes[picture.fed++];
+  picture.chooses = picture.fed == picture.codes.size();
+  for (size_t row = 0; row < Growing::kRows; ++row) {
+    if (picture.sequences[row] < 0) continue;
+    picture.rows[row] = pass.add(picture.sequences[row], fed_code(code),
+                                 picture.chooses ? Wants::image : Wants::nothing);
   }
 }
 
@@ -212,7 +235,7 @@ void DrawingMember::accept(const Pass& pass) {
   for (Growing& picture : group_) {
     if (picture.codes.empty()) {
       begin(picture);
-    } else if (picture.codes.size() < codes_) {
+    } else if (std::exchange(picture.chooses, false)) {
       const auto logits = [&](size_t row) {
         return picture.sequences[row] < 0 ? std::span<const float>()
                                           : pass.logits(picture.rows[row]);
@@ -233,7 +256,8 @@ void DrawingMember::begin(Growing& picture) {
     logits[row] = picture.roots[row]->logits;
     picture.sequences[row] = shared_.fork(picture.roots[row]->sequence);
   }
-  choose(picture, logits[0], logits[1]);
+  keep_codes(picture);
+  if (picture.codes.empty()) choose(picture, logits[0], logits[1]);
   for (Root* root : picture.roots) {
     if (!root || --root->waiting > 0) continue;
     shared_.end(std::exchange(root->sequence, -1), std::move(root->fed));
@@ -250,6 +274,14 @@ void DrawingMember::choose(Growing& picture, std::span<const float> guided,
   }
   picture.codes.push_back(sampler_.pick(logits, {request.temperature, request.top_k, request.top_p},
                                         picture.seed, static_cast<uint64_t>(picture.codes.size())));
+  keep_codes(picture);
+}
+
+// Codes that stand are not chosen.
+void DrawingMember::keep_codes(Growing& picture) {
+  while (picture.codes.size() < standing_.size() && standing_[picture.codes.size()] >= 0) {
+    picture.codes.push_back(standing_[picture.codes.size()]);
+  }
   if (picture.codes.size() == codes_) end_rows(picture);
 }
 
@@ -281,6 +313,7 @@ int DrawingMember::looks_due(const Growing& picture) const {
 }
 
 bool DrawingMember::has_slow_work() const {
+  if (reading_) return true;
   const auto is_due = [&](const Growing& picture) { return picture.looks < looks_due(picture); };
   const auto is_drawn = [&](const Growing& picture) { return picture.codes.size() == codes_; };
   return std::any_of(group_.begin(), group_.end(), is_due) ||
@@ -288,10 +321,25 @@ bool DrawingMember::has_slow_work() const {
 }
 
 void DrawingMember::do_slow_work(Workspace& space, const Between& between) {
+  if (reading_) return read_original(space, between);
   for (Growing& picture : group_) {
     if (picture.looks < looks_due(picture)) return show_growing(picture, space, between);
   }
   make_pixels(space, between);
+}
+
+// Its codes: those that stand.
+void DrawingMember::read_original(Workspace& space, const Between& between) {
+  const Original& original = *asked_->original;
+  const int64_t side = shared_.model.config().image;
+  OwnedTensor pixels(Dtype::f32, {1, side, side, 3});
+  to_pixels(original.image, pixels.view.as({side, side, 3}));
+  standing_.resize(codes_);
+  shared_.model.encode_image(pixels.view, space, standing_, nullptr, between);
+  for (size_t i = 0; i < codes_; ++i) {
+    if (original.keeps[i] == 0) standing_[i] = -1;
+  }
+  reading_ = false;
 }
 
 void DrawingMember::show_growing(Growing& picture, Workspace& space, const Between& between) {
@@ -299,7 +347,10 @@ void DrawingMember::show_growing(Growing& picture, Workspace& space, const Betwe
   const Config& config = shared_.model.config();
   const int64_t rows = std::ssize(picture.codes) / config.grid();
   std::vector<int32_t> filled = picture.codes;
-  filled.resize(codes_, picture.codes.back());
+  for (size_t i = filled.size(); i < codes_; ++i) {
+    const bool stands = i < standing_.size() && standing_[i] >= 0;
+    filled.push_back(stands ? standing_[i] : picture.codes.back());
+  }
   looking_ = true;
   Partial partial{decode(filled, space, between), picture.request_index, picture.index,
                   looks_due(picture) - 1, static_cast<int>(rows)};
@@ -334,6 +385,9 @@ Picture DrawingMember::finish(const Growing& picture, Workspace& space,
                               const Between& between) const {
   Picture result;
   result.image = decode(picture.codes, space, between);
+  if (asked_->original) {
+    blend(*asked_->original, shared_.model.config().grid(), result.image);
+  }
   result.codes = picture.codes;
   result.seed = picture.seed;
   result.request = picture.request_index;
@@ -385,6 +439,14 @@ std::shared_ptr<const DrawOrder> draw_order(const Config& config, const PromptBu
     before = &request;
   }
   order.requests = std::move(requests);
+  return std::make_shared<const DrawOrder>(std::move(order));
+}
+
+std::shared_ptr<const DrawOrder> edit_order(const Config& config, const PromptBuilder& prompts,
+                                            const EditRequest& request) {
+  DrawOrder order = *draw_order(config, prompts, {request.drawing});
+  order.original = std::make_shared<const Original>(original_of(config, request));
+  order.rows.front().kept = order.original->kept();
   return std::make_shared<const DrawOrder>(std::move(order));
 }
 

@@ -58,6 +58,9 @@ inline constexpr int64_t kMostPictures = 1 << 20;
 // and for a prompt that leaves no room in the context.
 std::shared_ptr<const DrawOrder> draw_order(const Config& config, const PromptBuilder& prompts,
                                             std::vector<DrawRequest> requests);
+// The same of an edit. Throws as original_of() does, too.
+std::shared_ptr<const DrawOrder> edit_order(const Config& config, const PromptBuilder& prompts,
+                                            const EditRequest& request);
 // The rows of each picture, in the order in which they are drawn; points into `order`.
 std::vector<const PromptRows*> rows_of_pictures(const DrawOrder& order);
 

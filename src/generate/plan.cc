@@ -272,11 +272,11 @@ MemoryPlan plan_drawing(const Setup& setup, const DrawOrder& asked, int at_once)
   const auto found = most_that_fits(1, most, [&](int64_t n) { return plan_of(setup, n).fits(); });
   MemoryPlan plan = plan_of(setup, found.value_or(1));
   if (plan.fits()) return plan;
-  Refusal refusal(setup, plan, kDrawingParts,
-                  [&](const Setup& other) { return plan_of(other, 1); });
+  const Parts parts = asked.original ? kEditingParts : kDrawingParts;
+  Refusal refusal(setup, plan, parts, [&](const Setup& other) { return plan_of(other, 1); });
   const int64_t longest = longest_prompt(asked.rows);
   offer_smaller_drawings(refusal, setup, limit, count, longest);
-  const Setup least = held_least(setup, kDrawingParts);
+  const Setup least = held_least(setup, parts);
   const BatchShape one = batch_shape(least.config, 1, std::min<int64_t>(longest, kKvBlock));
   refusal.offer_last(
       "all of these at once: q4_0, that half alone, one picture, a short prompt",

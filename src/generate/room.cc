@@ -44,6 +44,7 @@ BatchShape batch_shape(const Config& config, std::span<const PromptRows* const> 
       if (ids->empty()) continue;
       const auto tokens = static_cast<int64_t>(ids->size());
       add_row(shape, tokens, config.image_tokens());
+      shape.kept += prompt->kept;
       if (prompt == before || !seen.insert(*ids).second) continue;
       shape.prompts += tokens;
       shape.blocks += tokens / kKvBlock;
@@ -73,12 +74,18 @@ PassShape prompt_pass(const BatchShape& shape) {
   return pass;
 }
 
+// Codes that stand are fed as a prompt is, each picture's beside what the others do.
+PassShape kept_pass(const BatchShape& shape) {
+  const int64_t rows = std::min(shape.kept, State::kPrefillRows) + shape.rows;
+  return shape.kept > 0 ? PassShape{rows, rows, 0, shape.rows} : PassShape{};
+}
+
 }  // namespace
 
 int64_t workspace_bytes(const Config& config, const BatchShape& shape) {
   const PassShape step{shape.rows, shape.rows, 0, shape.rows};
-  return std::max(
-      {step.scratch(config), prompt_pass(shape).scratch(config), decode_image_scratch(config)});
+  return std::max({step.scratch(config), prompt_pass(shape).scratch(config),
+                   kept_pass(shape).scratch(config), codec_scratch(config)});
 }
 
 std::vector<BatchShape> group_shapes(const Config& config,
@@ -107,7 +114,7 @@ Room batch_room(const Sizes& sizes, const BatchShape& shape) {
   const Config& config = sizes.config;
   Room room;
   room.cache = KvCache::bytes(sizes.backend, config.llama, sizes.cache, shape.blocks);
-  const int64_t rows = std::max(shape.rows, prompt_pass(shape).rows);
+  const int64_t rows = std::max({shape.rows, prompt_pass(shape).rows, kept_pass(shape).rows});
   room.scratch = block_rows_bytes(config, sizes.backend, sizes.weights, kDrawingParts, rows) +
                  Buffer::held(workspace_bytes(config, shape)) +
                  bytes_of(Dtype::f32, shape.rows * config.vq.codes);  // logits of first codes
@@ -116,28 +123,31 @@ Room batch_room(const Sizes& sizes, const BatchShape& shape) {
 
 // And what does not depend on how many are drawn at once: one picture's pixels in the decoder, all
 // pictures as they come out.
-Room with_pictures(const Sizes& sizes, Room room, int64_t pictures) {
+Room with_pictures(const Sizes& sizes, Room room, int64_t pictures, bool edits) {
   const Config& config = sizes.config;
   const int64_t plane = int64_t{3} * config.image * config.image;
-  room.scratch += decoder_filter_bytes(config, sizes.backend);
+  room.scratch += filter_bytes(config, sizes.backend, edits ? kCodecParts : kDecoderParts);
   room.pictures =
       floats(1, plane) + pictures * (plane + bytes_of(Dtype::f32, config.image_tokens()));
+  if (edits) room.pictures += plane + plane / 3;  // the original and its mask
   return room;
 }
 
 }  // namespace
 
 Room drawing_room(const Sizes& sizes, const BatchShape& shape, int64_t pictures) {
-  return with_pictures(sizes, batch_room(sizes, shape), pictures);
+  return with_pictures(sizes, batch_room(sizes, shape), pictures, shape.kept > 0);
 }
 
 Room drawing_room(const Sizes& sizes, std::span<const PromptRows* const> pictures, int at_once) {
   Room largest;
+  bool edits = false;
   for (const BatchShape& shape : group_shapes(sizes.config, pictures, at_once)) {
+    edits = edits || shape.kept > 0;
     const Room room = batch_room(sizes, shape);
     if (room.total() > largest.total()) largest = room;
   }
-  return with_pictures(sizes, largest, std::ssize(pictures));
+  return with_pictures(sizes, largest, std::ssize(pictures), edits);
 }
 
 AnswerShape answer_shape(const Config& config, int64_t prompt, int64_t max_tokens,

@@ -4,10 +4,12 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <span>
 #include <vector>
 
 #include "base/dtype.h"
+#include "generate/edit.h"
 #include "generate/prompt.h"
 #include "januspro/requests.hpp"
 #include "kernels/backend.h"
@@ -38,6 +40,7 @@ struct Sizes {
 struct PromptRows {
   std::vector<int32_t> guided;
   std::vector<int32_t> unguided;
+  int64_t kept = 0;  // codes of the picture that stand, those of an edit
 
   int64_t count() const { return (guided.empty() ? 0 : 1) + (unguided.empty() ? 0 : 1); }
 };
@@ -45,7 +48,8 @@ struct PromptRows {
 // Requests that have been looked at, and the ids of their prompts.
 struct DrawOrder {
   std::vector<DrawRequest> requests;
-  std::vector<PromptRows> rows;  // of each request
+  std::vector<PromptRows> rows;              // of each request
+  std::shared_ptr<const Original> original;  // of an edit, whose only request it is; else none
 };
 
 // Pictures side by side.
@@ -54,6 +58,7 @@ struct BatchShape {
   int64_t prompts = 0;    // tokens of all distinct prompts
   int64_t positions = 0;  // of the longest sequence
   int64_t blocks = 0;     // of keys and values
+  int64_t kept = 0;       // codes that stand, of all rows
 
   bool operator==(const BatchShape&) const = default;
 };

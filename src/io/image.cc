@@ -144,6 +144,30 @@ Image load_upright(const std::filesystem::path& path, const ImageLimits& limits)
   return decode_upright(bytes_within(file, limits), path.string(), limits);
 }
 
+EditMask decode_mask_upright(std::span<const std::byte> bytes, const std::string& name,
+                             const ImageLimits& limits) {
+  Image shown = decode_image(bytes, name, limits);
+  bool is_white = true;
+  if (kind_of(bytes) == Kind::png) {
+    const std::vector<uint8_t> alpha = decode_png_alpha(bytes, name, limits);
+    is_white = alpha.empty();
+    for (size_t i = 0; i < alpha.size(); ++i) std::fill_n(&shown.rgb[3 * i], 3, alpha[i]);
+  }
+  shown = turned_upright(std::move(shown), exif_of(bytes).orientation);
+  EditMask mask{.width = shown.width, .height = shown.height, .redraw = {}};
+  mask.redraw.resize(shown.rgb.size() / 3);
+  for (size_t i = 0; i < mask.redraw.size(); ++i) {
+    const int sum = shown.rgb[3 * i] + shown.rgb[3 * i + 1] + shown.rgb[3 * i + 2];
+    mask.redraw[i] = (is_white ? sum >= 3 * 128 : sum == 0) ? 1 : 0;
+  }
+  return mask;
+}
+
+EditMask load_mask_upright(const std::filesystem::path& path, const ImageLimits& limits) {
+  const MappedFile file(path);
+  return decode_mask_upright(bytes_within(file, limits), path.string(), limits);
+}
+
 std::map<std::string, std::string> load_picture_text(const std::filesystem::path& path) {
   const MappedFile file(path);
   const auto bytes = bytes_within(file, ImageLimits{});

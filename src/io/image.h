@@ -41,6 +41,12 @@ Image decode_upright(std::span<const std::byte> bytes, const std::string& name,
                      const ImageLimits& limits = {});
 Image load_upright(const std::filesystem::path& path, const ImageLimits& limits = {});
 
+// A mask for EditRequest: where the picture is fully transparent; of one without transparency,
+// where the mean of the channels is 128 or more.
+EditMask decode_mask_upright(std::span<const std::byte> bytes, const std::string& name,
+                             const ImageLimits& limits = {});
+EditMask load_mask_upright(const std::filesystem::path& path, const ImageLimits& limits = {});
+
 // Text that a picture carries, keyword -> text as UTF-8: the text chunks of a PNG (tEXt, zTXt,
 // iTXt), and the EXIF user comment of a PNG, JPEG or WebP as kCommentKey.
 std::map<std::string, std::string> load_picture_text(const std::filesystem::path& path);

@@ -277,6 +277,37 @@ Image decode_png(std::span<const std::byte> bytes, const std::string& name,
   return image;
 }
 
+std::vector<uint8_t> decode_png_alpha(std::span<const std::byte> bytes, const std::string& name,
+                                      const ImageLimits& limits) {
+  Reader reader(bytes, name);
+  png_set_keep_unknown_chunks(reader.png(), PNG_HANDLE_CHUNK_NEVER, nullptr, -1);
+  const Header header = read_header(reader);
+  check_size(header, bytes.size(), name, limits);
+  bool has_any = false;
+  reader.guarded([&] {
+    has_any = (header.colour & PNG_COLOR_MASK_ALPHA) != 0 ||
+              png_get_valid(reader.png(), reader.info(), PNG_INFO_tRNS) != 0;
+    if (!has_any) return;
+    if (header.depth == 16) png_set_strip_16(reader.png());
+    png_set_expand(reader.png());  // indices to colours, transparency to alpha
+    png_set_interlace_handling(reader.png());
+    png_read_update_info(reader.png(), reader.info());
+  });
+  if (!has_any) return {};
+  const size_t channels = png_get_channels(reader.png(), reader.info()), width = header.width;
+  check(channels == 2 || channels == 4, Code::bug, name, " decodes to ", channels, " channels");
+  std::vector<uint8_t> pixels(width * header.height * channels);
+  std::vector<png_bytep> rows(header.height);
+  for (size_t y = 0; y < rows.size(); ++y) rows[y] = &pixels[y * width * channels];
+  reader.guarded([&] {
+    png_read_image(reader.png(), rows.data());
+    png_read_end(reader.png(), nullptr);
+  });
+  std::vector<uint8_t> alpha(width * header.height);
+  for (size_t i = 0; i < alpha.size(); ++i) alpha[i] = pixels[i * channels + channels - 1];
+  return alpha;
+}
+
 std::map<std::string, std::string> read_png_text(std::span<const std::byte> bytes,
                                                  const std::string& name) {
   Reader reader(bytes, name);

@@ -16,6 +16,11 @@ namespace janus {
 Image decode_png(std::span<const std::byte> bytes, const std::string& name,
                  const ImageLimits& limits);
 
+// How opaque each pixel is, 0 to 255, from an alpha channel or transparency; empty where the PNG
+// has neither. Throws as decode_png does.
+std::vector<uint8_t> decode_png_alpha(std::span<const std::byte> bytes, const std::string& name,
+                                      const ImageLimits& limits);
+
 std::map<std::string, std::string> read_png_text(std::span<const std::byte> bytes,
                                                  const std::string& name);
 

@@ -75,10 +75,10 @@ int64_t block_rows_bytes(const Config& config, const Backend& backend, Dtype mat
   return Buffer::held(backend.block_rows_bytes(matrices, rows, footprint.widest()));
 }
 
-int64_t decoder_filter_bytes(const Config& config, const Backend& backend) {
+int64_t filter_bytes(const Config& config, const Backend& backend, const Parts& parts) {
   Footprint footprint(backend, Dtype::f32);
   Weights empty;
-  visit_weights(config, empty, footprint, kDecoderParts);
+  visit_weights(config, empty, footprint, parts);
   return Buffer::held(footprint.filters());
 }
 
@@ -108,7 +108,7 @@ int64_t read_images_scratch(const Config& config, int64_t pictures) {
                   Bridge::project_scratch(config.aligner_depth, rows, config.llama.width));
 }
 
-int64_t decode_image_scratch(const Config& config) {
+int64_t codec_scratch(const Config& config) {
   return Vq::scratch_bytes(config.vq, 1, config.grid());
 }
 

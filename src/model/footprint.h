@@ -20,14 +20,14 @@ int64_t model_bytes(const Config& config, const Backend& backend, Dtype matrices
 int64_t block_rows_bytes(const Config& config, const Backend& backend, Dtype matrices,
                          const Parts& parts, int64_t rows);
 
-// What the backend keeps of the codec's filters once a picture was decoded.
-int64_t decoder_filter_bytes(const Config& config, const Backend& backend);
+// What the backend keeps of the codec's filters once a picture went through the given parts of it.
+int64_t filter_bytes(const Config& config, const Backend& backend, const Parts& parts);
 
 // What calls of Model take of their Workspace.
 int64_t forward_scratch(const Config& config, int64_t rows);
 int64_t embed_codes_scratch(const Config& config, int64_t rows);
 int64_t image_logits_scratch(const Config& config, int64_t rows);
 int64_t read_images_scratch(const Config& config, int64_t pictures);
-int64_t decode_image_scratch(const Config& config);  // of one picture
+int64_t codec_scratch(const Config& config);  // of one picture, either way
 
 }  // namespace janus

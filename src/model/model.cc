@@ -127,8 +127,8 @@ void Model::decode_image(std::span<const int32_t> codes, Workspace& space, Tenso
   }
 }
 
-void Model::encode_image(Tensor pixels, Workspace& space, std::span<int32_t> codes,
-                         Trace* trace) const {
+void Model::encode_image(Tensor pixels, Workspace& space, std::span<int32_t> codes, Trace* trace,
+                         const Between& between) const {
   require(parts().encoder, "codec's encoder", "turning pixels into codes");
   const int64_t n = pixels.shape[0], each = config().image_tokens(), grid = config().grid();
   check(pixels.rank == 4 && pixels.shape[1] == config().image &&
@@ -141,7 +141,7 @@ void Model::encode_image(Tensor pixels, Workspace& space, std::span<int32_t> cod
     const int64_t count = std::min(at_once, n - i);
     const auto some =
         codes.subspan(static_cast<size_t>(i * each), static_cast<size_t>(count * each));
-    vq.encode(some_pictures(pixels, i, count), grid, space, some, trace);
+    vq.encode(some_pictures(pixels, i, count), grid, space, some, trace, between);
   }
   if (trace) trace->add_ids("vq.ids", codes, {static_cast<int64_t>(codes.size())});
 }

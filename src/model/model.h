@@ -72,9 +72,10 @@ class Model {
   // vq.pixels [3, S, S]; several pictures: n in front.
   void decode_image(std::span<const int32_t> codes, Workspace& space, Tensor pixels,
                     Trace* trace = nullptr, const Between& between = {}) const;
-  // pixels [n, S, S, 3] in -1..1 -> codes [n·I]. Taps: vq.latent [E, G, G], vq.ids [I].
+  // pixels [n, S, S, 3] in -1..1 -> codes [n·I]; `between` as above. Taps: vq.latent [E, G, G],
+  // vq.ids [I].
   void encode_image(Tensor pixels, Workspace& space, std::span<int32_t> codes,
-                    Trace* trace = nullptr) const;
+                    Trace* trace = nullptr, const Between& between = {}) const;
 
  private:
   struct Loaded;

@@ -144,12 +144,13 @@ void Vq::decode(std::span<const int32_t> codes, int64_t grid, Workspace& space, 
 }
 
 void Vq::encode(Tensor pixels, int64_t grid, Workspace& space, std::span<int32_t> codes,
-                Trace* trace) const {
+                Trace* trace, const std::function<void()>& between) const {
   const VqTower& w = weights.encoder;
   Workspace::Frame frame(space);
   Canvas p(pixels.shape[0], plane_values(cfg, grid), frame);
   p.side = pixels.shape[1];
   p.channels = 3;
+  p.between = between;
   be.copy(pixels, p.view(p.x));
   conv(w.conv_in, p);
   for (const VqLevel& stage : w.levels) {

@@ -43,8 +43,8 @@ struct Vq {
   void decode(std::span<const int32_t> codes, int64_t grid, Workspace& space, Tensor pixels,
               Trace* trace, const std::function<void()>& between) const;
   // pixels [n, S, S, 3] in -1..1 -> codes [n·G·G]
-  void encode(Tensor pixels, int64_t grid, Workspace& space, std::span<int32_t> codes,
-              Trace* trace) const;
+  void encode(Tensor pixels, int64_t grid, Workspace& space, std::span<int32_t> codes, Trace* trace,
+              const std::function<void()>& between) const;
 
   // What either takes of `space` for n pictures.
   static int64_t scratch_bytes(const VqConfig& config, int64_t n, int64_t grid);

@@ -115,7 +115,7 @@ TEST_P(FootprintOfPasses, VisionTower) {
 TEST_P(FootprintOfPasses, Codec) {
   OwnedTensor pixels(Dtype::f32, {1, config_.image, config_.image, 3});
   const std::vector<int32_t> codes(static_cast<size_t>(config_.image_tokens()), 3);
-  expect_exact(decode_image_scratch(config_),
+  expect_exact(codec_scratch(config_),
                [&](Workspace& space) { model_.decode_image(codes, space, pixels.view); });
 }
 

@@ -1,0 +1,197 @@
+// `januspro edit`: part of a picture drawn anew, the rest as it was. SPDX-License-Identifier: MIT
+#include <array>
+#include <chrono>
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <optional>
+
+#include "apps/command.h"
+#include "apps/drawing.h"
+#include "apps/progress.h"
+#include "apps/recipe.h"
+#include "apps/results.h"
+#include "base/error.h"
+#include "base/free_memory.h"
+#include "base/sha256.h"
+#include "io/file.h"
+
+namespace janus {
+
+namespace {
+
+constexpr std::array<std::pair<const char*, Outpaint>, 4> kSides = {{{"left", Outpaint::left},
+                                                                     {"right", Outpaint::right},
+                                                                     {"top", Outpaint::top},
+                                                                     {"bottom", Outpaint::bottom}}};
+
+struct EditFlags {
+  ModelFlags model;
+  SamplingFlags sampling;
+  ResultFlags result;
+  std::string image;
+  std::string prompt;
+  std::string negative;
+  std::string mask;
+  std::string outpaint;
+  double keep = .5;
+  int images = 1;
+  std::optional<double> guidance;
+  int batch = 8;
+  bool no_preview = false;
+};
+
+class EditVerb {
+ public:
+  EditVerb(CLI::App& app, const Interrupt& interrupt);
+  void run();
+
+ private:
+  void check_use() const;
+  void fill_recipe();
+  EditRequest request() const;
+  nlohmann::ordered_json how() const;
+  void check_memory(const EngineOptions& options, const EditRequest& request) const;
+
+  CLI::App& app_;
+  const Interrupt& interrupt_;
+  EditFlags flags_;
+  Recipe recipe_;
+};
+
+EditVerb::EditVerb(CLI::App& app, const Interrupt& interrupt) : app_(app), interrupt_(interrupt) {
+  app.add_option("-i,--image", flags_.image, "The picture; its middle square is taken")->required();
+  app.add_option("-p,--prompt,PROMPT", flags_.prompt, "What the whole picture is to show");
+  app.add_option("--mask", flags_.mask,
+                 "A picture of the same size: what is fully transparent in it, or white where it "
+                 "has no transparency, is redrawn");
+  app.add_option("--outpaint", flags_.outpaint,
+                 "Move the picture half a frame away from this side and draw what is new")
+      ->check(CLI::IsMember({"left", "right", "top", "bottom"}));
+  app.add_option("--keep", flags_.keep,
+                 "Without those two: the share of the picture that stays, from the top")
+      ->check(CLI::Range(0.0, 1.0))
+      ->capture_default_str();
+  app.add_option("--negative,--negative-prompt", flags_.negative, "What guidance moves away from");
+  app.add_option("-n,-b,--images,--batch-count", flags_.images,
+                 "Different results; number k has seed + k")
+      ->check(CLI::Range(1, 100000))
+      ->capture_default_str();
+  app.add_option("--guidance,--cfg-scale", flags_.guidance,
+                 "How closely the prompt is followed; 1: unguided (default: the model's own, or 5)")
+      ->check(CLI::Range(-1000.0, 1000.0));
+  flags_.sampling.add_to(app);
+  app.add_option("--batch", flags_.batch, "Drawn side by side, fewer where memory is short")
+      ->check(CLI::Range(1, 1024))
+      ->capture_default_str();
+  flags_.result.add_to(app);
+  app.add_flag("--no-preview", flags_.no_preview, "No pictures in the terminal while they grow");
+  flags_.model.add_verbose(app);
+  flags_.model.add_to(app);
+  flags_.model.add_memory(app);
+  app.footer(
+      "Any model that draws can do this: codes of the picture are kept, the others drawn anew.\n\n"
+      "Example:\n  januspro edit -i ball.png 'a red ball on a green field' --outpaint right -o "
+      "wide.png");
+}
+
+void EditVerb::check_use() const {
+  if (!flags_.mask.empty() && !flags_.outpaint.empty()) {
+    throw UsageError("edit: --mask and --outpaint are two edits; do one after the other");
+  }
+  if (app_.count("--keep") > 0 && (!flags_.mask.empty() || !flags_.outpaint.empty())) {
+    throw UsageError(
+        "edit: --keep is for an edit without --mask and --outpaint, which say "
+        "themselves what stays");
+  }
+  flags_.result.check_use("edit");
+}
+
+void EditVerb::fill_recipe() {
+  recipe_.prompt = flags_.prompt;
+  recipe_.negative = flags_.negative;
+  recipe_.seed = flags_.sampling.choose_seed(flags_.result.quiet);
+  recipe_.guidance = flags_.guidance.value_or(recipe_.guidance);
+  recipe_.temperature = flags_.sampling.greedy ? 0 : flags_.sampling.temperature;
+  recipe_.top_k = flags_.sampling.top_k;
+  recipe_.top_p = flags_.sampling.top_p;
+  recipe_.edit = how();
+}
+
+EditRequest EditVerb::request() const {
+  EditRequest request;
+  request.image = load_picture(flags_.image);
+  if (!flags_.mask.empty()) request.mask = load_mask(flags_.mask);
+  for (const auto& [name, side] : kSides) {
+    if (flags_.outpaint == name) request.outpaint = side;
+  }
+  request.keep = static_cast<float>(flags_.keep);
+  request.drawing = recipe_.request();
+  request.drawing.images = flags_.images;
+  if (!flags_.guidance) request.drawing.guidance.reset();  // the model's own, not known yet
+  return request;
+}
+
+// For the recipe.
+nlohmann::ordered_json EditVerb::how() const {
+  const auto hash = [](const std::string& path) {
+    const MappedFile file(path);
+    const auto bytes = file.bytes();
+    return sha256_hex({reinterpret_cast<const char*>(bytes.data()), bytes.size()});
+  };
+  nlohmann::ordered_json how{{"image_sha256", hash(flags_.image)}};
+  if (!flags_.mask.empty()) {
+    how["mask_sha256"] = hash(flags_.mask);
+  } else if (!flags_.outpaint.empty()) {
+    how["outpaint"] = flags_.outpaint;
+  } else {
+    how["keep"] = flags_.keep;
+  }
+  return how;
+}
+
+// What does not fit is refused before minutes are spent on loading.
+void EditVerb::check_memory(const EngineOptions& options, const EditRequest& request) const {
+  const MemoryPlan plan = Engine::plan(options, request);
+  check(plan.fits(), Code::out_of_memory, plan.refusal);
+}
+
+void EditVerb::run() {
+  check_use();
+  fill_recipe();
+  const auto count = static_cast<size_t>(flags_.images);
+  flags_.result.name_output("edit", recipe_.seed, count);
+  const EditRequest request = this->request();
+
+  ProgressBar bar(flags_.result.quiet);
+  EngineOptions options = flags_.model.options(interrupt_, flags_.result.quiet);
+  options.pictures_at_once = flags_.batch;
+  options.halves = "edit";
+  check_memory(options, request);
+  Engine engine =
+      load_engine(std::move(options), flags_.model, flags_.result.quiet, interrupt_, bar);
+  DrawingView view(engine, interrupt_, bar, !flags_.no_preview);
+  view.prepare();
+
+  if (!flags_.guidance) recipe_.guidance = engine.info().guidance;
+  recipe_.drawn_by(flags_.model.shown_name(engine.info()), engine.info(), flags_.model.round_rope);
+  const auto started = std::chrono::steady_clock::now();
+  size_t kept = 0;
+  DrawEvents events;
+  events.on_step = [&](const Progress& progress) { return view.on_step(progress); };
+  events.on_picture = [&](const Picture& picture) {
+    Recipe recipe = recipe_;
+    recipe.seed = picture.seed;
+    bar.clear();
+    flags_.result.keep(picture.image, recipe, ++kept, count, seconds_since(started));
+  };
+  engine.edit(request, events);
+}
+
+}  // namespace
+
+Run add_edit(CLI::App& app, const Interrupt& interrupt) {
+  const auto verb = std::make_shared<EditVerb>(app, interrupt);
+  return [verb] { verb->run(); };
+}
+
+}  // namespace janus
