@@ -118,8 +118,11 @@ void ServeVerb::run() {
   options_.json_log = log_format_ == "json";
   options_.load = [this] { return load(); };
   options_.name = [this](const ModelInfo& info) { return model_.shown_name(info); };
-  options_.recipe = [this](const DrawRequest& request, const ModelInfo& info) {
-    return recipe_of(request, info).as_text();
+  options_.recipe = [this](const DrawRequest& request, const ModelInfo& info,
+                           const nlohmann::ordered_json& edit) {
+    Recipe recipe = recipe_of(request, info);
+    recipe.edit = edit;
+    return recipe.as_text();
   };
   options_.previews = user_folder("XDG_CACHE_HOME", ".cache");
   options_.random = [] {

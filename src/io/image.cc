@@ -144,23 +144,37 @@ Image load_upright(const std::filesystem::path& path, const ImageLimits& limits)
   return decode_upright(bytes_within(file, limits), path.string(), limits);
 }
 
+namespace {
+
+// Pixels whose channels' mean satisfies the condition are redrawn.
+template <class Redrawn>
+EditMask mask_where(const Image& image, const Redrawn& redrawn) {
+  EditMask mask{.width = image.width, .height = image.height, .redraw = {}};
+  mask.redraw.resize(image.rgb.size() / 3);
+  for (size_t i = 0; i < mask.redraw.size(); ++i) {
+    const int sum = image.rgb[3 * i] + image.rgb[3 * i + 1] + image.rgb[3 * i + 2];
+    mask.redraw[i] = redrawn(sum) ? 1 : 0;
+  }
+  return mask;
+}
+
+}  // namespace
+
+EditMask white_mask(const Image& image) {
+  return mask_where(image, [](int sum) { return sum >= 3 * 128; });
+}
+
 EditMask decode_mask_upright(std::span<const std::byte> bytes, const std::string& name,
                              const ImageLimits& limits) {
   Image shown = decode_image(bytes, name, limits);
-  bool is_white = true;
+  std::vector<uint8_t> alpha;
   if (kind_of(bytes) == Kind::png) {
-    const std::vector<uint8_t> alpha = decode_png_alpha(bytes, name, limits);
-    is_white = alpha.empty();
+    alpha = decode_png_alpha(bytes, name, limits);
     for (size_t i = 0; i < alpha.size(); ++i) std::fill_n(&shown.rgb[3 * i], 3, alpha[i]);
   }
   shown = turned_upright(std::move(shown), exif_of(bytes).orientation);
-  EditMask mask{.width = shown.width, .height = shown.height, .redraw = {}};
-  mask.redraw.resize(shown.rgb.size() / 3);
-  for (size_t i = 0; i < mask.redraw.size(); ++i) {
-    const int sum = shown.rgb[3 * i] + shown.rgb[3 * i + 1] + shown.rgb[3 * i + 2];
-    mask.redraw[i] = (is_white ? sum >= 3 * 128 : sum == 0) ? 1 : 0;
-  }
-  return mask;
+  if (alpha.empty()) return white_mask(shown);
+  return mask_where(shown, [](int sum) { return sum == 0; });
 }
 
 EditMask load_mask_upright(const std::filesystem::path& path, const ImageLimits& limits) {

@@ -43,6 +43,7 @@ Image load_upright(const std::filesystem::path& path, const ImageLimits& limits 
 
 // A mask for EditRequest: where the picture is fully transparent; of one without transparency,
 // where the mean of the channels is 128 or more.
+EditMask white_mask(const Image& image);  // the latter
 EditMask decode_mask_upright(std::span<const std::byte> bytes, const std::string& name,
                              const ImageLimits& limits = {});
 EditMask load_mask_upright(const std::filesystem::path& path, const ImageLimits& limits = {});

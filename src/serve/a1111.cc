@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: MIT
 #include "serve/a1111.h"
 
+#include "base/sha256.h"
+#include "io/image.h"
 #include "serve/base64.h"
+#include "serve/openai_edits.h"
 
 namespace janus::serve {
 
@@ -20,8 +23,9 @@ std::string short_hash(const Served& served) { return served.info.hash.substr(0,
 
 // These clients send a width and a height always and take no refusal of them: a square is drawn,
 // scaled to cover what they want, and its middle cut out.
-SdCall parse_txt2img(const Json& body, const Served& served) {
-  Fields fields(body);
+namespace {
+
+SdCall read_call(Fields& fields, const Json& body, const Served& served) {
   SdCall call;
   call.parameters = body;
   DrawRequest& request = call.draw.request;
@@ -42,6 +46,59 @@ SdCall parse_txt2img(const Json& body, const Served& served) {
   call.send_images = fields.flag("send_images").value_or(true);
   if (const Json* const steps = fields.find("steps"); steps && steps->is_number_integer()) {
     call.steps = steps->get<int64_t>();
+  }
+  return call;
+}
+
+// These clients take no refusal of a mask's size either: the nearest pixel counts.
+EditMask scaled_to(const EditMask& mask, const Image& image) {
+  EditMask scaled{.width = image.width, .height = image.height, .redraw = {}};
+  scaled.redraw.reserve(image.rgb.size() / 3);
+  for (int64_t y = 0; y < image.height; ++y) {
+    for (int64_t x = 0; x < image.width; ++x) {
+      const int64_t from = y * mask.height / image.height * mask.width;
+      scaled.redraw.push_back(
+          mask.redraw[static_cast<size_t>(from + x * mask.width / image.width)]);
+    }
+  }
+  return scaled;
+}
+
+}  // namespace
+
+SdCall parse_txt2img(const Json& body, const Served& served) {
+  Fields fields(body);
+  return read_call(fields, body, served);
+}
+
+SdCall parse_img2img(const Json& body, const Served& served) {
+  Fields fields(body);
+  SdCall call = read_call(fields, body, served);
+  const Json* const images = fields.find("init_images");
+  if (!images || !images->is_array() || images->empty() || !images->front().is_string()) {
+    throw Refusal(400, "invalid_value", "init_images must be a list with a picture in base64",
+                  "init_images");
+  }
+  EditRequest edit;
+  const std::string file =
+      file_of_base64(images->front().get_ref<const std::string&>(), "init_images[0]");
+  edit.image = read_picture(file, "init_images[0]", served.max_pixels);
+  edit.keep = static_cast<float>(1 - fields.number("denoising_strength", 0, 1).value_or(.75));
+  OrderedJson how{{"image_sha256", sha256_hex(file)}};
+  if (const auto mask = fields.text("mask"); mask && !mask->empty()) {
+    const std::string painted = file_of_base64(*mask, "mask");
+    edit.mask = scaled_to(white_mask(read_picture(painted, "mask", served.max_pixels)), edit.image);
+    if (fields.whole("inpainting_mask_invert", 0, 1).value_or(0) == 1) {
+      for (uint8_t& pixel : edit.mask->redraw) pixel = pixel == 0 ? 1 : 0;
+    }
+    how["mask_sha256"] = sha256_hex(painted);
+  } else {
+    how["keep"] = edit.keep;
+  }
+  begin_with(call.draw, served, std::move(edit), std::move(how));
+  if (!fields.flag("include_init_images").value_or(false)) {
+    call.parameters["init_images"] = nullptr;
+    call.parameters["mask"] = nullptr;
   }
   return call;
 }

@@ -16,6 +16,10 @@ struct SdCall {
 
 // Throws Refusal.
 SdCall parse_txt2img(const Json& body, const Served& served);
+// A picture to begin with: `mask` says what is redrawn, in white; without one the first
+// 1 - denoising_strength of the codes stand.
+SdCall parse_img2img(const Json& body, const Served& served);
+// Of either.
 OrderedJson txt2img_json(const SdCall& call, const Served& served, const std::string& time,
                          const std::vector<Drawn>& pictures);
 

@@ -18,12 +18,12 @@ std::string png(const Image& image) {
 DrawingRun::DrawingRun(Desk& desk, const DrawCall& call)
     : desk_(desk),
       call_(call),
-      ticket_(desk, "draw"),
+      ticket_(desk, call.edit ? "edit" : "draw"),
       serial_(std::make_shared<Serial>(desk.work)),
       rows_(static_cast<size_t>(call.request.images), 0) {
   const int64_t codes = desk.served().info.image_tokens;
   total_ = codes * call.request.images;
-  usage_ = {desk.engine().prompt_tokens(call.request), 0, total_};
+  usage_ = {desk.engine().prompt_tokens(call.request), call.edit ? codes : 0, total_};
 }
 
 void DrawingRun::start(Told told, Reply& reply) {
@@ -44,7 +44,8 @@ void DrawingRun::start(Told told, Reply& reply) {
       });
     };
   }
-  const Job job = desk_.engine().submit(call_.request, events);
+  const Job job = call_.edit ? desk_.engine().submit(*call_.edit, events)
+                             : desk_.engine().submit(call_.request, events);
   {
     const std::lock_guard lock(mutex_);
     job_ = job;
@@ -53,7 +54,8 @@ void DrawingRun::start(Told told, Reply& reply) {
   reply.on_gone([self, job] {
     self->gone_ = true;
     job.cancel();
-    self->desk_.metrics.add("januspro_requests_cancelled_total", Metrics::label("kind", "draw"));
+    self->desk_.metrics.add("januspro_requests_cancelled_total",
+                            Metrics::label("kind", self->call_.edit ? "edit" : "draw"));
   });
 }
 
@@ -93,7 +95,8 @@ Drawn DrawingRun::handed_out(const Picture& picture) const {
   one.seed = picture.seed;
   Drawn drawn;
   drawn.seed = picture.seed;
-  drawn.file = encode(picture.image, call_.form, desk_.options.recipe(one, desk_.served().info));
+  drawn.file = encode(picture.image, call_.form,
+                      desk_.options.recipe(one, desk_.served().info, call_.edited));
   if (!call_.form.as_url) return drawn;
   const std::string name = desk_.new_id("") + "." + call_.form.format;
   desk_.files.add({name, media_type(call_.form.format),

@@ -1,14 +1,14 @@
-// POST /v1/images/generations, whole or streamed, and the files that are answered as URLs.
-// SPDX-License-Identifier: MIT
+// POST /v1/images/generations, edits and variations, whole or streamed, and the files that are
+// answered as URLs. SPDX-License-Identifier: MIT
 #include "serve/drawing.h"
 #include "serve/events.h"
+#include "serve/openai_edits.h"
 #include "serve/routes.h"
 
 namespace janus::serve {
 
 namespace {
 
-constexpr const char* kKind = "image_generation";
 constexpr auto kSilence = std::chrono::seconds(10);
 
 Headers ignored_header(const std::vector<std::string>& ignored) {
@@ -25,6 +25,9 @@ struct Generation {
   std::shared_ptr<Reply> reply;
   EventStream events;
   DrawUsage usage;
+
+  // As the names of its events begin.
+  std::string kind() const { return call.edit ? "image_edit" : "image_generation"; }
 
   Generation(Desk& desk_, DrawCall call_, std::string id_, std::shared_ptr<Reply> reply_)
       : desk(desk_),
@@ -62,26 +65,24 @@ DrawingRun::Told told_of(const std::shared_ptr<Generation>& whole) {
   };
   if (!whole->call.stream) return told;
   told.on_partial = [whole](const Partial& partial, const std::string& file) {
-    whole->events.send(
-        partial_json(whole->call, whole->desk.served(), kKind, whole->created, partial, file),
-        std::string(kKind) + ".partial_image");
+    whole->events.send(partial_json(whole->call, whole->desk.served(), whole->kind(),
+                                    whole->created, partial, file),
+                       whole->kind() + ".partial_image");
   };
   told.on_preview = [whole](int index, uint64_t seed, int rows, const std::string& file) {
     whole->events.send(preview_json(whole->desk.served(), index, seed, rows, file),
                        "januspro.preview");
   };
   told.on_picture = [whole](int index, const Drawn& picture) {
-    whole->events.send(completed_json(whole->call, whole->desk.served(), kKind, whole->created,
-                                      index, picture, whole->usage),
-                       std::string(kKind) + ".completed");
+    whole->events.send(completed_json(whole->call, whole->desk.served(), whole->kind(),
+                                      whole->created, index, picture, whole->usage),
+                       whole->kind() + ".completed");
   };
   return told;
 }
 
-}  // namespace
-
-void serve_generations(Desk& desk, Request request, std::shared_ptr<Reply> reply) {
-  DrawCall call = parse_generation(parse_json(request.body), desk.served());
+void answer(Desk& desk, DrawCall call, const Request& request,
+            const std::shared_ptr<Reply>& reply) {
   if (!call.stream) {
     call.partials = 0;
     call.previews = false;
@@ -95,6 +96,22 @@ void serve_generations(Desk& desk, Request request, std::shared_ptr<Reply> reply
     throw refusal_of(error, "prompt");
   }
   if (whole->call.stream) keep_alive(whole);
+}
+
+}  // namespace
+
+void serve_generations(Desk& desk, Request request, std::shared_ptr<Reply> reply) {
+  answer(desk, parse_generation(parse_json(request.body), desk.served()), request, reply);
+}
+
+void serve_edits(Desk& desk, Request request, std::shared_ptr<Reply> reply) {
+  const std::string_view type = request.header("content-type");
+  answer(desk, parse_edit(type, request.body, desk.served()), request, reply);
+}
+
+void serve_variations(Desk& desk, Request request, std::shared_ptr<Reply> reply) {
+  const std::string_view type = request.header("content-type");
+  answer(desk, parse_variation(type, request.body, desk.served()), request, reply);
 }
 
 void serve_file(Desk& desk, Request request, std::shared_ptr<Reply> reply) {

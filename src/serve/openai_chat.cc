@@ -332,6 +332,7 @@ OrderedJson model_json(const Served& served) {
   OrderedJson capabilities = OrderedJson::array();
   if (served.info.reads) capabilities.push_back("chat");
   if (served.info.draws) capabilities.push_back("draw");
+  if (served.info.edits) capabilities.push_back("edit");
   return {{"id", served.name},
           {"object", "model"},
           {"created", served.created},

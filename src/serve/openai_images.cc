@@ -101,14 +101,15 @@ OrderedJson event_json(const DrawCall& call, const std::string& name, const std:
 
 }  // namespace
 
-DrawCall parse_generation(const Json& body, const Served& served) {
-  Fields fields(body);
-  check_model(fields, served);
-  DrawCall call;
+void read_prompt(Fields& fields, DrawCall& call) {
   call.request.prompt = fields.required_text("prompt");
   if (call.request.prompt.find_first_not_of(" \t\r\n") == std::string::npos) {
     throw Refusal(400, "invalid_value", "prompt is blank; say what to draw", "prompt");
   }
+}
+
+void read_call(Fields& fields, const Served& served, DrawCall& call) {
+  check_model(fields, served);
   call.request.images = static_cast<int>(fields.whole("n", 1, 10).value_or(1));
   read_size(fields, served, call.form);
   read_sampling(fields, served, call.request);
@@ -117,6 +118,13 @@ DrawCall parse_generation(const Json& body, const Served& served) {
   call.partials = static_cast<int>(fields.whole("partial_images", 0, served.grid()).value_or(0));
   call.previews = fields.flag("previews").value_or(false);
   read_harmless(fields, call);
+}
+
+DrawCall parse_generation(const Json& body, const Served& served) {
+  Fields fields(body);
+  DrawCall call;
+  read_prompt(fields, call);
+  read_call(fields, served, call);
   call.ignored = fields.unread();
   return call;
 }

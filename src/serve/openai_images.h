@@ -9,6 +9,8 @@ namespace janus::serve {
 
 struct DrawCall {
   DrawRequest request = {};
+  std::shared_ptr<const EditRequest> edit = {};  // of `request`; none: drawn from nothing
+  OrderedJson edited = {};                       // … for the recipe
   PictureForm form = {};
   bool stream = false;
   int partials = 0;
@@ -17,6 +19,10 @@ struct DrawCall {
   std::string background = "opaque";
   std::vector<std::string> ignored = {};
 };
+
+// What every drawing may say beside its prompt; the prompt, which must not be blank. Throw Refusal.
+void read_call(Fields& fields, const Served& served, DrawCall& call);
+void read_prompt(Fields& fields, DrawCall& call);
 
 // Throws Refusal.
 DrawCall parse_generation(const Json& body, const Served& served);

@@ -31,8 +31,9 @@ struct ServeOptions {
   std::function<Engine()> load = {};  // on a worker, once the socket listens
   std::function<std::string(const ModelInfo&)> name = {};
   // What a picture's file says about it.
-  std::function<std::map<std::string, std::string>(const DrawRequest&, const ModelInfo&)> recipe =
-      {};
+  std::function<std::map<std::string, std::string>(const DrawRequest&, const ModelInfo&,
+                                                   const nlohmann::ordered_json& edit)>
+      recipe = {};
   std::filesystem::path previews = {};  // where the map of the previews is kept; empty: nowhere
   std::function<uint64_t()> random = {};
   std::function<void(const std::string&)> log = {};        // one line

@@ -9,22 +9,23 @@ namespace janus::serve {
 
 namespace {
 
-Image decoded(std::string_view text, const std::string& param, int64_t max_pixels) {
-  const auto bytes = from_base64(text);
+std::string from_text(std::string_view text, const std::string& param) {
+  auto bytes = from_base64(text);
   if (!bytes || bytes->empty()) {
     throw Refusal(400, "invalid_base64",
                   param + " is not base64; encode the picture's file with it", param);
   }
-  return read_picture(*bytes, param, max_pixels);
+  return std::move(*bytes);
 }
 
-}  // namespace
-
-Image read_picture(std::string_view bytes, const std::string& param, int64_t max_pixels) {
+// What a reader of pictures makes of them, with its errors as the client's.
+template <class Read>
+auto read_as(const Read& read, std::string_view bytes, const std::string& param,
+             int64_t max_pixels) {
   ImageLimits limits;
   limits.pixels = max_pixels;
   try {
-    return decode_upright(std::as_bytes(std::span(bytes.data(), bytes.size())), param, limits);
+    return read(std::as_bytes(std::span(bytes.data(), bytes.size())), param, limits);
   } catch (const TooManyPixels& error) {
     throw Refusal(400, "image_too_large", error.what(), param);
   } catch (const Error& error) {
@@ -33,14 +34,24 @@ Image read_picture(std::string_view bytes, const std::string& param, int64_t max
   }
 }
 
-Image picture_of_url(std::string_view url, const std::string& param, int64_t max_pixels) {
+}  // namespace
+
+Image read_picture(std::string_view bytes, const std::string& param, int64_t max_pixels) {
+  return read_as(decode_upright, bytes, param, max_pixels);
+}
+
+EditMask read_mask(std::string_view bytes, const std::string& param, int64_t max_pixels) {
+  return read_as(decode_mask_upright, bytes, param, max_pixels);
+}
+
+std::string file_of_url(std::string_view url, const std::string& param) {
   if (url.starts_with("data:")) {
     const size_t comma = url.find(',');
     if (comma == url.npos || !url.substr(0, comma).ends_with(";base64")) {
       throw Refusal(400, "invalid_base64",
                     param + " must be data:image/png;base64,… (or another kind of picture)", param);
     }
-    return decoded(url.substr(comma + 1), param, max_pixels);
+    return from_text(url.substr(comma + 1), param);
   }
   if (url.starts_with("http://") || url.starts_with("https://") || url.starts_with("file:")) {
     throw Refusal(400, "remote_image_refused",
@@ -53,9 +64,16 @@ Image picture_of_url(std::string_view url, const std::string& param, int64_t max
                 param);
 }
 
+Image picture_of_url(std::string_view url, const std::string& param, int64_t max_pixels) {
+  return read_picture(file_of_url(url, param), param, max_pixels);
+}
+
+std::string file_of_base64(std::string_view text, const std::string& param) {
+  return text.starts_with("data:") ? file_of_url(text, param) : from_text(text, param);
+}
+
 Image picture_of_base64(std::string_view text, const std::string& param, int64_t max_pixels) {
-  if (text.starts_with("data:")) return picture_of_url(text, param, max_pixels);
-  return decoded(text, param, max_pixels);
+  return read_picture(file_of_base64(text, param), param, max_pixels);
 }
 
 std::string media_type(const std::string& format) { return "image/" + format; }

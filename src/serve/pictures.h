@@ -13,8 +13,14 @@ namespace janus::serve {
 Image read_picture(std::string_view bytes, const std::string& param, int64_t max_pixels);
 // The same of `data:image/png;base64,…`. Throws also `invalid_base64`, `remote_image_refused`.
 Image picture_of_url(std::string_view url, const std::string& param, int64_t max_pixels);
+// The file that a data URL holds; throws as picture_of_url does.
+std::string file_of_url(std::string_view url, const std::string& param);
 // The same of base64, with or without `data:…,` in front.
+std::string file_of_base64(std::string_view text, const std::string& param);
 Image picture_of_base64(std::string_view text, const std::string& param, int64_t max_pixels);
+
+// The bytes of a mask's file (januspro.hpp, decode_mask). Throws as read_picture does.
+EditMask read_mask(std::string_view bytes, const std::string& param, int64_t max_pixels);
 
 // How pictures are handed out.
 struct PictureForm {

@@ -28,8 +28,27 @@ constexpr std::string_view kTxt2img = R"({"type":"object","properties":{
 "batch_size":{"type":["integer","null"]},"n_iter":{"type":["integer","null"]},"width":{"type":["integer","null"]},
 "height":{"type":["integer","null"]},"cfg_scale":{"type":["number","null"]}}})";
 
+constexpr std::string_view kEdits = R"({"type":"object","required":["prompt"],"properties":{
+"model":{"type":["string","null"]},"prompt":{"type":"string"},
+"images":{"type":"array","items":{"type":"object","required":["image_url"],"properties":{"image_url":{"type":"string"}}}},
+"mask":{"type":["object","null"]},"keep":{"type":["number","null"],"minimum":0,"maximum":1},
+"outpaint":{"enum":["none","left","right","top","bottom",null]},"n":{"type":["integer","null"],"minimum":1,"maximum":10},
+"size":{"type":["string","null"]},"seed":{"type":["integer","null"],"minimum":-1},
+"stream":{"type":["boolean","null"]},"partial_images":{"type":["integer","null"],"minimum":0}}})";
+
+constexpr std::string_view kVariations = R"({"type":"object","properties":{
+"images":{"type":"array","items":{"type":"object","required":["image_url"],"properties":{"image_url":{"type":"string"}}}},
+"keep":{"type":["number","null"],"minimum":0,"maximum":1},"n":{"type":["integer","null"],"minimum":1,"maximum":10},
+"size":{"type":["string","null"]},"seed":{"type":["integer","null"],"minimum":-1}}})";
+
+constexpr std::string_view kImg2img = R"({"type":"object","required":["init_images"],"properties":{
+"init_images":{"type":"array","items":{"type":"string"}},"denoising_strength":{"type":["number","null"]},
+"mask":{"type":["string","null"]},"prompt":{"type":["string","null"]},"seed":{"type":["integer","null"]}}})";
+
 constexpr std::string_view kImage =
     R"({"type":"object","required":["image"],"properties":{"image":{"type":"string"}}})";
+constexpr std::string_view kFiles = R"({"type":"object","required":["image"],"properties":{
+"image":{"type":"string","format":"binary"},"mask":{"type":"string","format":"binary"},"prompt":{"type":"string"}}})";
 constexpr std::string_view kObject = R"({"type":"object"})";
 
 using enum Access;
@@ -47,10 +66,16 @@ constexpr Route kRoutes[] = {
           "An answer about text and pictures", kChat},
     Route{"POST", "/v1/images/generations", key, Body::json, serve_generations,
           "Pictures of a prompt", kGenerations},
+    Route{"POST", "/v1/images/edits", key, Body::form, serve_edits,
+          "A picture, part of it drawn anew", kEdits},
+    Route{"POST", "/v1/images/variations", key, Body::form, serve_variations,
+          "A picture, its lower part drawn anew", kVariations},
     Route{"GET", "/v1/images/files/{name}", open, Body::none, serve_file,
           "A picture that was answered with a URL", ""},
     Route{"POST", "/sdapi/v1/txt2img", sd, Body::json, sd_txt2img, "Pictures of a prompt",
           kTxt2img},
+    Route{"POST", "/sdapi/v1/img2img", sd, Body::json, sd_img2img,
+          "A picture, part of it drawn anew", kImg2img},
     Route{"GET", "/sdapi/v1/progress", sd, Body::none, sd_progress, "How far the drawing is", ""},
     Route{"POST", "/sdapi/v1/interrupt", sd, Body::none, sd_interrupt,
           "Ends the drawing with what there is", ""},
@@ -153,10 +178,12 @@ OrderedJson openapi(const Desk& desk) {
       operation["parameters"] = OrderedJson::array(
           {{{"name", name}, {"in", "path"}, {"required", true}, {"schema", {{"type", "string"}}}}});
     }
-    if (route.body == Body::json) {
-      operation["requestBody"] = {
-          {"required", true},
-          {"content", {{"application/json", {{"schema", OrderedJson::parse(route.schema)}}}}}};
+    if (route.body != Body::none) {
+      OrderedJson content = {{"application/json", {{"schema", OrderedJson::parse(route.schema)}}}};
+      if (route.body == Body::form) {
+        content["multipart/form-data"] = {{"schema", OrderedJson::parse(kFiles)}};
+      }
+      operation["requestBody"] = {{"required", true}, {"content", std::move(content)}};
     }
     operation["security"] = OrderedJson::array();
     const bool locked = !desk.options.gate.api_key.empty() || !desk.options.gate.keys.empty();

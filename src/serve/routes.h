@@ -13,8 +13,8 @@
 
 namespace janus::serve {
 
-enum class Access { open, key, sd };  // sd: as A1111's clients have it, in its dialect
-enum class Body { none, json };
+enum class Access { open, key, sd };   // sd: as A1111's clients have it, in its dialect
+enum class Body { none, json, form };  // form: multipart/form-data or JSON
 
 struct Route {
   std::string_view method;
@@ -38,9 +38,11 @@ OrderedJson openapi(const Desk& desk);
 
 // --- who serves them; each on a worker, each throws Refusal or Error
 using Handler = void(Desk& desk, Request request, std::shared_ptr<Reply> reply);
-Handler serve_models, serve_model, serve_chat, serve_generations, serve_file;
+Handler serve_models, serve_model, serve_chat, serve_generations, serve_edits, serve_variations,
+    serve_file;
 Handler serve_health, serve_ready, serve_metrics, serve_openapi, serve_page;
-Handler sd_txt2img, sd_progress, sd_interrupt, sd_options, sd_set_options, sd_interrogate;
+Handler sd_txt2img, sd_img2img, sd_progress, sd_interrupt, sd_options, sd_set_options,
+    sd_interrogate;
 Handler sd_models, sd_samplers, sd_upscalers, sd_empty_list, sd_flags, sd_schedulers;
 
 void send_json(Reply& reply, const OrderedJson& json, Headers headers = {});

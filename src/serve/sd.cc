@@ -22,9 +22,11 @@ void send_empty_object(Reply& reply) { send_json(reply, OrderedJson::object()); 
 
 }  // namespace
 
-void sd_txt2img(Desk& desk, Request request, std::shared_ptr<Reply> reply) {
-  const auto call =
-      std::make_shared<const SdCall>(parse_txt2img(parse_json(request.body), desk.served()));
+namespace {
+
+void answer(Desk& desk, SdCall parsed, const Request& request,
+            const std::shared_ptr<Reply>& reply) {
+  const auto call = std::make_shared<const SdCall>(std::move(parsed));
   const auto run = std::make_shared<DrawingRun>(desk, call->draw);
   desk.show(request.caller, run);
   DrawingRun::Told told;
@@ -38,6 +40,16 @@ void sd_txt2img(Desk& desk, Request request, std::shared_ptr<Reply> reply) {
   } catch (const Error& error) {
     throw refusal_of(error, "prompt");
   }
+}
+
+}  // namespace
+
+void sd_txt2img(Desk& desk, Request request, std::shared_ptr<Reply> reply) {
+  answer(desk, parse_txt2img(parse_json(request.body), desk.served()), request, reply);
+}
+
+void sd_img2img(Desk& desk, Request request, std::shared_ptr<Reply> reply) {
+  answer(desk, parse_img2img(parse_json(request.body), desk.served()), request, reply);
 }
 
 // The drawings of this caller alone: the one that was asked for first, and how many there are.

@@ -5,6 +5,7 @@
 
 #include "base/error.h"
 #include "serve/http.h"
+#include "serve/multipart.h"
 #include "serve/options.h"
 #include "serve/routes.h"
 
@@ -139,13 +140,17 @@ void Server::run() {
 // --- a request -----------------------------------------------------------------------------------
 
 void Server::check_body(const Request& request, const Route& route) const {
-  if (route.body != Body::json) return;
+  if (route.body == Body::none) return;
   std::string_view type = request.header("content-type");
+  if (route.body == Body::form && is_multipart(type)) return;
   type = type.substr(0, type.find(';'));
   while (type.ends_with(' ')) type.remove_suffix(1);
   if (type == "application/json") return;
   throw Refusal(415, "unsupported_media_type",
-                "the body must be JSON, with the header Content-Type: application/json");
+                route.body == Body::form
+                    ? "the body must be multipart/form-data, or JSON with the header "
+                      "Content-Type: application/json"
+                    : "the body must be JSON, with the header Content-Type: application/json");
 }
 
 void Server::admit(Request& request) {

@@ -16,6 +16,7 @@ namespace janus {
 namespace {
 
 const std::vector<std::vector<std::string>> kVerbs = {{"draw"},
+                                                      {"edit"},
                                                       {"ask"},
                                                       {"chat"},
                                                       {"serve"},

@@ -18,7 +18,7 @@ import zlib
 
 from _server import Server
 
-CHAT, DRAW = "/v1/chat/completions", "/v1/images/generations"
+CHAT, DRAW, EDIT = "/v1/chat/completions", "/v1/images/generations", "/v1/images/edits"
 HI = {"messages": [{"role": "user", "content": "What is in the picture?"}], "max_tokens": 12}
 done = []
 
@@ -36,6 +36,38 @@ def picture(side=40):
     rows = b"".join(b"\0" + b"\xd0\x20\x20" * side for _ in range(side))
     return (b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", struct.pack(">IIBBBBB", side, side, 8, 2, 0, 0, 0)) +
             chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b""))
+
+
+def half_mask(side):
+    """Transparent on the left, black on the right."""
+    def chunk(kind, data):
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+    row = b"\0" + b"\0\0\0\0" * (side // 2) + b"\0\0\0\xff" * (side - side // 2)
+    return (b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", struct.pack(">IIBBBBB", side, side, 8, 6, 0, 0, 0)) +
+            chunk(b"IDAT", zlib.compress(row * side)) + chunk(b"IEND", b""))
+
+
+def pixels_of(png):
+    """RGB of a PNG with 8 bits a channel, filters undone by hand."""
+    data, at, width = b"", 8, struct.unpack(">I", png[16:20])[0]
+    while at < len(png):
+        size, kind = struct.unpack(">I4s", png[at:at + 8])
+        data += png[at + 8:at + 8 + size] if kind == b"IDAT" else b""
+        at += size + 12
+    raw_rows, stride, above, out = zlib.decompress(data), 3 * width + 1, bytes(3 * width), b""
+    for begin in range(0, len(raw_rows), stride):
+        kind, row = raw_rows[begin], bytearray(raw_rows[begin + 1:begin + stride])
+        for i in range(len(row)):
+            a, b, c = row[i - 3] if i >= 3 else 0, above[i], above[i - 3] if i >= 3 else 0
+            if kind == 4:
+                p = a + b - c
+                guess = min((a, b, c), key=lambda v: abs(p - v))
+            else:
+                guess = (0, a, b, (a + b) // 2)[kind]
+            row[i] = (row[i] + guess) & 255
+        above = bytes(row)
+        out += above
+    return out
 
 
 def size_of(png):
@@ -111,6 +143,32 @@ with server:
         status, _, error = server.call("POST", DRAW, {"prompt": "word " * 40000})
         assert status == 400 and error["error"]["code"] == "context_length_exceeded", error
         assert error["error"]["param"] == "prompt" and error["error"]["prompt_tokens"] > error["error"]["limit"]
+
+    @check("edits: by mask, by keeping, by outpainting")
+    def _():
+        side = server.call("GET", "/v1/models")[2]["data"][0]["januspro"]["image_size"]
+        url = "data:image/png;base64," + base64.b64encode(picture(side)).decode()
+        body = {"prompt": "a red ball", "seed": 7, "images": [{"image_url": url}]}
+        whole = server.call("POST", EDIT, {**body, "keep": 1})[2]
+        assert pixels_of(base64.b64decode(whole["data"][0]["b64_json"])) == pixels_of(picture(side)), "not the picture"
+        assert whole["usage"]["input_tokens_details"]["image_tokens"] > 0
+        masked = {**body, "mask": {"image_url": "data:image/png;base64," + base64.b64encode(half_mask(side)).decode()}}
+        status, _, part = server.call("POST", EDIT, masked)
+        assert status == 200, part
+        before, after = pixels_of(picture(side)), pixels_of(base64.b64decode(part["data"][0]["b64_json"]))
+        rows = [(before[i:i + 3 * side], after[i:i + 3 * side]) for i in range(0, len(before), 3 * side)]
+        assert all(b[-side:] == a[-side:] for b, a in rows) and any(b[:side] != a[:side] for b, a in rows)
+        events = server.events(EDIT, {**masked, "partial_images": 2})
+        assert [n for n, _ in events] == ["image_edit.partial_image"] * 2 + ["image_edit.completed"], events
+        assert events[-1][1]["b64_json"] == part["data"][0]["b64_json"]
+        status, _, error = server.call("POST", EDIT, {**body, "mask": {
+            "image_url": "data:image/png;base64," + base64.b64encode(half_mask(9)).decode()}})
+        assert status == 400 and error["error"]["code"] == "mask_size_mismatch", error
+        assert server.call("POST", EDIT, b"x", Content_Type="text/plain")[0] == 415
+        assert server.call("POST", EDIT, b"x", Content_Type="multipart/form-data; boundary=y")[0] == 400
+        reply = server.call("POST", "/sdapi/v1/img2img", {
+            "init_images": [base64.b64encode(picture(side)).decode()], "denoising_strength": 0, "width": side, "height": side})[2]
+        assert pixels_of(base64.b64decode(reply["images"][0])) == before and reply["parameters"]["init_images"] is None
 
     @check("A1111's interface")
     def _():
@@ -265,6 +323,13 @@ with server:
         kinds = [event.type for event in client.images.generate(
             model="gpt-4o", prompt="a red ball", stream=True, partial_images=2)]
         assert kinds == ["image_generation.partial_image"] * 2 + ["image_generation.completed"], kinds
+        square = picture(96)
+        edited = client.images.edit(model="gpt-4o", image=("a.png", square), mask=("m.png", half_mask(96)), prompt="a red ball", n=1)
+        assert base64.b64decode(edited.data[0].b64_json).startswith(b"\x89PNG")
+        kinds = [event.type for event in client.images.edit(
+            model="gpt-4o", image=[("a.png", square)], prompt="a red ball", stream=True, partial_images=1)]
+        assert kinds[-1] == "image_edit.completed", kinds
+        assert client.images.create_variation(model="gpt-4o", image=("a.png", square), n=2).data[1].b64_json
         for call, error in ((lambda: client.chat.completions.create(model="other", messages=HI["messages"]), openai.NotFoundError),
                             (lambda: client.images.generate(prompt="x", size="1x2"), openai.BadRequestError)):
             try:

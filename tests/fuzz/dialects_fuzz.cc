@@ -6,6 +6,7 @@
 
 #include "serve/a1111.h"
 #include "serve/openai_chat.h"
+#include "serve/openai_edits.h"
 #include "serve/openai_images.h"
 #include "serve/routes.h"
 #include "serve/target.h"
@@ -19,6 +20,7 @@ Served made_up() {
   served.info.image = 384;
   served.info.image_tokens = served.info.vision_tokens = 576;
   served.info.context = 4096;
+  served.info.edits = true;
   served.name = "janus";
   served.max_pixels = 1 << 16;
   served.random = [] { return uint64_t{7}; };
@@ -26,13 +28,22 @@ Served made_up() {
 }
 
 void read(uint8_t dialect, std::string_view text) {
-  if (dialect % 4 == 0) {
+  const std::string_view form = "multipart/form-data; boundary=x";
+  if (dialect % 8 == 0) {
     parse_chat(parse_json(text), made_up());
-  } else if (dialect % 4 == 1) {
+  } else if (dialect % 8 == 1) {
     parse_generation(parse_json(text), made_up());
-  } else if (dialect % 4 == 2) {
+  } else if (dialect % 8 == 2) {
     const SdCall call = parse_txt2img(parse_json(text), made_up());
     dump(txt2img_json(call, made_up(), "0", {{call.draw.request.seed, "x", ""}}));
+  } else if (dialect % 8 == 4) {
+    parse_edit(form, text, made_up());
+  } else if (dialect % 8 == 5) {
+    parse_edit("application/json", text, made_up());
+  } else if (dialect % 8 == 6) {
+    parse_img2img(parse_json(text), made_up());
+  } else if (dialect % 8 == 7) {
+    parse_variation(form, text, made_up());
   } else {
     Request request;
     request.method = "GET";

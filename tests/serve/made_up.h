@@ -13,6 +13,7 @@ inline Served made_up() {
   served.info.context = 4096;
   served.info.hash = "0123456789abcdef";
   served.info.weights = "bf16";
+  served.info.edits = false;
   served.name = "janus";
   served.aliases = {"dall-e-2"};
   served.created = 1700000000;
