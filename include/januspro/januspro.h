@@ -141,6 +141,7 @@ typedef struct januspro_info {
   int image;
   int image_tokens;
   int codes;
+  int edits; /* by keeping codes: what draws and the codec's encoder were loaded */
 } januspro_info;
 
 JANUSPRO_API void januspro_engine_options_init(januspro_engine_options* options, size_t size);
@@ -174,6 +175,32 @@ typedef struct januspro_draw_request {
   int top_k;
   float top_p;
 } januspro_draw_request;
+
+/* As EditMask of image.hpp. */
+typedef struct januspro_mask {
+  size_t size;
+  int width;
+  int height;
+  const uint8_t* redraw; /* redraw[y * width + x] not 0: this pixel is drawn anew */
+} januspro_mask;
+
+typedef enum januspro_outpaint {
+  JANUSPRO_OUTPAINT_NONE = 0,
+  JANUSPRO_OUTPAINT_LEFT = 1,
+  JANUSPRO_OUTPAINT_RIGHT = 2,
+  JANUSPRO_OUTPAINT_TOP = 3,
+  JANUSPRO_OUTPAINT_BOTTOM = 4
+} januspro_outpaint;
+
+/* As EditRequest of requests.hpp. */
+typedef struct januspro_edit_request {
+  size_t size;
+  const januspro_draw_request* drawing; /* what is to be seen there, and how it is drawn */
+  const januspro_image* image;
+  const januspro_mask* mask; /* of the image's size; NULL: none */
+  int outpaint;              /* of januspro_outpaint */
+  float keep;
+} januspro_edit_request;
 
 typedef enum januspro_phase {
   JANUSPRO_PROMPT = 0,
@@ -209,11 +236,23 @@ typedef struct januspro_picture {
   int index;     /* which picture of that request */
 } januspro_picture;
 
+/* An unfinished picture in full size; rows that are not drawn yet are grey. */
+typedef struct januspro_partial {
+  size_t size;
+  const januspro_image* image;
+  int request;
+  int index;
+  int number; /* which of the partials, from 0 */
+  int rows;   /* of codes, drawn so far */
+} januspro_partial;
+
 typedef struct januspro_draw_events {
   size_t size;
   int (*on_step)(void* user, const januspro_progress* progress); /* 0 stops */
   void (*on_picture)(void* user, const januspro_picture* picture);
   void* user;
+  int partials; /* looks at a picture while it grows, each for the price of a decoding */
+  void (*on_partial)(void* user, const januspro_partial* partial);
 } januspro_draw_events;
 
 /* As ChatMessage of requests.hpp. */
@@ -238,6 +277,7 @@ typedef struct januspro_ask_request {
   uint64_t seed;
   const char* const* stop;
   size_t stop_count;
+  int logprobs; /* tell each token's probability, and this many of the likeliest; -1: neither */
 } januspro_ask_request;
 
 typedef enum januspro_finish {
@@ -256,6 +296,14 @@ typedef struct januspro_answer {
   int64_t cached_tokens; /* of the prompt, those that were not run again */
 } januspro_answer;
 
+/* One token with its probability: the one that was chosen, or one of the likeliest there. */
+typedef struct januspro_scored_token {
+  size_t size;
+  const char* bytes; /* of its text; need not be whole characters, no zero byte ends them */
+  size_t byte_count;
+  float logprob; /* natural logarithm, at temperature 1 and without limits */
+} januspro_scored_token;
+
 typedef struct januspro_ask_events {
   size_t size;
   /* Whole characters as they come; length 0 while the prompt is read. 0 stops. */
@@ -264,17 +312,23 @@ typedef struct januspro_ask_events {
 } januspro_ask_events;
 
 JANUSPRO_API void januspro_draw_request_init(januspro_draw_request* request, size_t size);
+JANUSPRO_API void januspro_mask_init(januspro_mask* mask, size_t size);
+JANUSPRO_API void januspro_edit_request_init(januspro_edit_request* request, size_t size);
 JANUSPRO_API void januspro_draw_events_init(januspro_draw_events* events, size_t size);
 JANUSPRO_API void januspro_picture_init(januspro_picture* picture, size_t size);
 JANUSPRO_API void januspro_message_init(januspro_message* message, size_t size);
 JANUSPRO_API void januspro_ask_request_init(januspro_ask_request* request, size_t size);
 JANUSPRO_API void januspro_ask_events_init(januspro_ask_events* events, size_t size);
 JANUSPRO_API void januspro_answer_init(januspro_answer* answer, size_t size);
+JANUSPRO_API void januspro_scored_token_init(januspro_scored_token* token, size_t size);
 
 /* Work is done when these return, and *job holds its results; it is NULL after a failure. Events
  * may be NULL. */
 JANUSPRO_API januspro_code januspro_draw(januspro_engine* engine,
                                          const januspro_draw_request* const* requests, size_t count,
+                                         const januspro_draw_events* events, januspro_job** job);
+JANUSPRO_API januspro_code januspro_edit(januspro_engine* engine,
+                                         const januspro_edit_request* request,
                                          const januspro_draw_events* events, januspro_job** job);
 JANUSPRO_API januspro_code januspro_ask(januspro_engine* engine,
                                         const januspro_ask_request* request,
@@ -285,6 +339,10 @@ JANUSPRO_API januspro_code januspro_ask(januspro_engine* engine,
 JANUSPRO_API januspro_code januspro_submit_draw(januspro_engine* engine,
                                                 const januspro_draw_request* const* requests,
                                                 size_t count, const januspro_draw_events* events,
+                                                januspro_job** job);
+JANUSPRO_API januspro_code januspro_submit_edit(januspro_engine* engine,
+                                                const januspro_edit_request* request,
+                                                const januspro_draw_events* events,
                                                 januspro_job** job);
 JANUSPRO_API januspro_code januspro_submit_ask(januspro_engine* engine,
                                                const januspro_ask_request* request,
@@ -344,6 +402,11 @@ JANUSPRO_API januspro_code januspro_job_text(januspro_job* job, size_t from, cha
                                              size_t* count);
 /* JANUSPRO_BUSY as long as the job is not over. */
 JANUSPRO_API januspro_code januspro_job_answer(januspro_job* job, januspro_answer* answer);
+
+/* Of token `number` of the answer, from 0, where the request asked for logprobs: the chosen one,
+ * for rank 0, or the likeliest there, from rank 1 on. JANUSPRO_BUSY as above. */
+JANUSPRO_API januspro_code januspro_job_token(januspro_job* job, int64_t number, int rank,
+                                              januspro_scored_token* token);
 
 /* Cancels a job that is not over; none of its callbacks runs when this has returned, except where a
  * callback of the same job calls it. */

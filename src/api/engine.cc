@@ -375,6 +375,12 @@ Job CDoor::draw(Engine& engine, std::span<const DrawRequest> requests, const Dra
   return Job(task);
 }
 
+Job CDoor::edit(Engine& engine, const EditRequest& request, const DrawEvents& events) {
+  const std::shared_ptr<Task> task = engine.parts_->task(request, events);
+  engine.parts_->scheduler->run(task);
+  return Job(task);
+}
+
 Job CDoor::ask(Engine& engine, const AskRequest& request, const OnText& on_text) {
   const std::shared_ptr<Task> task = engine.parts_->task(request, on_text);
   engine.parts_->scheduler->run(task);

@@ -7,7 +7,6 @@
 #include <cstdint>
 #include <vector>
 
-#include "januspro/image.hpp"
 #include "januspro/requests.hpp"
 #include "model/config.h"
 

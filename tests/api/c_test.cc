@@ -1,7 +1,8 @@
-// The C header: structs of other ages, errors, callbacks, jobs. That it is C is shown by
-// tests/install. SPDX-License-Identifier: MIT
+// The C header: structs of other ages, errors, callbacks, jobs. Its fields are those of
+// c_fields_test.cc; that it is C is shown by tests/install. SPDX-License-Identifier: MIT
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cstddef>
 #include <cstring>
 #include <filesystem>
@@ -91,60 +92,6 @@ bool last_error_has(const std::string& words) {
   return std::string(januspro_last_error()).find(words) != std::string::npos;
 }
 
-// A struct may grow at its end and in no other way.
-TEST(C, FieldsAreThoseOfTheFrozenList) {
-  EXPECT_EQ(c_fields_of("januspro_image"), (Names{"size", "width", "height", "rgb"}));
-  EXPECT_EQ(c_fields_of("januspro_encode_options"),
-            (Names{"size", "format", "quality", "parameters"}));
-  EXPECT_EQ(c_fields_of("januspro_engine_options"),
-            (Names{"size", "checkpoint", "mmproj", "halves", "backend", "threads", "isa", "weights",
-                   "cache", "round_rope", "pictures_at_once", "on_load", "on_warning", "user",
-                   "remember", "memory"}));
-  EXPECT_EQ(c_fields_of("januspro_info"), (Names{"size",
-                                                 "name",
-                                                 "layout",
-                                                 "hash",
-                                                 "backend",
-                                                 "weights",
-                                                 "cache",
-                                                 "threads",
-                                                 "reads",
-                                                 "draws",
-                                                 "parameters",
-                                                 "weight_bytes",
-                                                 "cache_token_bytes",
-                                                 "context",
-                                                 "guidance",
-                                                 "vocabulary",
-                                                 "vision_image",
-                                                 "vision_tokens",
-                                                 "image",
-                                                 "image_tokens",
-                                                 "codes"}));
-  EXPECT_EQ(c_fields_of("januspro_draw_request"),
-            (Names{"size", "prompt", "negative", "images", "seed", "guidance", "temperature",
-                   "top_k", "top_p"}));
-  EXPECT_EQ(c_fields_of("januspro_sketch"),
-            (Names{"size", "request", "index", "codes", "code_count"}));
-  EXPECT_EQ(c_fields_of("januspro_progress"),
-            (Names{"size", "phase", "done", "total", "sketches", "sketch_count"}));
-  EXPECT_EQ(c_fields_of("januspro_picture"),
-            (Names{"size", "image", "codes", "code_count", "seed", "request", "index"}));
-  EXPECT_EQ(c_fields_of("januspro_draw_events"), (Names{"size", "on_step", "on_picture", "user"}));
-  EXPECT_EQ(c_fields_of("januspro_message"),
-            (Names{"size", "role", "text", "images", "image_count"}));
-  EXPECT_EQ(c_fields_of("januspro_ask_request"),
-            (Names{"size", "messages", "message_count", "system", "max_tokens", "temperature",
-                   "top_k", "top_p", "seed", "stop", "stop_count"}));
-  EXPECT_EQ(c_fields_of("januspro_answer"),
-            (Names{"size", "text", "text_bytes", "finish", "prompt_tokens", "answer_tokens",
-                   "cached_tokens"}));
-  EXPECT_EQ(c_fields_of("januspro_ask_events"), (Names{"size", "on_text", "user"}));
-  EXPECT_EQ(c_fields_of("januspro_view"),
-            (Names{"size", "state", "change", "phase", "codes", "codes_total", "pictures",
-                   "pictures_total", "text_bytes", "code", "error"}));
-}
-
 TEST(CThreads, DrawsAndAnswersAsCppDoes) {
   EngineOptions options;
   options.checkpoint = golden("tiny-hf");
@@ -183,6 +130,98 @@ TEST(CThreads, DrawsAndAnswersAsCppDoes) {
   EXPECT_EQ(answer.text, same.text);
   EXPECT_EQ(answer.prompt_tokens, same.prompt_tokens);
   EXPECT_EQ(answer.answer_tokens, same.answer_tokens);
+}
+
+TEST(CThreads, EditsAsCppDoes) {
+  EngineOptions options;
+  options.checkpoint = golden("tiny-hf");
+  Engine cpp = Engine::load(options);
+  EditRequest same;
+  same.drawing = {.prompt = "blue", .seed = 3};
+  same.image = load_picture(golden("images/astronaut-64.png"));
+  same.mask = EditMask{64, 64, std::vector<uint8_t>(64 * 64)};
+  for (size_t i = 0; i < 64 * 20; ++i) same.mask->redraw[i] = 1;
+  const std::vector<Picture> masked = cpp.edit(same);
+  same.mask.reset();
+  same.outpaint = Outpaint::left;
+  const std::vector<Picture> widened = cpp.edit(same);
+
+  const EngineHandle engine = load_tiny();
+  const januspro_draw_request drawing = blue();
+  const januspro_image image{sizeof image, 64, 64, same.image.rgb.data()};
+  std::vector<uint8_t> redraw(64 * 64);
+  std::fill(redraw.begin(), redraw.begin() + 64 * 20, uint8_t{1});
+  januspro_mask mask;
+  januspro_mask_init(&mask, sizeof mask);
+  mask.width = mask.height = 64;
+  mask.redraw = redraw.data();
+  januspro_edit_request request;
+  januspro_edit_request_init(&request, sizeof request);
+  EXPECT_EQ(request.keep, .5f);
+  januspro_job* made = nullptr;
+  EXPECT_EQ(januspro_edit(engine.get(), &request, nullptr, &made), JANUSPRO_BAD_INPUT);
+  EXPECT_TRUE(last_error_has("no image")) << januspro_last_error();
+  request.image = &image;
+  request.drawing = &drawing;
+  request.outpaint = 5;
+  EXPECT_EQ(januspro_submit_edit(engine.get(), &request, nullptr, &made), JANUSPRO_BAD_INPUT);
+  EXPECT_TRUE(last_error_has("outpaint is 5")) << januspro_last_error();
+
+  const auto drawn_as = [](januspro_job* job, const Picture& expected) {
+    const JobHandle owner(job);
+    januspro_picture picture;
+    januspro_picture_init(&picture, sizeof picture);
+    ASSERT_EQ(januspro_job_picture(job, 0, &picture), JANUSPRO_OK) << januspro_last_error();
+    EXPECT_EQ(std::vector<int32_t>(picture.codes, picture.codes + picture.code_count),
+              expected.codes);
+    EXPECT_EQ(std::memcmp(picture.image->rgb, expected.image.rgb.data(), expected.image.rgb.size()),
+              0);
+  };
+  request.outpaint = JANUSPRO_OUTPAINT_LEFT;
+  ASSERT_EQ(januspro_edit(engine.get(), &request, nullptr, &made), JANUSPRO_OK);
+  drawn_as(made, widened.at(0));
+  request.outpaint = JANUSPRO_OUTPAINT_NONE;
+  request.mask = &mask;
+  ASSERT_EQ(januspro_submit_edit(engine.get(), &request, nullptr, &made), JANUSPRO_OK);
+  EXPECT_EQ(januspro_job_wait(made, -1), 1);
+  drawn_as(made, masked.at(0));
+  mask.height = 63;
+  EXPECT_EQ(januspro_edit(engine.get(), &request, nullptr, &made), JANUSPRO_BAD_INPUT);
+}
+
+TEST(CThreads, PartialsAndProbabilitiesAreTold) {
+  const EngineHandle engine = load_tiny();
+  std::vector<int> rows;
+  januspro_draw_events events;
+  januspro_draw_events_init(&events, sizeof events);
+  events.user = &rows;
+  events.partials = 3;
+  events.on_partial = [](void* user, const januspro_partial* partial) {
+    auto& seen = *static_cast<std::vector<int>*>(user);
+    EXPECT_EQ(partial->number, static_cast<int>(seen.size()));
+    EXPECT_GT(partial->image->width, 0);
+    seen.push_back(partial->rows);
+  };
+  JobHandle job;
+  ASSERT_EQ(draw(engine, blue(), job, &events), JANUSPRO_OK) << januspro_last_error();
+  EXPECT_EQ(rows, (std::vector<int>{2, 4, 6}));
+
+  Question question;
+  question.request.logprobs = 2;
+  januspro_job* made = nullptr;
+  ASSERT_EQ(januspro_ask(engine.get(), &question.request, nullptr, &made), JANUSPRO_OK);
+  const JobHandle asking(made);
+  januspro_scored_token chosen, first;
+  januspro_scored_token_init(&chosen, sizeof chosen);
+  januspro_scored_token_init(&first, sizeof first);
+  ASSERT_EQ(januspro_job_token(made, 0, 0, &chosen), JANUSPRO_OK) << januspro_last_error();
+  ASSERT_EQ(januspro_job_token(made, 0, 1, &first), JANUSPRO_OK) << januspro_last_error();
+  EXPECT_EQ(std::string(chosen.bytes, chosen.byte_count),
+            std::string(first.bytes, first.byte_count));
+  EXPECT_LT(chosen.logprob, 0);
+  EXPECT_EQ(januspro_job_token(made, 0, 3, &first), JANUSPRO_BAD_INPUT);
+  EXPECT_EQ(januspro_job_token(made, 8, 0, &first), JANUSPRO_BAD_INPUT);
+  EXPECT_EQ(januspro_job_token(made, -1, 0, &first), JANUSPRO_BAD_INPUT);
 }
 
 TEST(C, StructsOfAnOlderProgramHaveTheDefaultsOfWhatTheyLack) {

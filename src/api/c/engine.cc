@@ -54,6 +54,7 @@ januspro_code januspro_engine_info(const januspro_engine* engine, januspro_info*
     shown.image = from.image;
     shown.image_tokens = from.image_tokens;
     shown.codes = from.codes;
+    shown.edits = from.edits;
     write_struct(info, "info", shown);
   });
 }
@@ -63,6 +64,15 @@ januspro_code januspro_draw(januspro_engine* engine, const januspro_draw_request
   return guarded_into(job, "job", [&] {
     const auto given = read_requests(requests, count);
     Job done = CDoor::draw(engine_of(engine), given, read_events(events));
+    CDoor::task(done).check_ended();
+    return new januspro_job{std::move(done)};
+  });
+}
+
+januspro_code januspro_edit(januspro_engine* engine, const januspro_edit_request* request,
+                            const januspro_draw_events* events, januspro_job** job) {
+  return guarded_into(job, "job", [&] {
+    Job done = CDoor::edit(engine_of(engine), read_request(request), read_events(events));
     CDoor::task(done).check_ended();
     return new januspro_job{std::move(done)};
   });
@@ -83,6 +93,13 @@ januspro_code januspro_submit_draw(januspro_engine* engine,
   return guarded_into(job, "job", [&] {
     const auto given = read_requests(requests, count);
     return new januspro_job{engine_of(engine).submit(given, read_events(events))};
+  });
+}
+
+januspro_code januspro_submit_edit(januspro_engine* engine, const januspro_edit_request* request,
+                                   const januspro_draw_events* events, januspro_job** job) {
+  return guarded_into(job, "job", [&] {
+    return new januspro_job{engine_of(engine).submit(read_request(request), read_events(events))};
   });
 }
 

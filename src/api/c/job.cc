@@ -39,6 +39,14 @@ const Failure& failure_of(januspro_job& job) {
   return *job.failure;
 }
 
+// The answer of a job that is over, kept so that its texts stay. Throws Code::busy before that.
+const Answer& answer_of(januspro_job& job) {
+  check(job.job.view().over(), Code::busy, "the answer is not finished yet; wait for the job");
+  const std::lock_guard lock(job.mutex);
+  if (!job.answer) job.answer = job.job.answer();
+  return *job.answer;
+}
+
 // Copies what there is room for, and says how much there is.
 template <class T>
 void copy_out(const T* from, size_t there, T* to, size_t* count) {
@@ -66,6 +74,9 @@ void januspro_picture_init(januspro_picture* picture, size_t size) {
   init_struct(picture, size, {});
 }
 void januspro_answer_init(januspro_answer* answer, size_t size) { init_struct(answer, size, {}); }
+void januspro_scored_token_init(januspro_scored_token* token, size_t size) {
+  init_struct(token, size, {});
+}
 
 januspro_code januspro_job_view(januspro_job* job, januspro_view* view) {
   return guarded([&] {
@@ -147,18 +158,30 @@ januspro_code januspro_job_text(januspro_job* job, size_t from, char* text, size
 
 januspro_code januspro_job_answer(januspro_job* job, januspro_answer* answer) {
   return guarded([&] {
-    januspro_job& own = check_job(job);
-    check(own.job.view().over(), Code::busy, "the answer is not finished yet; wait for the job");
-    const std::lock_guard lock(own.mutex);
-    if (!own.answer) own.answer = own.job.answer();
-    const januspro_answer shown{sizeof shown,
-                                own.answer->text.c_str(),
-                                own.answer->text.size(),
-                                static_cast<januspro_finish>(own.answer->finish),
-                                own.answer->prompt_tokens,
-                                own.answer->answer_tokens,
-                                own.answer->cached_tokens};
+    const Answer& found = answer_of(check_job(job));
+    const januspro_answer shown{sizeof shown,        found.text.c_str(),
+                                found.text.size(),   static_cast<januspro_finish>(found.finish),
+                                found.prompt_tokens, found.answer_tokens,
+                                found.cached_tokens};
     write_struct(answer, "answer", shown);
+  });
+}
+
+januspro_code januspro_job_token(januspro_job* job, int64_t number, int rank,
+                                 januspro_scored_token* token) {
+  return guarded([&] {
+    const std::vector<AnswerToken>& tokens = answer_of(check_job(job)).tokens;
+    const auto told = static_cast<int64_t>(tokens.size());
+    check(number >= 0 && number < told, Code::bad_input, "there is no token ", number, ": ", told,
+          " of the answer have probabilities (logprobs of the request)");
+    const AnswerToken& at = tokens[static_cast<size_t>(number)];
+    const auto likeliest = static_cast<int64_t>(at.likeliest.size());
+    check(rank >= 0 && rank <= likeliest, Code::bad_input, "there is no rank ", rank,
+          ": the chosen token has 0, the ", likeliest, " likeliest follow");
+    const ScoredToken& found = rank == 0 ? at.chosen : at.likeliest[static_cast<size_t>(rank) - 1];
+    write_struct(
+        token, "scored_token",
+        {sizeof(januspro_scored_token), found.bytes.data(), found.bytes.size(), found.logprob});
   });
 }
 

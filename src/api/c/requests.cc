@@ -57,7 +57,38 @@ januspro_ask_request default_ask_request() {
   request.top_k = cc.top_k;
   request.top_p = cc.top_p;
   request.seed = cc.seed;
+  request.logprobs = cc.logprobs;
   return request;
+}
+
+januspro_edit_request default_edit_request() {
+  januspro_edit_request request{};
+  request.size = sizeof request;
+  request.keep = EditRequest{}.keep;
+  return request;
+}
+
+DrawRequest read_drawing(const januspro_draw_request* given) {
+  const auto request = read_struct(given, "draw_request", default_draw_request());
+  DrawRequest result;
+  result.prompt = text_or(request.prompt, "");
+  result.negative = text_or(request.negative, "");
+  result.images = request.images;
+  result.seed = request.seed;
+  if (!std::isnan(request.guidance)) result.guidance = request.guidance;
+  result.temperature = request.temperature;
+  result.top_k = request.top_k;
+  result.top_p = request.top_p;
+  return result;
+}
+
+EditMask read_mask(const januspro_mask* given) {
+  const auto mask = read_struct(given, "mask", januspro_mask{});
+  check(mask.width > 0 && mask.height > 0 && mask.redraw != nullptr, Code::bad_input, "a mask of ",
+        mask.width, "x", mask.height, mask.redraw ? "" : " that is NULL",
+        " marks nothing; give one of the picture's size, or none");
+  const auto count = static_cast<size_t>(mask.width) * static_cast<size_t>(mask.height);
+  return {mask.width, mask.height, {mask.redraw, mask.redraw + count}};
 }
 
 ChatMessage read_message(const januspro_message* given) {
@@ -120,20 +151,22 @@ EngineOptions read_options(const januspro_engine_options* given) {
 std::vector<DrawRequest> read_requests(const januspro_draw_request* const* given, size_t count) {
   check_list(given, count, "requests");
   std::vector<DrawRequest> requests;
-  for (size_t i = 0; i < count; ++i) {
-    const auto request = read_struct(given[i], "draw_request", default_draw_request());
-    DrawRequest result;
-    result.prompt = text_or(request.prompt, "");
-    result.negative = text_or(request.negative, "");
-    result.images = request.images;
-    result.seed = request.seed;
-    if (!std::isnan(request.guidance)) result.guidance = request.guidance;
-    result.temperature = request.temperature;
-    result.top_k = request.top_k;
-    result.top_p = request.top_p;
-    requests.push_back(std::move(result));
-  }
+  for (size_t i = 0; i < count; ++i) requests.push_back(read_drawing(given[i]));
   return requests;
+}
+
+EditRequest read_request(const januspro_edit_request* given) {
+  const auto request = read_struct(given, "edit_request", default_edit_request());
+  check(request.image != nullptr, Code::bad_input, "the edit has no image");
+  check(request.outpaint >= JANUSPRO_OUTPAINT_NONE && request.outpaint <= JANUSPRO_OUTPAINT_BOTTOM,
+        Code::bad_input, "outpaint is ", request.outpaint, "; it is one of januspro_outpaint");
+  EditRequest result;
+  result.drawing = read_drawing(request.drawing);
+  result.image = read_image(request.image);
+  if (request.mask) result.mask = read_mask(request.mask);
+  result.outpaint = static_cast<Outpaint>(request.outpaint);
+  result.keep = request.keep;
+  return result;
 }
 
 DrawEvents read_events(const januspro_draw_events* given) {
@@ -148,6 +181,15 @@ DrawEvents read_events(const januspro_draw_events* given) {
       const januspro_image image = view_image(picture.image);
       const januspro_picture shown = view_picture(picture, image);
       events.on_picture(events.user, &shown);
+    };
+  }
+  result.partials = events.partials;
+  if (events.on_partial) {
+    result.on_partial = [events](const Partial& partial) {
+      const januspro_image image = view_image(partial.image);
+      const januspro_partial shown{sizeof shown,  &image,         partial.request,
+                                   partial.index, partial.number, partial.rows};
+      events.on_partial(events.user, &shown);
     };
   }
   return result;
@@ -167,6 +209,7 @@ AskRequest read_request(const januspro_ask_request* given) {
   result.top_k = request.top_k;
   result.top_p = request.top_p;
   result.seed = request.seed;
+  result.logprobs = request.logprobs;
   for (size_t i = 0; i < request.stop_count; ++i) {
     check(request.stop[i] != nullptr, Code::bad_input, "stop string ", i + 1, " is NULL");
     result.stop.emplace_back(request.stop[i]);
@@ -202,6 +245,10 @@ void januspro_engine_options_init(januspro_engine_options* options, size_t size)
 }
 void januspro_draw_request_init(januspro_draw_request* request, size_t size) {
   init_struct(request, size, default_draw_request());
+}
+void januspro_mask_init(januspro_mask* mask, size_t size) { init_struct(mask, size, {}); }
+void januspro_edit_request_init(januspro_edit_request* request, size_t size) {
+  init_struct(request, size, default_edit_request());
 }
 void januspro_draw_events_init(januspro_draw_events* events, size_t size) {
   init_struct(events, size, {});

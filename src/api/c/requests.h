@@ -11,6 +11,7 @@ namespace janus::c {
 
 EngineOptions read_options(const januspro_engine_options* given);
 std::vector<DrawRequest> read_requests(const januspro_draw_request* const* given, size_t count);
+EditRequest read_request(const januspro_edit_request* given);
 DrawEvents read_events(const januspro_draw_events* given);
 AskRequest read_request(const januspro_ask_request* given);
 OnText read_events(const januspro_ask_events* given);
