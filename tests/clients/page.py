@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """The page in Debian's Chromium: `page.py FOLDER [PICTURES]`, which has januspro; screenshots go to
-PICTURES. Draws, cancels, keeps, asks, at the width of a desk and of a phone, light and dark; no console
+PICTURES. Draws, cancels, edits, keeps, asks, at the width of a desk and of a phone, light and dark; no console
 error, no request but to the server, nothing wider than the window. Prints one line.
 SPDX-License-Identifier: MIT
 """
@@ -11,6 +11,7 @@ import time
 from _server import Server
 
 try:
+    from axe_playwright_python.sync_playwright import Axe
     from playwright.sync_api import sync_playwright
 except ImportError:
     sync_playwright = None
@@ -25,6 +26,13 @@ def wait_for(what, seconds=60):
 
 def by(page, name):
     return page.locator(f'[data-testid="{name}"]')
+
+
+def check_access(page, view):
+    """axe-core's findings that keep people out."""
+    found = [f"{rule['id']} ({rule['impact']}): {[node['html'] for node in rule['nodes']]}"
+             for rule in Axe().run(page).response["violations"] if rule["impact"] in ("serious", "critical")]
+    assert not found, f"{view}: {found}"
 
 
 def draw(page, shot):
@@ -62,6 +70,64 @@ def draw(page, shot):
     page.keyboard.press("Escape")
     wait_for(lambda: "cancelled" in states() and not {"waiting", "drawing"} & set(states()))
     return states().count("done")
+
+
+def edit(page, drawn, shot):
+    """A picture that was drawn goes to the edit view, is painted on and drawn anew there."""
+    page.locator("#pictures").get_by_text("Edit", exact=True).first.click()
+    canvas = by(page, "mask-canvas")
+    wait_for(lambda: canvas.is_visible() and by(page, "edit-prompt").input_value() == "a red ball")
+    by(page, "edit").click()
+    assert "Paint over" in by(page, "error").inner_text()
+    painted = lambda: float(canvas.get_attribute("data-painted"))  # noqa: E731
+    assert painted() == 0
+    canvas.focus()
+    for key in ("ArrowLeft", "Space", "ArrowRight", "Space"):
+        page.keyboard.press(key)
+    by_keys = painted()
+    assert 0 < by_keys < 0.1, by_keys
+    box = canvas.bounding_box()
+    by(page, "brush").fill("50")
+    page.mouse.move(box["x"] + box["width"] * 0.2, box["y"] + box["height"] * 0.2)
+    page.mouse.down()
+    page.mouse.move(box["x"] + box["width"] * 0.2, box["y"] + box["height"] * 0.8, steps=4)
+    page.mouse.up()
+    assert painted() > by_keys + 0.2, painted()
+    shot("edit-painted")
+    page.locator("#mask-clear").click()
+    assert painted() == 0
+    page.mouse.move(box["x"] + 2, box["y"] + box["height"] * 0.5)
+    page.mouse.down()
+    page.mouse.move(box["x"] + box["width"] * 0.3, box["y"] + box["height"] * 0.5, steps=4)
+    page.mouse.up()
+    by(page, "edit-prompt").fill("a blue star")
+    by(page, "edit").click()
+    results = by(page, "edit-picture")
+    wait_for(lambda: results.evaluate_all("all => all.map((p) => p.dataset.state)") == ["done", "done"])
+    assert results.first.get_attribute("data-prompt") == "a blue star"
+    assert results.first.get_attribute("data-rows-done") == results.first.get_attribute("data-rows")
+    same = page.evaluate("""() => {
+      const [before, after] = ['[data-testid="picture"]', '[data-testid="edit-picture"]'].map((name) => {
+        const canvas = document.querySelector(name);
+        return canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
+      });
+      let left = 0, right = 0;
+      for (let i = 0; i < before.data.length; ++i) {
+        const differs = before.data[i] !== after.data[i];
+        if ((i >> 2) % before.width < before.width * 0.3) left += differs;
+        if ((i >> 2) % before.width > before.width * 0.75) right += differs;
+      }
+      return [left, right];
+    }""")
+    assert same[0] > 0 and same[1] == 0, f"differing values in what was painted and what was not: {same}"
+    shot("edit")
+    page.locator("#edit-how").select_option("right")
+    assert page.locator("#edit-paint").is_hidden()
+    by(page, "edit").click()
+    wait_for(lambda: results.count() == 4 and results.last.get_attribute("data-state") == "done")
+    by(page, "edit-file").set_input_files({"name": "no.png", "mimeType": "image/png", "buffer": b"no picture"})
+    wait_for(lambda: "cannot show" in by(page, "error").inner_text())
+    return drawn + 4
 
 
 def gallery_and_ask(page, drawn, shot):
@@ -103,11 +169,14 @@ def visit(browser, server, width, scheme, folder, troubles):
     page.goto(server.url)
     wait_for(lambda: page.locator("#model").text_content() not in ("", "loading…"))
     assert page.evaluate("() => document.documentElement.dataset.theme") == scheme
+    check_access(page, "the page as it comes")
 
     def shot(name):
+        check_access(page, name)
         if folder:
-            page.screenshot(path=f"{folder}/{name}-{width}-{scheme}.png")
+            page.screenshot(path=f"{folder}/{name}-{width}-{scheme}.png", full_page=name == "edit")
     drawn = draw(page, shot)
+    drawn = edit(page, drawn, shot)
     gallery_and_ask(page, drawn, shot)
     manners(page)
     context.close()
@@ -140,7 +209,7 @@ def main():
         assert not troubles, troubles
         key_is_asked_for(browser, sys.argv[1])
         browser.close()
-    print("page: drawn, cancelled, kept and asked about at 1440 and 360 pixels, light and dark; key asked for")
+    print("page: drawn, cancelled, edited, kept and asked about at 1440 and 360 pixels, light and dark, nobody kept out; key asked for")
 
 
 main()

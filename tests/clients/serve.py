@@ -3,19 +3,18 @@
 
 What the dialects make of a request is tested in tests/serve; here the program runs, with the model
 that ships: answers and pictures whole and streamed, HTTP's corners, keys, clients that vanish or are
-slow, the end by a signal. The `openai` package is used where it is installed. Prints one line.
+slow, the end by a signal. Prints one line.
 SPDX-License-Identifier: MIT
 """
 import base64
 import json
 import signal
 import socket
-import struct
 import sys
 import threading
 import time
-import zlib
 
+from _pictures import half_mask, picture, pixels_of, size_of
 from _server import Server
 
 CHAT, DRAW, EDIT = "/v1/chat/completions", "/v1/images/generations", "/v1/images/edits"
@@ -28,50 +27,6 @@ def check(what):
         test()
         done.append(what)
     return run
-
-
-def picture(side=40):
-    def chunk(kind, data):
-        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
-    rows = b"".join(b"\0" + b"\xd0\x20\x20" * side for _ in range(side))
-    return (b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", struct.pack(">IIBBBBB", side, side, 8, 2, 0, 0, 0)) +
-            chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b""))
-
-
-def half_mask(side):
-    """Transparent on the left, black on the right."""
-    def chunk(kind, data):
-        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
-    row = b"\0" + b"\0\0\0\0" * (side // 2) + b"\0\0\0\xff" * (side - side // 2)
-    return (b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", struct.pack(">IIBBBBB", side, side, 8, 6, 0, 0, 0)) +
-            chunk(b"IDAT", zlib.compress(row * side)) + chunk(b"IEND", b""))
-
-
-def pixels_of(png):
-    """RGB of a PNG with 8 bits a channel, filters undone by hand."""
-    data, at, width = b"", 8, struct.unpack(">I", png[16:20])[0]
-    while at < len(png):
-        size, kind = struct.unpack(">I4s", png[at:at + 8])
-        data += png[at + 8:at + 8 + size] if kind == b"IDAT" else b""
-        at += size + 12
-    raw_rows, stride, above, out = zlib.decompress(data), 3 * width + 1, bytes(3 * width), b""
-    for begin in range(0, len(raw_rows), stride):
-        kind, row = raw_rows[begin], bytearray(raw_rows[begin + 1:begin + stride])
-        for i in range(len(row)):
-            a, b, c = row[i - 3] if i >= 3 else 0, above[i], above[i - 3] if i >= 3 else 0
-            if kind == 4:
-                p = a + b - c
-                guess = min((a, b, c), key=lambda v: abs(p - v))
-            else:
-                guess = (0, a, b, (a + b) // 2)[kind]
-            row[i] = (row[i] + guess) & 255
-        above = bytes(row)
-        out += above
-    return out
-
-
-def size_of(png):
-    return struct.unpack(">II", png[16:24])
 
 
 def raw(port, data, wait=10.0):
@@ -303,48 +258,6 @@ with server:
             s.settimeout(5)
             assert s.recv(12) == b"HTTP/1.1 408"
             s.close()
-
-    try:
-        import openai
-    except ImportError:
-        openai = None
-
-    @check("the openai package" if openai else "(no openai package: its part is skipped)")
-    def _():
-        if not openai:
-            return
-        client = openai.OpenAI(base_url=server.url + "v1", api_key="none", max_retries=0)
-        assert client.models.list().data[0].owned_by == "januspro"
-        whole = client.chat.completions.create(model="gpt-4o", messages=HI["messages"], max_tokens=12)
-        pieces = client.chat.completions.create(model="gpt-4o", messages=HI["messages"], max_tokens=12, stream=True)
-        assert "".join(p.choices[0].delta.content or "" for p in pieces) == whole.choices[0].message.content
-        image = client.images.generate(model="gpt-4o", prompt="a red ball", n=1)
-        assert base64.b64decode(image.data[0].b64_json).startswith(b"\x89PNG")
-        kinds = [event.type for event in client.images.generate(
-            model="gpt-4o", prompt="a red ball", stream=True, partial_images=2)]
-        assert kinds == ["image_generation.partial_image"] * 2 + ["image_generation.completed"], kinds
-        square = picture(96)
-        edited = client.images.edit(model="gpt-4o", image=("a.png", square), mask=("m.png", half_mask(96)), prompt="a red ball", n=1)
-        assert base64.b64decode(edited.data[0].b64_json).startswith(b"\x89PNG")
-        kinds = [event.type for event in client.images.edit(
-            model="gpt-4o", image=[("a.png", square)], prompt="a red ball", stream=True, partial_images=1)]
-        assert kinds[-1] == "image_edit.completed", kinds
-        assert client.images.create_variation(model="gpt-4o", image=("a.png", square), n=2).data[1].b64_json
-        for call, error in ((lambda: client.chat.completions.create(model="other", messages=HI["messages"]), openai.NotFoundError),
-                            (lambda: client.images.generate(prompt="x", size="1x2"), openai.BadRequestError)):
-            try:
-                call()
-                raise SystemExit("not refused")
-            except error as e:
-                assert e.code, e
-
-        async def at_once():
-            import asyncio
-            aclient = openai.AsyncOpenAI(base_url=server.url + "v1", api_key="none", max_retries=0)
-            return await asyncio.gather(*(aclient.chat.completions.create(
-                model="", messages=HI["messages"], max_tokens=5) for _ in range(4)))
-        import asyncio
-        assert len({r.choices[0].message.content for r in asyncio.run(at_once())}) == 1
 
     began = threading.Thread(target=lambda: done.append(
         "a request that runs is finished at the end" if server.call("POST", DRAW, {"prompt": "a red ball", "n": 10})[0] == 200 else "lost"))

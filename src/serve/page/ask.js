@@ -1,19 +1,10 @@
 // Asking: pictures and a question, streamed answers, turn after turn. SPDX-License-Identifier: MIT
 import { stream } from "./api.js";
-import { $, allIsWell, make, select, tell } from "./shell.js";
+import { $, allIsWell, dataUrl, make, select, tell } from "./shell.js";
 
 let pictures = [];  // data URLs of the next question
 let messages = [];
 let busy = null;
-
-function readAs(blob) {
-  return new Promise((resolve, reject) => {
-    const reader = new FileReader();
-    reader.onload = () => resolve(reader.result);
-    reader.onerror = () => reject(reader.error);
-    reader.readAsDataURL(blob);
-  });
-}
 
 function showThumbs() {
   $("thumbs").replaceChildren(...pictures.map((url, index) => make("div", { class: "thumb", "data-testid": "thumb" },
@@ -28,7 +19,7 @@ function showThumbs() {
 
 export async function addPictures(files) {
   for (const file of files) {
-    if (file.type.startsWith("image/")) pictures.push(await readAs(file));
+    if (file.type.startsWith("image/")) pictures.push(await dataUrl(file));
   }
   showThumbs();
 }
@@ -109,7 +100,7 @@ export function startAsk() {
     addPictures(event.dataTransfer.files);
   });
   document.addEventListener("paste", (event) => {
-    if (event.clipboardData.files.length === 0) return;
+    if (event.clipboardData.files.length === 0 || !$("view-edit").hidden) return;
     select("ask");
     addPictures(event.clipboardData.files);
   });

@@ -2,6 +2,7 @@
 import { $, make } from "./shell.js";
 
 const kStore = "pictures";
+let send = {};  // where a picture can go from here: name -> (blob, prompt) => …
 
 function open() {
   return new Promise((resolve, reject) => {
@@ -26,20 +27,21 @@ async function store(mode, work) {
   }
 }
 
-export function tools({ blob, url, prompt, seed }, send, more = []) {
+export function tools({ blob, url, prompt, seed }, more) {
   const name = `${prompt.trim().replace(/[^\p{L}\p{N}]+/gu, "-").slice(0, 40) || "picture"}-${seed}.png`;
   return make("div", { class: "tools" }, ...more,
-    make("button", { type: "button", "aria-label": `Ask about ${prompt}`, onclick: () => send(blob) }, "Ask"),
+    ...Object.entries(send).map(([name, go]) =>
+      make("button", { type: "button", "aria-label": `${name}: ${prompt}`, onclick: () => go(blob, prompt) }, name)),
     make("a", { href: url, download: name, "aria-label": `Save ${prompt}` }, "Save"));
 }
 
-function show(item, send, isNew) {
+function show(item, isNew) {
   const url = URL.createObjectURL(item.blob);
   const remove = make("button", { type: "button", "aria-label": `Remove ${item.prompt}` }, "Remove");
   const figure = make("figure", {},
     make("img", { src: url, alt: item.prompt, "data-testid": "gallery-item", "data-seed": item.seed, "data-prompt": item.prompt }),
     make("figcaption", {}, make("p", {}, item.prompt), make("small", {}, `seed ${item.seed}`),
-      tools({ ...item, url }, send, [remove])));
+      tools({ ...item, url }, [remove])));
   remove.addEventListener("click", async () => {
     await store("readwrite", (pictures) => pictures.delete(item.id));
     URL.revokeObjectURL(url);
@@ -51,12 +53,13 @@ function show(item, send, isNew) {
   $("gallery-empty").hidden = true;
 }
 
-export async function keep(item, send) {
+export async function keep(item) {
   const id = await store("readwrite", (pictures) => pictures.add(item));
-  show({ ...item, id }, send, true);
+  show({ ...item, id }, true);
 }
 
-export async function startGallery(send) {
+export async function startGallery(targets) {
+  send = targets;
   const items = await store("readonly", (pictures) => pictures.getAll());
-  for (const item of items.reverse()) show(item, send, false);
+  for (const item of items.reverse()) show(item, false);
 }

@@ -1,14 +1,20 @@
 // Where the page begins. SPDX-License-Identifier: MIT
 import { get } from "./api.js";
 import { askAbout, startAsk } from "./ask.js";
-import { setModel, startDraw } from "./draw.js";
+import { startDraw } from "./draw.js";
+import { editPicture, startEdit } from "./edit.js";
 import { startGallery } from "./gallery.js";
-import { $, allIsWell, startShell, tell } from "./shell.js";
+import { setModel } from "./growing.js";
+import { $, allIsWell, select, startShell, tell } from "./shell.js";
 
 async function learnModel() {
   try {
     const { data } = await get("/v1/models");
     setModel(data[0].januspro);
+    if (!data[0].januspro.capabilities.includes("edit")) {
+      $("tab-edit").hidden = true;
+      if (!$("view-edit").hidden) select("draw");
+    }
     $("model").textContent = data[0].id;
     allIsWell();
   } catch (error) {
@@ -22,7 +28,8 @@ async function learnModel() {
 }
 
 startShell(learnModel);
-startDraw(askAbout);
+startGallery({ Ask: askAbout, Edit: editPicture }).catch(tell);
+startDraw();
 startAsk();
-startGallery(askAbout).catch(tell);
+startEdit();
 learnModel();

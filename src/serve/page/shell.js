@@ -14,6 +14,15 @@ export function make(tag, attributes = {}, ...children) {
   return element;
 }
 
+export function dataUrl(blob) {
+  return new Promise((resolve, reject) => {
+    const reader = new FileReader();
+    reader.onload = () => resolve(reader.result);
+    reader.onerror = () => reject(reader.error);
+    reader.readAsDataURL(blob);
+  });
+}
+
 const tabs = [...document.querySelectorAll('[role="tab"]')];
 
 export function select(name) {
@@ -49,13 +58,14 @@ export function startShell(afterKey) {
     tab.addEventListener("keydown", (event) => {
       const step = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
       if (!step) return;
-      const next = tabs[(tabs.indexOf(tab) + step + tabs.length) % tabs.length];
+      const shown = tabs.filter(({ hidden }) => !hidden);
+      const next = shown[(shown.indexOf(tab) + step + shown.length) % shown.length];
       select(next.id.slice(4));
       next.focus();
     });
   }
   const wanted = location.hash.slice(1);
-  select(["draw", "ask", "gallery"].includes(wanted) ? wanted : "draw");
+  select(tabs.some(({ id }) => id === `tab-${wanted}`) ? wanted : "draw");
 
   const dark = matchMedia("(prefers-color-scheme: dark)");
   const kept = localStorage.getItem("januspro.theme");
