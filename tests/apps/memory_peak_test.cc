@@ -68,6 +68,8 @@ TEST(LongMemory, WhatIsToldIsWithinATenthOfThePeak) {
            {"work=draw", "halves=draw", "type=f32", "kv=bf16", "images=8"},
            {"work=draw", "halves=draw", "type=bf16", "images=12", "at_once=6"},
            {"work=draw", "halves=both", "type=bf16", "words=2500", "steps=3"},
+           {"work=edit", "halves=edit", "type=bf16", "steps=3"},
+           {"work=edit", "halves=both", "type=f32", "images=4"},
            {"work=ask", "halves=read", "type=bf16"},
            {"work=ask", "halves=read", "type=f32", "images=6"},
            {"work=ask", "halves=read", "type=bf16", "words=1500", "answer=8", "images=0"},

@@ -1,6 +1,6 @@
 // One load and one work, what was told of its memory, and what it then took at its peak: a line of
 // JSON. Each case is a process of its own, since a peak is never taken back.
-//   memory_case model=DIR work=draw|ask|both [halves=] [type=] [kv=] [images=N] [at_once=N]
+//   memory_case model=DIR work=draw|edit|ask|both [halves=] [type=] [kv=] [images=N] [at_once=N]
 //               [words=N] [answer=N] [steps=N]
 // `words`: of the prompt; `steps`: drawing ends after so many codes of each picture.
 // SPDX-License-Identifier: MIT
@@ -53,25 +53,24 @@ class Case {
   janus::MemoryPlan draw(janus::Engine& engine) const {
     const janus::DrawRequest request{.prompt = words(), .images = number("images", 1), .seed = 1};
     const janus::MemoryPlan plan = engine.plan(request);
-    janus::DrawEvents events;
-    const int64_t steps = number("steps", 0);
-    events.on_step = [&](const janus::Progress& progress) {
-      return steps == 0 || progress.done < steps * request.images;
-    };
-    try {
-      engine.draw(request, events);
-    } catch (const janus::Error& error) {
-      if (error.code() != janus::Code::cancelled) throw;
-    }
+    until_enough([&](const janus::DrawEvents& events) { engine.draw(request, events); });
+    return plan;
+  }
+
+  janus::MemoryPlan edit(janus::Engine& engine) const {
+    janus::EditRequest request;
+    request.drawing = {.prompt = words(), .images = number("images", 1), .seed = 1};
+    request.image = grey(engine.info().image);
+    request.keep = .9f;
+    const janus::MemoryPlan plan = engine.plan(request);
+    until_enough([&](const janus::DrawEvents& events) { engine.edit(request, events); });
     return plan;
   }
 
   janus::MemoryPlan ask(janus::Engine& engine) const {
-    const int side = engine.info().vision_image;
-    janus::Image grey{.width = side, .height = side, .rgb = {}};
-    grey.rgb.assign(static_cast<size_t>(side * side * 3), 127);
     janus::ChatMessage message{.role = "user", .text = words(), .images = {}};
-    message.images.assign(static_cast<size_t>(number("images", 1)), grey);
+    message.images.assign(static_cast<size_t>(number("images", 1)),
+                          grey(engine.info().vision_image));
     janus::AskRequest request;
     request.messages.push_back(std::move(message));
     request.max_tokens = number("answer", 16);
@@ -81,6 +80,26 @@ class Case {
   }
 
  private:
+  static janus::Image grey(int side) {
+    janus::Image image{.width = side, .height = side, .rgb = {}};
+    image.rgb.assign(static_cast<size_t>(side * side * 3), 127);
+    return image;
+  }
+
+  template <class Work>
+  void until_enough(const Work& work) const {
+    janus::DrawEvents events;
+    const int64_t most = int64_t{number("steps", 0)} * number("images", 1);
+    events.on_step = [&](const janus::Progress& progress) {
+      return most == 0 || progress.done < most;
+    };
+    try {
+      work(events);
+    } catch (const janus::Error& error) {
+      if (error.code() != janus::Code::cancelled) throw;
+    }
+  }
+
   std::map<std::string, std::string> settings_;
 };
 
@@ -88,8 +107,9 @@ void run(const Case& asked) {
   janus::Engine engine = janus::Engine::load(asked.options());
   const std::string work = asked.text("work", "draw");
   janus::MemoryPlan plan;
-  if (work != "draw") plan = asked.ask(engine);
-  if (work != "ask") {
+  if (work == "edit") plan = asked.edit(engine);
+  if (work == "ask" || work == "both") plan = asked.ask(engine);
+  if (work == "draw" || work == "both") {
     const janus::MemoryPlan drawing = asked.draw(engine);
     if (drawing.total() > plan.total()) plan = drawing;
   }
