@@ -116,6 +116,7 @@ typedef struct januspro_engine_options {
   void* user;
   int remember;   /* 0 or 1 */
   int64_t memory; /* bytes; 0: what is free */
+  int ahead;      /* 0: as many positions in one pass as pay; 1: one */
 } januspro_engine_options;
 
 /* As ModelInfo of januspro.hpp. Texts are the engine's. */

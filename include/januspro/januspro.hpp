@@ -28,6 +28,8 @@
 
 namespace janus {
 
+inline constexpr int kMostAhead = 64;
+
 struct EngineOptions {
   // A directory in either published layout, a .gguf made by `januspro convert`, or the language
   // file of llama.cpp's pair; mmproj is its vision file (default: mmproj*.gguf beside it).
@@ -51,6 +53,9 @@ struct EngineOptions {
   // Bytes that the engine and a request may take together; never more than is free. 0: what is
   // free.
   int64_t memory = 0;
+  // Codes or tokens that are guessed and decided in one pass, at most kMostAhead; results are the
+  // same. 1: one at a time; 0: as many as prove to pay on this machine.
+  int ahead = 0;
   std::function<bool(double fraction)> on_load = {};             // false stops with Code::cancelled
   std::function<void(const std::string& line)> on_warning = {};  // about the checkpoint
 };

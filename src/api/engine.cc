@@ -128,6 +128,8 @@ Setup look_at(const EngineOptions& options, const Checkpoint& checkpoint) {
         "; it must be 0 (all cores) or more");
   check(options.memory >= 0, Code::bad_input, "memory is ", options.memory,
         " bytes; it must be 0 (what is free) or more");
+  check(options.ahead >= 0 && options.ahead <= kMostAhead, Code::bad_input, "ahead is ",
+        options.ahead, "; it must be 0 (as many positions as pay) to ", kMostAhead);
   const Parts parts = parse_halves(options.halves, checkpoint);
   checkpoint.require(parts);
   const Config config = checkpoint.config();
@@ -201,7 +203,7 @@ Engine Engine::load(const EngineOptions& options) {
                                           {},
                                           {},
                                           std::nullopt});
-  loaded->scheduler.emplace(loaded->setup, loaded->model, options.remember);
+  loaded->scheduler.emplace(loaded->setup, loaded->model, options.remember, options.ahead);
   return Engine(std::move(loaded));
 }
 

@@ -25,8 +25,8 @@ int64_t blocks_of(const Setup& setup) {
 
 }  // namespace
 
-Scheduler::Scheduler(const Setup& setup, const Model& model, bool remember)
-    : setup_(setup), batch_(model, setup.cache, blocks_of(setup), remember) {}
+Scheduler::Scheduler(const Setup& setup, const Model& model, bool remember, int ahead)
+    : setup_(setup), batch_(model, setup.cache, blocks_of(setup), remember, ahead) {}
 
 Scheduler::~Scheduler() {
   {

@@ -18,8 +18,8 @@ namespace janus {
 
 class Scheduler {
  public:
-  // `setup` of the model, which is loaded and must outlive this.
-  Scheduler(const Setup& setup, const Model& model, bool remember);
+  // `setup` of the model, which is loaded and must outlive this; the others as of RunningBatch.
+  Scheduler(const Setup& setup, const Model& model, bool remember, int ahead);
   // Cancels its tasks and waits for those that run.
   ~Scheduler();
   Scheduler(const Scheduler&) = delete;

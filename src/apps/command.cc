@@ -156,6 +156,14 @@ void ModelFlags::add_memory(CLI::App& app) {
       ->transform(size_in_bytes());
 }
 
+void ModelFlags::add_ahead(CLI::App& app) {
+  app.add_option("--ahead", ahead,
+                 "Codes or tokens decided in one pass of the model, with the same result: 1 is one "
+                 "at a time, 0 as many as prove to pay")
+      ->check(CLI::Range(0, kMostAhead))
+      ->capture_default_str();
+}
+
 void ModelFlags::add_verbose(CLI::App& app) {
   app.add_flag("-v,--verbose", verbose, "What was loaded and how long it took, on stderr");
 }
@@ -190,6 +198,7 @@ EngineOptions ModelFlags::options(const Interrupt& interrupt, bool quiet) const 
   options.cache = cache;
   options.round_rope = round_rope;
   options.memory = memory;
+  options.ahead = ahead;
   options.on_load = [&interrupt](double) { return !interrupt.asked(); };
   if (!quiet) options.on_warning = [](const std::string& line) { say("warning: " + line); };
   return options;

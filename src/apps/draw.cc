@@ -108,6 +108,7 @@ DrawVerb::DrawVerb(CLI::App& app, const Interrupt& interrupt) : app_(app), inter
   flags_.model.add_verbose(app);
   flags_.model.add_to(app);
   flags_.model.add_memory(app);
+  flags_.model.add_ahead(app);
   app.footer(
       "Example:\n  januspro draw 'a red ball on a green field' -n 4 --seed 7 -o ball.png\n"
       "writes ball-1.png … ball-4.png and prints their names.");

@@ -79,6 +79,7 @@ ServeVerb::ServeVerb(CLI::App& app, const Interrupt& interrupt) : interrupt_(int
       ->capture_default_str();
   model_.add_to(app);
   model_.add_memory(app);
+  model_.add_ahead(app);
   app.footer(
       "Example:\n  januspro serve --port 8080\nprints http://127.0.0.1:8080/, which a browser "
       "opens "

@@ -143,6 +143,7 @@ class AskingMember : public Member {
 
  private:
   void begin();
+  bool accept_window(const Pass& pass);
 
   const Shared& shared_;
   const std::shared_ptr<const AskRequest> held_;
@@ -156,15 +157,18 @@ class AskingMember : public Member {
   Sampler sampler_;
 
   int32_t sequence_ = -1;
-  int64_t kept_ = 0;      // positions that were known
-  std::vector<Fed> fed_;  // what its sequence has run
+  std::vector<int32_t> said_;  // tokens of prompt and answer, -1 for pictures
+  int64_t kept_ = 0;           // positions that were known
+  std::vector<Fed> fed_;       // what its sequence has run
   std::map<PictureKey, KeptPictures::Vectors> vectors_;
   std::vector<size_t> to_read_;  // of images_, those whose vectors are not known
   size_t next_read_ = 0;
-  int64_t offered_ = 0;  // positions of the prompt that were offered
-  int64_t row_ = -1;     // of the present pass, whose logits it waits for
-  int64_t steps_ = 0;    // tokens chosen
-  int32_t last_ = -1;    // the one chosen last
+  int64_t offered_ = 0;           // positions of the prompt that were offered
+  std::vector<int64_t> rows_;     // of the present pass, whose logits it waits for
+  std::vector<int32_t> guesses_;  // that were fed to all but the first of them
+  Window window_;
+  int64_t steps_ = 0;  // tokens chosen
+  int32_t last_ = -1;  // the one chosen last
   bool over_ = false;
 };
 
@@ -177,7 +181,8 @@ AskingMember::AskingMember(const Shared& shared, const PromptBuilder& prompts,
       on_answer_(std::move(on_answer)),
       shape_(answer_shape(shared.model.config(), prompts, request_)),
       text_(prompts, request_, std::move(on_text), std::move(on_token),
-            shape_.positions - shape_.prompt) {
+            shape_.positions - shape_.prompt),
+      window_(shared.ahead) {
   for (const ChatMessage& message : request_.messages) {
     for (const Image& image : message.images) {
       images_.push_back(&image);
@@ -186,6 +191,7 @@ AskingMember::AskingMember(const Shared& shared, const PromptBuilder& prompts,
   }
   int64_t rows = 0;
   for (const int32_t id : prompt_ids(shared.model.config(), prompts, request_)) {
+    said_.push_back(id != prompts.ids().image ? id : -1);
     if (id != prompts.ids().image) {
       prompt_.push_back(fed_text(id));
       continue;
@@ -223,12 +229,21 @@ void AskingMember::offer_prompts(Pass& pass, int64_t room) {
     const float* vector =
         fed.kind == Fed::Kind::vision ? vectors_.at(fed.picture)->view.row(fed.id) : nullptr;
     const int64_t row = pass.add(sequence_, fed, last ? Wants::text : Wants::nothing, vector);
-    if (last) row_ = row;
+    if (last) rows_ = {row};
   }
 }
 
+// The token chosen last, and guesses behind it.
 void AskingMember::offer_steps(Pass& pass) {
-  if (last_ >= 0) row_ = pass.add(sequence_, fed_text(last_), Wants::text);
+  if (last_ < 0) return;
+  const int64_t left = shape_.positions - shape_.prompt - steps_;
+  const int64_t most = std::clamp<int64_t>(left, 1, kMostTextWindow);
+  const int64_t window = window_.choose(shared_.costs, pass.rows(), 1, most);
+  guesses_ = guess_text(said_, static_cast<size_t>(window - 1));
+  rows_ = {pass.add(sequence_, fed_text(last_), Wants::text)};
+  for (const int32_t guess : guesses_) {
+    rows_.push_back(pass.add(sequence_, fed_text(guess), Wants::text));
+  }
 }
 
 void AskingMember::do_slow_work(Workspace& space, const Between& between) {
@@ -248,13 +263,11 @@ void AskingMember::accept(const Pass& pass) {
   } else {
     fed_.push_back(fed_text(last_));
   }
-  if (row_ < 0) return;
-  const Sampling sampling{request_.temperature, request_.top_k, request_.top_p};
-  const std::span<const float> logits = pass.logits(std::exchange(row_, -1));
-  const int32_t id =
-      sampler_.pick(logits, sampling, request_.seed, static_cast<uint64_t>(steps_++));
-  last_ = id;
-  if (text_.accept(id, logits)) return;
+  if (rows_.empty()) return;
+  const bool goes_on = accept_window(pass);
+  rows_.clear();
+  shared_.cache.truncate(sequence_, std::ssize(fed_));
+  if (goes_on) return;
   last_ = -1;
   Answer answer = text_.finish();
   answer.prompt_tokens = shape_.prompt;
@@ -263,8 +276,28 @@ void AskingMember::accept(const Pass& pass) {
   on_answer_(std::move(answer));
 }
 
+// The tokens that its rows give, up to the first whose guess was wrong; false: the answer ends.
+bool AskingMember::accept_window(const Pass& pass) {
+  const Sampling sampling{request_.temperature, request_.top_k, request_.top_p};
+  const bool guessed = last_ >= 0;
+  for (size_t i = 0; i < rows_.size(); ++i) {
+    const std::span<const float> logits = pass.logits(rows_[i]);
+    last_ = sampler_.pick(logits, sampling, request_.seed, static_cast<uint64_t>(steps_++));
+    said_.push_back(last_);
+    if (!text_.accept(last_, logits)) return false;
+    if (i < guesses_.size() && guesses_[i] == last_) {
+      fed_.push_back(fed_text(last_));
+      continue;
+    }
+    if (guessed && !guesses_.empty()) window_.saw(std::ssize(rows_), static_cast<int64_t>(i) + 1);
+    return true;
+  }
+  return true;
+}
+
 // What has run is true whatever ended the answer.
 void AskingMember::leave() noexcept {
+  if (sequence_ >= 0) shared_.cache.truncate(sequence_, std::ssize(fed_));
   if (sequence_ >= 0) shared_.end(std::exchange(sequence_, -1), std::move(fed_));
 }
 
@@ -367,7 +400,8 @@ Answer ask(const Asking& asking, const AskRequest& request, const OnText& on_tex
   RunningBatch* batch = asking.batch;
   if (!batch) {
     const AnswerShape shape = answer_shape(asking.model.config(), asking.prompts, request);
-    batch = &own.emplace(asking.model, asking.cache, KvCache::blocks_for(shape.positions), false);
+    batch = &own.emplace(asking.model, asking.cache, KvCache::blocks_for(shape.positions), false,
+                         asking.ahead);
   }
   const auto held = std::make_shared<const AskRequest>(request);
   batch->run_alone(make_asking(batch->shared(), asking.prompts, held, on_text, keep, on_token));

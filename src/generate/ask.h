@@ -23,6 +23,7 @@ struct Asking {
   const PromptBuilder& prompts;
   Dtype cache = Dtype::f32;       // of keys and values
   RunningBatch* batch = nullptr;  // an empty one of this model and type; none: one of its own
+  int ahead = 0;                  // of that; positions in one pass (ahead.h)
 };
 
 // The prompt of a request, its pictures' places included. Throws Code::bad_input for messages out

@@ -7,7 +7,6 @@
 
 #include <algorithm>
 #include <array>
-#include <cmath>
 #include <map>
 #include <utility>
 
@@ -18,29 +17,6 @@
 namespace janus {
 
 namespace {
-
-float guidance_of(const DrawRequest& request) {
-  return request.guidance.value_or(kPublishedGuidance);
-}
-
-void check_request(const DrawRequest& request) {
-  check(request.images >= 1, Code::bad_input, "images is ", request.images,
-        "; it must be 1 or more");
-  check(std::isfinite(guidance_of(request)), Code::bad_input, "guidance is ", guidance_of(request),
-        "; it must be a finite number (1: no guidance)");
-  check_sampling({request.temperature, request.top_k, request.top_p});
-}
-
-void check_context(const Config& config, const std::vector<int32_t>& row) {
-  const auto tokens = static_cast<int64_t>(row.size());
-  const int64_t codes = config.image_tokens();
-  const int64_t excess =
-      tokens + codes - 1 - config.llama.context;  // the last code is not fed back
-  if (excess <= 0) return;
-  too_long(tokens, tokens - excess, "the prompt has ", tokens, " tokens and a picture takes ",
-           codes, " more, but the model's context is ", config.llama.context,
-           "; shorten the prompt by at least ", excess, " tokens");
-}
 
 // The beginning of rows, run once however many rows begin with it.
 struct Root {
@@ -65,11 +41,11 @@ struct Growing {
   const PromptRows* prompt = nullptr;
   std::array<Root*, kRows> roots{};
   std::array<int32_t, kRows> sequences{-1, -1};
-  std::array<int64_t, kRows> rows{};  // of the present pass
   std::vector<int32_t> codes;
   size_t fed = 0;  // codes whose rows have been offered, to its sequences as long as they live
-  bool chooses = false;  // the present pass has the logits of its next code
-  int looks = 0;         // shown or passed over
+  std::vector<int32_t> guesses;                      // of the codes after those
+  std::vector<std::array<int64_t, kRows>> choosing;  // rows of the present pass that give the next
+  int looks = 0;                                     // that were shown
 
   const std::vector<int32_t>& ids(int row) const {
     return row == 0 ? prompt->guided : prompt->unguided;
@@ -98,11 +74,17 @@ class DrawingMember : public Member {
   void begin_group(size_t first);
   void begin(Growing& picture);
   void offer_code(Growing& picture, Pass& pass);
+  void offer_row(Growing& picture, int32_t code, bool chooses, Pass& pass) const;
+  void guess(Growing& picture, size_t count) const;
+  void accept_window(Growing& picture, const Pass& pass);
+  int32_t standing(size_t position) const;
   void keep_codes(Growing& picture);
-  void choose(Growing& picture, std::span<const float> guided, std::span<const float> unguided);
+  int32_t choose(const Growing& picture, size_t position, std::span<const float> guided,
+                 std::span<const float> unguided);
   void end_rows(Growing& picture) noexcept;
   void report(Progress::Phase phase);
-  int looks_due(const Growing& picture) const;
+  size_t rows_of_look(int look) const;
+  bool look_is_due(const Growing& picture) const;
   void show_growing(Growing& picture, Workspace& space, const Between& between);
   void make_pixels(Workspace& space, const Between& between);
   Image decode(std::span<const int32_t> codes, Workspace& space, const Between& between) const;
@@ -124,6 +106,7 @@ class DrawingMember : public Member {
   std::map<std::vector<int32_t>, Root> roots_;
   size_t next_pixels_ = 0;  // pictures before it are finished
   Sampler sampler_;
+  Window window_;
   std::vector<float> guided_;  // [C]
   std::vector<Sketch> sketches_;
 };
@@ -136,7 +119,8 @@ DrawingMember::DrawingMember(const Shared& shared, std::shared_ptr<const DrawOrd
       on_picture_(std::move(on_picture)),
       on_step_(std::move(on_step)),
       looks_(std::move(looks)),
-      codes_(static_cast<size_t>(shared.model.config().image_tokens())) {
+      codes_(static_cast<size_t>(shared.model.config().image_tokens())),
+      window_(shared.ahead) {
   check(pictures_at_once >= 1, Code::bad_input, "pictures at once is ", pictures_at_once,
         "; it must be 1 or more");
   at_once_ = static_cast<size_t>(std::min(pictures_at_once, kMostAtOnce));
@@ -205,25 +189,55 @@ void DrawingMember::offer_prompts(Pass& pass, int64_t room) {
   }
 }
 
-// The code chosen last; codes that stand and follow it go as prompts do.
+// The code chosen last, and guesses behind it; codes that stand and follow it go as prompts do.
 void DrawingMember::offer_steps(Pass& pass) {
   if (held_up()) return;
+  const auto steps = [&](const Growing& picture) {
+    return picture.codes.size() < codes_ && picture.fed + 1 == picture.codes.size();
+  };
+  int64_t rows = 0;
+  for (const Growing& picture : group_) rows += steps(picture) ? picture.prompt->count() : 0;
+  if (rows == 0) return;
+  const int64_t window = window_.choose(shared_.costs, pass.rows(), rows, widest_window(rows));
   for (Growing& picture : group_) {
-    if (picture.codes.size() < codes_ && picture.fed + 1 == picture.codes.size()) {
-      offer_code(picture, pass);
-    }
+    if (!steps(picture)) continue;
+    const size_t left = codes_ - picture.codes.size();
+    guess(picture, std::min(static_cast<size_t>(window), left) - 1);
+    offer_code(picture, pass);
+    for (const int32_t code : picture.guesses) offer_row(picture, code, true, pass);
   }
 }
 
-// The next code, to both rows of a pair alike.
+// What stands; what the last pass gave; the code above, as pictures go on downwards.
+void DrawingMember::guess(Growing& picture, size_t count) const {
+  const auto grid = static_cast<size_t>(shared_.model.config().grid());
+  const auto code_at = [&](size_t position) {
+    const size_t known = picture.codes.size();
+    return position < known ? picture.codes[position] : picture.guesses[position - known];
+  };
+  picture.guesses.resize(std::min(picture.guesses.size(), count));
+  while (picture.guesses.size() < count) {
+    const size_t position = picture.codes.size() + picture.guesses.size();
+    const int32_t stands = standing(position);
+    picture.guesses.push_back(stands >= 0 ? stands : code_at(position - std::min(grid, position)));
+  }
+}
+
+// The next code.
 void DrawingMember::offer_code(Growing& picture, Pass& pass) {
   const int32_t code = picture.codes[picture.fed++];
-  picture.chooses = picture.fed == picture.codes.size();
+  offer_row(picture, code, picture.fed == picture.codes.size(), pass);
+}
+
+// One code more, to both rows of a pair alike.
+void DrawingMember::offer_row(Growing& picture, int32_t code, bool chooses, Pass& pass) const {
+  std::array<int64_t, Growing::kRows> rows{};
   for (size_t row = 0; row < Growing::kRows; ++row) {
     if (picture.sequences[row] < 0) continue;
-    picture.rows[row] = pass.add(picture.sequences[row], fed_code(code),
-                                 picture.chooses ? Wants::image : Wants::nothing);
+    rows[row] =
+        pass.add(picture.sequences[row], fed_code(code), chooses ? Wants::image : Wants::nothing);
   }
+  if (chooses) picture.choosing.push_back(rows);
 }
 
 void DrawingMember::accept(const Pass& pass) {
@@ -235,12 +249,8 @@ void DrawingMember::accept(const Pass& pass) {
   for (Growing& picture : group_) {
     if (picture.codes.empty()) {
       begin(picture);
-    } else if (std::exchange(picture.chooses, false)) {
-      const auto logits = [&](size_t row) {
-        return picture.sequences[row] < 0 ? std::span<const float>()
-                                          : pass.logits(picture.rows[row]);
-      };
-      choose(picture, logits(0), logits(1));
+    } else if (!picture.choosing.empty()) {
+      accept_window(picture, pass);
     }
   }
   report(group_.front().codes.empty() ? Progress::Phase::prompt : Progress::Phase::codes);
@@ -256,32 +266,66 @@ void DrawingMember::begin(Growing& picture) {
     logits[row] = picture.roots[row]->logits;
     picture.sequences[row] = shared_.fork(picture.roots[row]->sequence);
   }
+  picture.codes.push_back(choose(picture, 0, logits[0], logits[1]));
   keep_codes(picture);
-  if (picture.codes.empty()) choose(picture, logits[0], logits[1]);
   for (Root* root : picture.roots) {
     if (!root || --root->waiting > 0) continue;
     shared_.end(std::exchange(root->sequence, -1), std::move(root->fed));
   }
 }
 
-void DrawingMember::choose(Growing& picture, std::span<const float> guided,
-                           std::span<const float> unguided) {
+// The codes that its rows give: right up to the first whose guess was wrong, guesses from there on.
+void DrawingMember::accept_window(Growing& picture, const Pass& pass) {
+  std::vector<int32_t> given;
+  for (const auto& rows : picture.choosing) {
+    const auto logits = [&](size_t row) {
+      return picture.sequences[row] < 0 ? std::span<const float>() : pass.logits(rows[row]);
+    };
+    given.push_back(choose(picture, picture.codes.size() + given.size(), logits(0), logits(1)));
+  }
+  picture.choosing.clear();
+  const size_t right = count_right(given, std::span(picture.guesses).first(given.size() - 1));
+  window_.saw(std::ssize(given), static_cast<int64_t>(right));
+  const auto end = given.begin() + static_cast<int64_t>(right);
+  picture.codes.insert(picture.codes.end(), given.begin(), end);
+  picture.guesses.assign(end, given.end());
+  picture.fed += right - 1;
+  for (size_t row = 0; row < Growing::kRows; ++row) {
+    if (picture.sequences[row] < 0) continue;
+    const size_t length = picture.ids(static_cast<int>(row)).size() + picture.fed;
+    shared_.cache.truncate(picture.sequences[row], static_cast<int64_t>(length));
+  }
+  keep_codes(picture);
+}
+
+// The code of an edit that stands there; -1: none does.
+int32_t DrawingMember::standing(size_t position) const {
+  return position < standing_.size() ? standing_[position] : -1;
+}
+
+// The code that stands there, or the one that the logits give.
+int32_t DrawingMember::choose(const Growing& picture, size_t position,
+                              std::span<const float> guided, std::span<const float> unguided) {
+  if (standing(position) >= 0) return standing(position);
   const DrawRequest& request = *picture.request;
   std::span<const float> logits = guided.empty() ? unguided : guided;
   if (!guided.empty() && !unguided.empty()) {
     guide(guided, unguided, guidance_of(request), guided_);
     logits = guided_;
   }
-  picture.codes.push_back(sampler_.pick(logits, {request.temperature, request.top_k, request.top_p},
-                                        picture.seed, static_cast<uint64_t>(picture.codes.size())));
-  keep_codes(picture);
+  return sampler_.pick(logits, {request.temperature, request.top_k, request.top_p}, picture.seed,
+                       position);
 }
 
 // Codes that stand are not chosen.
 void DrawingMember::keep_codes(Growing& picture) {
-  while (picture.codes.size() < standing_.size() && standing_[picture.codes.size()] >= 0) {
-    picture.codes.push_back(standing_[picture.codes.size()]);
+  const size_t before = picture.codes.size();
+  while (standing(picture.codes.size()) >= 0) {
+    picture.codes.push_back(standing(picture.codes.size()));
   }
+  const size_t kept = std::min(picture.codes.size() - before, picture.guesses.size());
+  picture.guesses.erase(picture.guesses.begin(),
+                        picture.guesses.begin() + static_cast<int64_t>(kept));
   if (picture.codes.size() == codes_) end_rows(picture);
 }
 
@@ -304,17 +348,23 @@ void DrawingMember::report(Progress::Phase phase) {
         progress.total, " codes");
 }
 
-// How many looks at a picture should have been shown by now.
-int DrawingMember::looks_due(const Growing& picture) const {
+// Rows of codes that a look shows.
+size_t DrawingMember::rows_of_look(int look) const {
   const auto grid = static_cast<size_t>(shared_.model.config().grid());
-  const size_t rows = picture.codes.size() / grid;
-  if (!looks_.on_partial || rows == grid) return 0;
-  return static_cast<int>(rows * (static_cast<size_t>(looks_.count) + 1) / grid);
+  const auto parts = static_cast<size_t>(looks_.count) + 1;
+  return ((static_cast<size_t>(look) + 1) * grid + parts - 1) / parts;
+}
+
+bool DrawingMember::look_is_due(const Growing& picture) const {
+  if (!looks_.on_partial || picture.looks >= looks_.count) return false;
+  const size_t rows = rows_of_look(picture.looks);
+  const auto grid = static_cast<size_t>(shared_.model.config().grid());
+  return rows < grid && picture.codes.size() >= rows * grid;
 }
 
 bool DrawingMember::has_slow_work() const {
   if (reading_) return true;
-  const auto is_due = [&](const Growing& picture) { return picture.looks < looks_due(picture); };
+  const auto is_due = [&](const Growing& picture) { return look_is_due(picture); };
   const auto is_drawn = [&](const Growing& picture) { return picture.codes.size() == codes_; };
   return std::any_of(group_.begin(), group_.end(), is_due) ||
          std::all_of(group_.begin(), group_.end(), is_drawn);
@@ -323,7 +373,7 @@ bool DrawingMember::has_slow_work() const {
 void DrawingMember::do_slow_work(Workspace& space, const Between& between) {
   if (reading_) return read_original(space, between);
   for (Growing& picture : group_) {
-    if (picture.looks < looks_due(picture)) return show_growing(picture, space, between);
+    if (look_is_due(picture)) return show_growing(picture, space, between);
   }
   make_pixels(space, between);
 }
@@ -345,17 +395,16 @@ void DrawingMember::read_original(Workspace& space, const Between& between) {
 void DrawingMember::show_growing(Growing& picture, Workspace& space, const Between& between) {
   constexpr uint8_t kNotYet = 197;
   const Config& config = shared_.model.config();
-  const int64_t rows = std::ssize(picture.codes) / config.grid();
-  std::vector<int32_t> filled = picture.codes;
+  const auto rows = static_cast<int64_t>(rows_of_look(picture.looks));
+  std::vector<int32_t> filled(picture.codes.begin(), picture.codes.begin() + rows * config.grid());
   for (size_t i = filled.size(); i < codes_; ++i) {
-    const bool stands = i < standing_.size() && standing_[i] >= 0;
-    filled.push_back(stands ? standing_[i] : picture.codes.back());
+    filled.push_back(standing(i) >= 0 ? standing(i) : filled.back());
   }
   looking_ = true;
   Partial partial{decode(filled, space, between), picture.request_index, picture.index,
-                  looks_due(picture) - 1, static_cast<int>(rows)};
+                  picture.looks, static_cast<int>(rows)};
   looking_ = false;
-  picture.looks = partial.number + 1;
+  ++picture.looks;
   const int64_t drawn = rows * config.image / config.grid() * config.image * 3;
   std::fill(partial.image.rgb.begin() + drawn, partial.image.rgb.end(), kNotYet);
   looks_.on_partial(partial);
@@ -402,61 +451,7 @@ void DrawingMember::leave() noexcept {
   }
 }
 
-// True when the prompts of both are the same ids.
-bool same_rows(const DrawRequest& a, const DrawRequest& b) {
-  return a.prompt == b.prompt && a.negative == b.negative && a.guidance == b.guidance;
-}
-
 }  // namespace
-
-PromptRows prompt_rows(const PromptBuilder& prompts, const DrawRequest& request) {
-  PromptRows rows;
-  rows.guided = prompts.draw(request.prompt);
-  if (guidance_of(request) != 1) rows.unguided = prompts.unguided(rows.guided, request.negative);
-  if (guidance_of(request) == 0) rows.guided.clear();
-  return rows;
-}
-
-std::shared_ptr<const DrawOrder> draw_order(const Config& config, const PromptBuilder& prompts,
-                                            std::vector<DrawRequest> requests) {
-  DrawOrder order;
-  order.rows.reserve(requests.size());
-  int64_t pictures = 0;
-  const DrawRequest* before = nullptr;
-  for (const DrawRequest& request : requests) {
-    check_request(request);
-    pictures += request.images;
-    check(pictures <= kMostPictures, Code::bad_input, "one call draws at most ", kMostPictures,
-          " pictures");
-    // A hundred thousand pictures of one prompt are as many requests: its ids are made once.
-    if (before != nullptr && same_rows(*before, request)) {
-      order.rows.push_back(order.rows.back());
-    } else {
-      order.rows.push_back(prompt_rows(prompts, request));
-      check_context(config, order.rows.back().guided);
-      check_context(config, order.rows.back().unguided);
-    }
-    before = &request;
-  }
-  order.requests = std::move(requests);
-  return std::make_shared<const DrawOrder>(std::move(order));
-}
-
-std::shared_ptr<const DrawOrder> edit_order(const Config& config, const PromptBuilder& prompts,
-                                            const EditRequest& request) {
-  DrawOrder order = *draw_order(config, prompts, {request.drawing});
-  order.original = std::make_shared<const Original>(original_of(config, request));
-  order.rows.front().kept = order.original->kept();
-  return std::make_shared<const DrawOrder>(std::move(order));
-}
-
-std::vector<const PromptRows*> rows_of_pictures(const DrawOrder& order) {
-  std::vector<const PromptRows*> rows;
-  for (size_t i = 0; i < order.rows.size(); ++i) {
-    rows.insert(rows.end(), static_cast<size_t>(order.requests[i].images), &order.rows[i]);
-  }
-  return rows;
-}
 
 std::unique_ptr<Member> make_drawing(const Shared& shared, std::shared_ptr<const DrawOrder> order,
                                      int pictures_at_once, OnPicture on_picture, OnStep on_step,
@@ -472,7 +467,7 @@ void draw(const Drawing& drawing, std::span<const DrawRequest> requests,
   const auto order = draw_order(config, drawing.prompts, {requests.begin(), requests.end()});
   RunningBatch batch(drawing.model, drawing.cache,
                      drawing_blocks(config, rows_of_pictures(*order), drawing.pictures_at_once),
-                     false);
+                     false, drawing.ahead);
   batch.run_alone(
       make_drawing(batch.shared(), order, drawing.pictures_at_once, on_picture, on_step, looks));
 }

@@ -21,6 +21,7 @@ struct Drawing {
   const PromptBuilder& prompts;
   Dtype cache = Dtype::f32;  // of keys and values
   int pictures_at_once = 8;
+  int ahead = 0;  // positions in one pass; 0: as many as pay (ahead.h)
 };
 
 using OnPicture = std::function<void(Picture)>;
@@ -45,23 +46,5 @@ std::unique_ptr<Member> make_drawing(const Shared& shared, std::shared_ptr<const
 // The same alone, in a batch of its own. Throws as draw_order() does.
 void draw(const Drawing& drawing, std::span<const DrawRequest> requests,
           const OnPicture& on_picture, const OnStep& on_step = {}, const Looks& looks = {});
-
-// What a request that names none is drawn with: generation_config.json of the published models.
-inline constexpr float kPublishedGuidance = 5;
-
-PromptRows prompt_rows(const PromptBuilder& prompts, const DrawRequest& request);
-
-// The most pictures of one call.
-inline constexpr int64_t kMostPictures = 1 << 20;
-
-// Throws Code::bad_input for a setting out of range, for more pictures than kMostPictures in all,
-// and for a prompt that leaves no room in the context.
-std::shared_ptr<const DrawOrder> draw_order(const Config& config, const PromptBuilder& prompts,
-                                            std::vector<DrawRequest> requests);
-// The same of an edit. Throws as original_of() does, too.
-std::shared_ptr<const DrawOrder> edit_order(const Config& config, const PromptBuilder& prompts,
-                                            const EditRequest& request);
-// The rows of each picture, in the order in which they are drawn; points into `order`.
-std::vector<const PromptRows*> rows_of_pictures(const DrawOrder& order);
 
 }  // namespace janus

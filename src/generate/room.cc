@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <set>
 
+#include "generate/ahead.h"
 #include "generate/pass.h"
 #include "generate/state.h"
 #include "model/footprint.h"
@@ -64,26 +65,31 @@ BatchShape batch_shape(const Config& config, int64_t pictures, int64_t prompt) {
 
 namespace {
 
+// Of a step: with guesses, as far as there is room for them.
+int64_t step_rows(const BatchShape& shape) { return shape.rows * widest_window(shape.rows); }
+
 // Where the prompts do not fit into one pass, the first pictures may begin beside the last prompts.
 PassShape prompt_pass(const BatchShape& shape) {
   PassShape pass{std::min(shape.prompts, State::kPrefillRows), 0, 0, shape.rows};
   if (shape.prompts > State::kPrefillRows) {
-    pass.rows += shape.rows;
-    pass.codes = shape.rows;
+    pass.codes = step_rows(shape);
+    pass.rows += pass.codes;
+    pass.image += pass.codes;
   }
   return pass;
 }
 
 // Codes that stand are fed as a prompt is, each picture's beside what the others do.
 PassShape kept_pass(const BatchShape& shape) {
-  const int64_t rows = std::min(shape.kept, State::kPrefillRows) + shape.rows;
-  return shape.kept > 0 ? PassShape{rows, rows, 0, shape.rows} : PassShape{};
+  const int64_t steps = step_rows(shape);
+  const int64_t rows = std::min(shape.kept, State::kPrefillRows) + steps;
+  return shape.kept > 0 ? PassShape{rows, rows, 0, steps} : PassShape{};
 }
 
 }  // namespace
 
 int64_t workspace_bytes(const Config& config, const BatchShape& shape) {
-  const PassShape step{shape.rows, shape.rows, 0, shape.rows};
+  const PassShape step{step_rows(shape), step_rows(shape), 0, step_rows(shape)};
   return std::max({step.scratch(config), prompt_pass(shape).scratch(config),
                    kept_pass(shape).scratch(config), codec_scratch(config)});
 }
@@ -114,7 +120,7 @@ Room batch_room(const Sizes& sizes, const BatchShape& shape) {
   const Config& config = sizes.config;
   Room room;
   room.cache = KvCache::bytes(sizes.backend, config.llama, sizes.cache, shape.blocks);
-  const int64_t rows = std::max({shape.rows, prompt_pass(shape).rows, kept_pass(shape).rows});
+  const int64_t rows = std::max({step_rows(shape), prompt_pass(shape).rows, kept_pass(shape).rows});
   room.scratch = block_rows_bytes(config, sizes.backend, sizes.weights, kDrawingParts, rows) +
                  Buffer::held(workspace_bytes(config, shape)) +
                  bytes_of(Dtype::f32, shape.rows * config.vq.codes);  // logits of first codes
@@ -165,9 +171,11 @@ AnswerShape answer_shape(const Config& config, int64_t prompt, int64_t max_token
 }
 
 int64_t workspace_bytes(const Config& config, const AnswerShape& shape) {
+  const int64_t steps = std::clamp<int64_t>(shape.positions - shape.prompt, 1, kMostTextWindow);
   const PassShape pass{std::min(shape.prompt, State::kPrefillRows), 0, 1, 0};
-  return std::max(pass.scratch(config),
-                  shape.pictures > 0 ? read_images_scratch(config, 1) : int64_t{0});
+  const PassShape step{steps, 0, steps, 0};
+  return std::max({pass.scratch(config), step.scratch(config),
+                   shape.pictures > 0 ? read_images_scratch(config, 1) : int64_t{0}});
 }
 
 // Pictures are read one at a time, before the prompt is run. The caller's pictures are copied.

@@ -9,8 +9,7 @@
 #include <vector>
 
 #include "base/dtype.h"
-#include "generate/edit.h"
-#include "generate/prompt.h"
+#include "generate/order.h"
 #include "januspro/requests.hpp"
 #include "kernels/backend.h"
 #include "model/config.h"
@@ -35,22 +34,6 @@ struct Sizes {
 };
 
 // --- drawing -------------------------------------------------------------------------------------
-
-// The two rows of a prompt; one of them is empty where the guidance does not need it.
-struct PromptRows {
-  std::vector<int32_t> guided;
-  std::vector<int32_t> unguided;
-  int64_t kept = 0;  // codes of the picture that stand, those of an edit
-
-  int64_t count() const { return (guided.empty() ? 0 : 1) + (unguided.empty() ? 0 : 1); }
-};
-
-// Requests that have been looked at, and the ids of their prompts.
-struct DrawOrder {
-  std::vector<DrawRequest> requests;
-  std::vector<PromptRows> rows;              // of each request
-  std::shared_ptr<const Original> original;  // of an edit, whose only request it is; else none
-};
 
 // Pictures side by side.
 struct BatchShape {

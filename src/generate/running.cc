@@ -27,12 +27,13 @@ void Shared::end(int32_t sequence, std::vector<Fed> fed) const {
   remember && !fed.empty() ? prompts.keep(sequence, std::move(fed)) : cache.remove(sequence);
 }
 
-RunningBatch::RunningBatch(const Model& model, Dtype cache, int64_t blocks, bool remember)
+RunningBatch::RunningBatch(const Model& model, Dtype cache, int64_t blocks, bool remember,
+                           int ahead)
     : model_(model),
       cache_(model.backend(), model.config().llama, cache, kSequences, model.config().llama.context,
              blocks),
       prompts_(cache_, block_bytes(model, cache), kKeptPromptBytes),
-      shared_{model, cache_, prompts_, pictures_, remember},
+      shared_{model, cache_, prompts_, pictures_, remember, ahead, costs_},
       pass_(model, cache_, prompts_) {}
 
 RunningBatch::~RunningBatch() {
@@ -102,8 +103,9 @@ void RunningBatch::pass(Workspace& space, int64_t least_scratch) {
     pass_.run(space, frame);
     last_pass_ = Clock::now();
     constexpr int64_t kTelling = 8;  // rows from which on a pass says what a row takes
+    const std::chrono::duration<double> took = last_pass_ - start;
+    costs_.saw(pass_.rows(), took.count());
     if (pass_.rows() >= kTelling) {
-      const std::chrono::duration<double> took = last_pass_ - start;
       row_seconds_ = took.count() / static_cast<double>(pass_.rows());
     }
     each_offering([&](Member& member) { member.accept(pass_); });

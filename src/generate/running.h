@@ -14,6 +14,7 @@
 #include <list>
 #include <memory>
 
+#include "generate/ahead.h"
 #include "generate/kept.h"
 #include "generate/pass.h"
 
@@ -26,6 +27,8 @@ struct Shared {
   KeptPrompts& prompts;
   KeptPictures& pictures;
   bool remember;  // sequences that end are given to `prompts`, else removed
+  int ahead;      // positions of a sequence in one pass; 0: as many as pay (ahead.h)
+  const PassCosts& costs;
 
   // A new sequence that begins with all of another; prompts that are kept make room.
   int32_t fork(int32_t sequence) const;
@@ -66,7 +69,7 @@ class RunningBatch {
   static constexpr int64_t kKeptPromptBytes = int64_t{256} << 20;
 
   // `blocks` of keys and values for everything that runs at a time. The model must outlive it.
-  RunningBatch(const Model& model, Dtype cache, int64_t blocks, bool remember);
+  RunningBatch(const Model& model, Dtype cache, int64_t blocks, bool remember, int ahead = 0);
   ~RunningBatch();
   RunningBatch(const RunningBatch&) = delete;
   RunningBatch& operator=(const RunningBatch&) = delete;
@@ -106,6 +109,7 @@ class RunningBatch {
   KvCache cache_;
   KeptPrompts prompts_;
   KeptPictures pictures_{kKeptPictureBytes};
+  PassCosts costs_;
   Shared shared_;
   Pass pass_;
   std::list<Seat> seats_;

@@ -14,7 +14,7 @@ TEST(CFields, OfTheEngineAreThoseOfTheFrozenList) {
   EXPECT_EQ(c_fields_of("januspro_engine_options"),
             (Names{"size", "checkpoint", "mmproj", "halves", "backend", "threads", "isa", "weights",
                    "cache", "round_rope", "pictures_at_once", "on_load", "on_warning", "user",
-                   "remember", "memory"}));
+                   "remember", "memory", "ahead"}));
   EXPECT_EQ(c_fields_of("januspro_info"), (Names{"size",
                                                  "name",
                                                  "layout",

@@ -32,10 +32,10 @@ TEST(Api, FieldsAreThoseOfTheFrozenList) {
             (Names{"messages", "system", "max_tokens", "temperature", "top_k", "top_p", "seed",
                    "stop", "logprobs"}));
   EXPECT_EQ(fields_of("requests.hpp", "ChatMessage"), (Names{"role", "text", "images"}));
-  EXPECT_EQ(
-      fields_of("januspro.hpp", "EngineOptions"),
-      (Names{"checkpoint", "mmproj", "halves", "backend", "threads", "isa", "weights", "cache",
-             "round_rope", "pictures_at_once", "remember", "memory", "on_load", "on_warning"}));
+  EXPECT_EQ(fields_of("januspro.hpp", "EngineOptions"),
+            (Names{"checkpoint", "mmproj", "halves", "backend", "threads", "isa", "weights",
+                   "cache", "round_rope", "pictures_at_once", "remember", "memory", "ahead",
+                   "on_load", "on_warning"}));
   EXPECT_EQ(fields_of("requests.hpp", "MemoryPlan"),
             (Names{"program", "weights", "cache", "scratch", "pictures", "kept", "limit",
                    "pictures_at_once", "refusal"}));

@@ -32,6 +32,7 @@ januspro_engine_options default_options() {
   options.pictures_at_once = cc.pictures_at_once;
   options.remember = cc.remember;
   options.memory = cc.memory;
+  options.ahead = cc.ahead;
   return options;
 }
 
@@ -137,6 +138,7 @@ EngineOptions read_options(const januspro_engine_options* given) {
   result.pictures_at_once = options.pictures_at_once;
   result.remember = options.remember != 0;
   result.memory = options.memory;
+  result.ahead = options.ahead;
   if (options.on_load) {
     result.on_load = [options](double done) { return options.on_load(options.user, done) != 0; };
   }
