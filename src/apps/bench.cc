@@ -8,6 +8,7 @@
 #include <memory>
 #include <nlohmann/json.hpp>
 
+#include "apps/bench_ahead.h"
 #include "apps/bench_cost.h"
 #include "apps/bench_limits.h"
 #include "apps/command.h"
@@ -22,10 +23,11 @@ namespace janus {
 
 namespace {
 
-// Those measured unless others are named, and one more.
+// Those measured unless others are named, and two more.
 const std::vector<std::string> kWorks = {"limits", "load",      "step",      "prompt",
                                          "vision", "vq_decode", "vq_encode", "picture"};
 constexpr const char* kTurns = "turns";
+constexpr const char* kAhead = "ahead";
 
 int64_t peak_rss() {
   rusage usage{};
@@ -56,6 +58,7 @@ class BenchVerb {
   void towers();
   void picture();
   void turns();
+  void ahead();
   void line(const nlohmann::ordered_json& values);
 
   const Interrupt& interrupt_;
@@ -78,6 +81,7 @@ class BenchVerb {
 BenchVerb::BenchVerb(CLI::App& app, const Interrupt& interrupt) : interrupt_(interrupt) {
   std::vector<std::string> all = kWorks;
   all.push_back(kTurns);
+  all.push_back(kAhead);
   app.add_option("--work", works_, "What to measure")
       ->delimiter(',')
       ->check(CLI::IsMember(all))
@@ -200,7 +204,7 @@ void BenchVerb::load() {
   LoadOptions options;
   options.backend = backend_;
   options.parts = checkpoint.parts();
-  for (const char* work : {"step", "vq_decode", "vq_encode", "picture"}) {
+  for (const char* work : {"step", "vq_decode", "vq_encode", "picture", kAhead}) {
     if (wants(work)) checkpoint.require(kDrawingParts);
   }
   const Dtype stored = held_type(tensors);
@@ -340,6 +344,34 @@ void BenchVerb::turns() {
   print(text);
 }
 
+// Passes and seconds of a picture's codes, by window; 0 is the one chosen while drawing.
+void BenchVerb::ahead() {
+  const PromptBuilder prompts = load_prompts(flags_.checkpoint());
+  std::vector<std::vector<int32_t>> codes;
+  double plain = 0;
+  for (const int window : {1, 2, 4, 8, 16, 32, 64, 0}) {
+    const AheadResult result = measure_ahead({*model_, prompts, cache_, 1, window}, codes,
+                                             [&] { return !interrupt_.asked(); });
+    if (window == 1) plain = result.seconds;
+    if (json_) {
+      print(json_line({{"work", kAhead},
+                       {"window", window},
+                       {"codes", result.codes},
+                       {"passes", result.passes},
+                       {"seconds", result.seconds},
+                       {"gained", result.gained}}));
+      continue;
+    }
+    char text[120];
+    std::snprintf(text, sizeof text,
+                  "ahead, window %3s: %6.1f passes for %lld codes, %8.1f ms a picture, %.2f x\n",
+                  window == 0 ? "any" : std::to_string(window).c_str(), result.passes,
+                  static_cast<long long>(result.codes), result.seconds * 1e3,
+                  plain / result.seconds);
+    print(text);
+  }
+}
+
 void BenchVerb::run() {
   open();
   if (wants("limits")) print_limits();
@@ -359,6 +391,7 @@ void BenchVerb::run() {
   towers();
   if (wants("picture")) picture();
   if (wants(kTurns)) turns();
+  if (wants(kAhead)) ahead();
 }
 
 }  // namespace
