@@ -127,6 +127,10 @@ class JANUSPRO_API Engine {
   static MemoryPlan plan(const EngineOptions& options, const EditRequest& request);
   static MemoryPlan plan(const EngineOptions& options, const AskRequest& request);
 
+  // The share of the room for keys and values that is in use now, by requests and by what is
+  // remembered: 0 to 1. From any thread.
+  double cache_use() const;
+
   // Tokens of a drawing's prompt as the model reads it.
   int64_t prompt_tokens(const DrawRequest& request) const;
 

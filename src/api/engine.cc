@@ -365,6 +365,8 @@ Job Engine::submit(const AskRequest& request, const OnText& on_text) {
   return Job(task);
 }
 
+double Engine::cache_use() const { return parts_->scheduler->cache_use(); }
+
 int64_t Engine::prompt_tokens(const DrawRequest& request) const {
   return static_cast<int64_t>(parts_->prompts.draw(request.prompt).size());
 }

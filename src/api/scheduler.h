@@ -31,7 +31,9 @@ class Scheduler {
   // in an event of a running request.
   void run(const std::shared_ptr<Task>& task);
 
-  int64_t kept_bytes() const { return batch_.kept_bytes(); }  // between requests; from any thread
+  // From any thread.
+  int64_t kept_bytes() const { return batch_.kept_bytes(); }  // between requests
+  double cache_use() const { return batch_.cache_use(); }
 
  private:
   void work();

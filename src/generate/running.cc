@@ -30,6 +30,7 @@ void Shared::end(int32_t sequence, std::vector<Fed> fed) const {
 RunningBatch::RunningBatch(const Model& model, Dtype cache, int64_t blocks, bool remember,
                            int ahead)
     : model_(model),
+      blocks_(blocks),
       cache_(model.backend(), model.config().llama, cache, kSequences, model.config().llama.context,
              blocks),
       prompts_(cache_, block_bytes(model, cache), kKeptPromptBytes),
@@ -128,6 +129,7 @@ void RunningBatch::end_those_over() {
     Seat ended = std::move(*seat);
     seat = seats_.erase(seat);
     ended.member = nullptr;  // with it goes what the request holds
+    count_blocks();
     ended.on_end(ended.failure);
   }
 }
@@ -147,8 +149,11 @@ void RunningBatch::advance() {
       });
     });
   }
+  count_blocks();
   end_those_over();
 }
+
+void RunningBatch::count_blocks() { used_ = blocks_ - cache_.free_blocks(); }
 
 void RunningBatch::run_alone(std::unique_ptr<Member> member) {
   check(empty(), Code::bug, "a batch of ", seats_.size(), " members is not empty");
@@ -166,6 +171,7 @@ void RunningBatch::forget() {
 
 void RunningBatch::give_back() {
   cache_.give_back();
+  count_blocks();
   if (seats_.empty()) inner_ = Workspace();
 }
 

@@ -7,6 +7,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <atomic>
 #include <chrono>
 #include <cstdint>
 #include <exception>
@@ -86,6 +87,8 @@ class RunningBatch {
 
   // What is kept between requests. bytes from any thread.
   int64_t kept_bytes() const { return prompts_.bytes() + pictures_.bytes(); }
+  // The share of the blocks that is in use, by requests and by what is kept. From any thread.
+  double cache_use() const { return static_cast<double>(used_) / static_cast<double>(blocks_); }
   void forget();
   // Gives memory back that nobody uses now.
   void give_back();
@@ -102,10 +105,13 @@ class RunningBatch {
   void pass(Workspace& space, int64_t least_scratch);
   void collect();
   void end_those_over();
+  void count_blocks();
   template <class Call>
   void guarded(Seat& seat, const Call& call);
 
   const Model& model_;
+  const int64_t blocks_;
+  std::atomic<int64_t> used_ = 0;  // of them
   KvCache cache_;
   KeptPrompts prompts_;
   KeptPictures pictures_{kKeptPictureBytes};

@@ -38,7 +38,8 @@ constexpr std::array<Family, 16> kFamilies = {
      {"januspro_image_seconds", "histogram", "From a drawing's first step to each picture's end"},
      {"januspro_queue_seconds", "histogram", "From the request to the model's first step"},
      {"januspro_batch_rows", "histogram", "Rows of a drawing's steps"},
-     {"januspro_kv_cache_usage_ratio", "gauge", "Of the memory allowed, what requests hold"}}};
+     {"januspro_kv_cache_usage_ratio", "gauge",
+      "Of the room for keys and values, what is in use"}}};
 
 constexpr std::array<double, 12> kSeconds = {0.005, 0.01, 0.025, 0.05, 0.1, 0.25,
                                              0.5,   1,    2.5,   5,    10,  60};

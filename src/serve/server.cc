@@ -109,7 +109,6 @@ void Server::count_model() {
                         Metrics::label("backend", info.backend) + "," +
                         Metrics::label("model", desk_.served().name),
                     1);
-  desk_.metrics.set("januspro_kv_cache_usage_ratio", "", 0);
 }
 
 void Server::run() {

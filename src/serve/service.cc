@@ -17,6 +17,9 @@ void serve_ready(Desk& desk, Request, std::shared_ptr<Reply> reply) {
 }
 
 void serve_metrics(Desk& desk, Request, std::shared_ptr<Reply> reply) {
+  if (desk.loaded()) {
+    desk.metrics.set("januspro_kv_cache_usage_ratio", "", desk.engine().cache_use());
+  }
   Response response;
   response.type = "text/plain; version=0.0.4; charset=utf-8";
   response.body = desk.metrics.text() + process_metrics();

@@ -92,6 +92,26 @@ TEST(Api, ASecondTurnIsNotReadFromTheBeginningAndAnswersAlike) {
   }
 }
 
+TEST(Api, TheUseOfTheCacheIsTold) {
+  EngineOptions options = tiny_options();
+  options.remember = false;
+  Engine engine = Engine::load(options);
+  EXPECT_EQ(engine.cache_use(), 0);
+  double most = 0;
+  DrawEvents events;
+  events.on_step = [&](const Progress&) {
+    most = std::max(most, engine.cache_use());
+    return true;
+  };
+  engine.draw({.prompt = "blue"}, events);
+  EXPECT_GT(most, 0);
+  EXPECT_LT(most, 1);
+  EXPECT_EQ(engine.cache_use(), 0);
+  Engine remembering = Engine::load(tiny_options());
+  remembering.draw({.prompt = "blue"});
+  EXPECT_GT(remembering.cache_use(), 0);
+}
+
 TEST(Api, WhatIsRememberedIsGivenUpForARequestThatNeedsTheRoom) {
   AskRequest question;
   question.messages = {{"user", "What is it?", {load_picture(golden("images/astronaut-64.png"))}}};
