@@ -116,7 +116,8 @@ std::vector<std::shared_ptr<Visible>> Desk::shown(const std::string& caller) {
   const auto found = shown_.find(caller);
   if (found == shown_.end()) return result;
   for (const std::weak_ptr<Visible>& each : found->second) {
-    if (auto drawing = each.lock()) result.push_back(std::move(drawing));
+    auto drawing = each.lock();
+    if (drawing && !drawing->over()) result.push_back(std::move(drawing));
   }
   return result;
 }

@@ -47,6 +47,7 @@ class Ticket {
 // A drawing that A1111's progress and interrupt speak of.
 struct Visible {
   virtual ~Visible() = default;
+  virtual bool over() const = 0;  // true before its client has the answer
   virtual void interrupt() = 0;
   virtual double progress() const = 0;  // 0 to 1
   virtual int images() const = 0;
@@ -86,6 +87,7 @@ class Desk {
                       const std::string& param);
 
   void show(const std::string& caller, const std::shared_ptr<Visible>& drawing);
+  // Those that are not over.
   std::vector<std::shared_ptr<Visible>> shown(const std::string& caller);
 
  private:

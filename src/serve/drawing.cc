@@ -114,6 +114,7 @@ void DrawingRun::keep(const std::shared_ptr<const Picture>& picture) {
     done_.push_back(handed_out(*picture));
   } catch (...) {
     gone_ = true;  // nothing more is of use
+    over_ = true;
     return told_.on_end({}, std::current_exception());
   }
   if (told_.on_picture) told_.on_picture(picture->index, done_.back());
@@ -143,6 +144,7 @@ void DrawingRun::ended() {
   } catch (...) {
     failure = std::current_exception();
   }
+  over_ = true;
   told_.on_end(std::move(done_), failure);
 }
 

@@ -30,6 +30,7 @@ class DrawingRun : public std::enable_shared_from_this<DrawingRun>, public Visib
 
   const DrawUsage& usage() const { return usage_; }
 
+  bool over() const override { return over_; }
   void interrupt() override;
   double progress() const override;
   int images() const override { return call_.request.images; }
@@ -58,6 +59,7 @@ class DrawingRun : public std::enable_shared_from_this<DrawingRun>, public Visib
   int64_t total_ = 0;
   std::atomic<bool> interrupted_{false};
   std::atomic<bool> gone_{false};
+  std::atomic<bool> over_{false};
   mutable std::mutex mutex_;  // of what follows
   std::optional<Job> job_;
 };
