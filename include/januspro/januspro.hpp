@@ -107,6 +107,9 @@ class JANUSPRO_API Engine {
   // The model's answer to the last message. Throws as draw() does.
   Answer ask(const AskRequest& request, const OnText& on_text = {});
 
+  // The model's own view of text and pictures. Throws as ask() does.
+  Embedding embed(const EmbedRequest& request);
+
   // The same without waiting. Requests join those that run in the order in which they came, each
   // when there is memory for it. A request that cannot be used as given is refused here, by the
   // same errors; what happens later is the job's. Events may submit, but not draw, ask, or end the
@@ -115,6 +118,7 @@ class JANUSPRO_API Engine {
   Job submit(std::span<const DrawRequest> requests, const DrawEvents& events = {});
   Job submit(const EditRequest& request, const DrawEvents& events = {});
   Job submit(const AskRequest& request, const OnText& on_text = {});
+  Job submit(const EmbedRequest& request);
 
   // What these calls would take at this moment, the engine included. Throws as they do, but not for
   // what does not fit.

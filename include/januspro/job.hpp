@@ -66,12 +66,13 @@ class JANUSPRO_API Job {
   std::vector<AnswerToken> tokens(int64_t from) const;
 
   // --- its end ----------------------------------------------------------------------------------
-  // Each waits for it and throws what the job failed of. Code::bad_input when it is of the other
+  // Each waits for it and throws what the job failed of. Code::bad_input when it is of another
   // kind.
 
-  void check() const;  // of either kind
+  void check() const;  // of any kind
   std::vector<Picture> pictures() const;
   Answer answer() const;
+  Embedding embedding() const;
 
  private:
   friend class Engine;

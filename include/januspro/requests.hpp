@@ -138,6 +138,20 @@ struct Answer {
 // brings none; false stops the work with Code::cancelled. It runs where DrawEvents do.
 using OnText = std::function<bool(std::string_view piece)>;
 
+// --- embedding ---------------------------------------------------------------------------------
+
+// What the model makes of a text with pictures, as one vector. The text is taken as it stands,
+// without the roles of a chat; `<image_placeholder>` marks a picture's place, default: in front.
+struct EmbedRequest {
+  std::string text = {};
+  std::vector<Image> images = {};
+};
+
+struct Embedding {
+  std::vector<float> values = {};  // mean over positions of the last hidden state, of length 1
+  int64_t prompt_tokens = 0;
+};
+
 // --- memory ------------------------------------------------------------------------------------
 
 // What an engine and a request take, in bytes, told before any of it is taken. A server that runs

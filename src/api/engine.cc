@@ -10,6 +10,7 @@
 #include "base/error.h"
 #include "generate/ask.h"
 #include "generate/draw.h"
+#include "generate/embed.h"
 #include "generate/load.h"
 #include "generate/plan.h"
 #include "generate/preview.h"
@@ -37,6 +38,8 @@ struct Engine::Parts {
   std::shared_ptr<Task> task(const EditRequest& request, const DrawEvents& events);
   std::shared_ptr<Task> task(std::shared_ptr<const DrawOrder> order, const DrawEvents& events);
   std::shared_ptr<Task> task(const AskRequest& request, const OnText& on_text);
+  std::shared_ptr<Task> task(const EmbedRequest& request);
+  void check_reads() const;
   std::shared_ptr<const DrawOrder> order(const EditRequest& request) const;
   Setup setup_now() const;
 };
@@ -252,9 +255,13 @@ std::shared_ptr<Task> Engine::Parts::task(std::shared_ptr<const DrawOrder> order
   return Task::drawing(order->requests, info.image_tokens, {plan, begin});
 }
 
-std::shared_ptr<Task> Engine::Parts::task(const AskRequest& request, const OnText& on_text) {
+void Engine::Parts::check_reads() const {
   check(info.reads, Code::bad_input,
         "the engine was loaded to draw only; load it with halves \"read\" or \"both\" to ask");
+}
+
+std::shared_ptr<Task> Engine::Parts::task(const AskRequest& request, const OnText& on_text) {
+  check_reads();
   const auto asked = std::make_shared<const AskRequest>(request);
   const AnswerShape shape = answer_shape(setup.config, prompts, request);
   const auto plan = [shape](const Setup& now) { return plan_asking(now, shape); };
@@ -268,6 +275,19 @@ std::shared_ptr<Task> Engine::Parts::task(const AskRequest& request, const OnTex
     return make_asking(shared, prompts, asked, watched, on_answer, on_token);
   };
   return Task::asking({plan, begin});
+}
+
+std::shared_ptr<Task> Engine::Parts::task(const EmbedRequest& request) {
+  check_reads();
+  const auto asked = std::make_shared<const EmbedRequest>(request);
+  const AnswerShape shape = embedding_shape(setup.config, prompts, request);
+  const auto plan = [shape](const Setup& now) { return plan_asking(now, shape); };
+  const auto begin = [this, asked](Task& task, const Shared& shared, const MemoryPlan&) {
+    return make_embedding(
+        shared, prompts, asked, [&task] { return task.wanted(); },
+        [&task](Embedding embedding) { task.note(std::move(embedding)); });
+  };
+  return Task::embedding({plan, begin});
 }
 
 // --- memory --------------------------------------------------------------------------------------
@@ -347,6 +367,12 @@ Job Engine::submit(const DrawRequest& request, const DrawEvents& events) {
   return submit(std::span(&request, 1), events);
 }
 
+Embedding Engine::embed(const EmbedRequest& request) {
+  const std::shared_ptr<Task> task = parts_->task(request);
+  parts_->scheduler->run(task);
+  return task->embedding();
+}
+
 Job Engine::submit(std::span<const DrawRequest> requests, const DrawEvents& events) {
   const std::shared_ptr<Task> task = parts_->task(requests, events);
   parts_->scheduler->submit(task);
@@ -361,6 +387,12 @@ Job Engine::submit(const EditRequest& request, const DrawEvents& events) {
 
 Job Engine::submit(const AskRequest& request, const OnText& on_text) {
   const std::shared_ptr<Task> task = parts_->task(request, on_text);
+  parts_->scheduler->submit(task);
+  return Job(task);
+}
+
+Job Engine::submit(const EmbedRequest& request) {
+  const std::shared_ptr<Task> task = parts_->task(request);
   parts_->scheduler->submit(task);
   return Job(task);
 }

@@ -16,7 +16,7 @@ constexpr const char* kCancelled = "the request was cancelled before it began";
 
 std::shared_ptr<Task> Task::drawing(const std::vector<DrawRequest>& requests, int64_t codes,
                                     Work work) {
-  std::shared_ptr<Task> task(new Task);
+  std::shared_ptr<Task> task(new Task(Kind::drawing));
   task->work_ = std::make_shared<const Work>(std::move(work));
   for (const DrawRequest& request : requests) {
     task->first_.push_back(task->view_.pictures_total);
@@ -27,10 +27,21 @@ std::shared_ptr<Task> Task::drawing(const std::vector<DrawRequest>& requests, in
 }
 
 std::shared_ptr<Task> Task::asking(Work work) {
-  std::shared_ptr<Task> task(new Task);
+  std::shared_ptr<Task> task(new Task(Kind::asking));
   task->work_ = std::make_shared<const Work>(std::move(work));
-  task->asks_ = true;
   return task;
+}
+
+std::shared_ptr<Task> Task::embedding(Work work) {
+  std::shared_ptr<Task> task(new Task(Kind::embedding));
+  task->work_ = std::make_shared<const Work>(std::move(work));
+  return task;
+}
+
+void Task::check_kind(Kind wanted) const {
+  constexpr const char* kHas[] = {"it has pictures", "it has an answer", "it has an embedding"};
+  check(kind_ == wanted, Code::bad_input,
+        "the job is of another kind: ", kHas[static_cast<size_t>(kind_)]);
 }
 
 void Task::runs_on(std::thread::id thread) {
@@ -153,6 +164,11 @@ void Task::note(Answer answer) {
   answer_.tokens = tokens_;
 }
 
+void Task::note(Embedding embedding) {
+  const std::lock_guard lock(mutex_);
+  embedding_ = std::move(embedding);
+}
+
 JobView Task::view() const {
   const std::lock_guard lock(mutex_);
   return view_;
@@ -233,7 +249,7 @@ void Task::check_ended() const {
 }
 
 std::vector<Picture> Task::pictures() const {
-  check(!asks_, Code::bad_input, "the job is a question; it has an answer and no pictures");
+  check_kind(Kind::drawing);
   check_ended();
   std::vector<Picture> result;
   result.reserve(pictures_.size());
@@ -250,9 +266,15 @@ std::vector<Picture> Task::take_pictures() {
 }
 
 Answer Task::answer() const {
-  check(asks_, Code::bad_input, "the job draws; it has pictures and no answer");
+  check_kind(Kind::asking);
   check_ended();
   return answer_;
+}
+
+Embedding Task::embedding() const {
+  check_kind(Kind::embedding);
+  check_ended();
+  return embedding_;
 }
 
 // --- the handle ----------------------------------------------------------------------------------
@@ -275,6 +297,7 @@ std::string Job::text() const { return task_->text(); }
 std::vector<AnswerToken> Job::tokens(int64_t from) const { return task_->tokens(from); }
 std::vector<Picture> Job::pictures() const { return task_->pictures(); }
 Answer Job::answer() const { return task_->answer(); }
+Embedding Job::embedding() const { return task_->embedding(); }
 void Job::check() const { task_->check_ended(); }
 
 }  // namespace janus

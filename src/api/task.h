@@ -32,10 +32,11 @@ class Task {
   };
   using Time = std::chrono::milliseconds;
 
-  // Pictures for each of the requests, of `codes` codes each; and a question.
+  // Pictures for each of the requests, of `codes` codes each; a question; a vector.
   static std::shared_ptr<Task> drawing(const std::vector<DrawRequest>& requests, int64_t codes,
                                        Work work);
   static std::shared_ptr<Task> asking(Work work);
+  static std::shared_ptr<Task> embedding(Work work);
 
   // --- who runs it ------------------------------------------------------------------------------
 
@@ -53,6 +54,7 @@ class Task {
   void note(std::string_view piece);
   void note(AnswerToken token);
   void note(Answer answer);
+  void note(Embedding embedding);
 
   // --- anybody ----------------------------------------------------------------------------------
 
@@ -68,17 +70,21 @@ class Task {
   void check_ended() const;  // waits, and throws what the task failed of
   std::vector<Picture> pictures() const;
   Answer answer() const;
+  Embedding embedding() const;
   // The pictures themselves, for who has the only handle.
   std::vector<Picture> take_pictures();
 
  private:
-  Task() = default;
+  enum class Kind { drawing, asking, embedding };
+
+  explicit Task(Kind kind) : kind_(kind) {}
+  void check_kind(Kind wanted) const;
   int64_t number(int request, int index) const;
   void check_number(int64_t number) const;
   // Under the lock; returns whom to tell once it is released.
   [[nodiscard]] std::vector<std::function<void()>> end(JobState state, std::exception_ptr failure);
 
-  bool asks_ = false;
+  const Kind kind_;
   std::vector<int64_t> first_;  // number of the first picture of each request
   std::atomic<bool> cancel_{false};
 
@@ -93,6 +99,7 @@ class Task {
   std::string text_;
   std::vector<AnswerToken> tokens_;
   Answer answer_;
+  Embedding embedding_;
   std::vector<std::function<void()>> told_;
 };
 

@@ -7,13 +7,13 @@
 
 #include <algorithm>
 #include <cmath>
-#include <map>
 #include <numeric>
 #include <optional>
 #include <tuple>
 #include <utility>
 
 #include "base/error.h"
+#include "generate/reading.h"
 #include "generate/sampler.h"
 #include "generate/stop.h"
 #include "io/preprocess.h"
@@ -126,6 +126,14 @@ Answer AnswerText::finish() {
   return std::move(answer_);
 }
 
+std::vector<const Image*> images_of(const AskRequest& request) {
+  std::vector<const Image*> images;
+  for (const ChatMessage& message : request.messages) {
+    for (const Image& image : message.images) images.push_back(&image);
+  }
+  return images;
+}
+
 class AskingMember : public Member {
  public:
   AskingMember(const Shared& shared, const PromptBuilder& prompts,
@@ -136,7 +144,7 @@ class AskingMember : public Member {
   void offer_steps(Pass& pass) override;
   void offer_prompts(Pass& pass, int64_t room) override;
   void accept(const Pass& pass) override;
-  bool has_slow_work() const override { return next_read_ < to_read_.size(); }
+  bool has_slow_work() const override { return prompt_.has_picture_to_read(); }
   void do_slow_work(Workspace& space, const Between& between) override;
   bool over() const override { return over_; }
   void leave() noexcept override;
@@ -149,20 +157,15 @@ class AskingMember : public Member {
   const std::shared_ptr<const AskRequest> held_;
   const AskRequest& request_;
   OnAnswer on_answer_;
-  std::vector<const Image*> images_;  // in the order of their places
-  std::vector<PictureKey> keys_;
-  std::vector<Fed> prompt_;
   AnswerShape shape_;
+  std::vector<int32_t> said_;  // tokens of prompt and answer, -1 for pictures
+  ReadingPrompt prompt_;
   AnswerText text_;
   Sampler sampler_;
 
   int32_t sequence_ = -1;
-  std::vector<int32_t> said_;  // tokens of prompt and answer, -1 for pictures
-  int64_t kept_ = 0;           // positions that were known
-  std::vector<Fed> fed_;       // what its sequence has run
-  std::map<PictureKey, KeptPictures::Vectors> vectors_;
-  std::vector<size_t> to_read_;  // of images_, those whose vectors are not known
-  size_t next_read_ = 0;
+  int64_t kept_ = 0;              // positions that were known
+  std::vector<Fed> fed_;          // what its sequence has run
   int64_t offered_ = 0;           // positions of the prompt that were offered
   std::vector<int64_t> rows_;     // of the present pass, whose logits it waits for
   std::vector<int32_t> guesses_;  // that were fed to all but the first of them
@@ -180,55 +183,32 @@ AskingMember::AskingMember(const Shared& shared, const PromptBuilder& prompts,
       request_(*held_),
       on_answer_(std::move(on_answer)),
       shape_(answer_shape(shared.model.config(), prompts, request_)),
+      said_(prompt_ids(shared.model.config(), prompts, request_)),
+      prompt_(shared, prompts, said_, images_of(request_)),
       text_(prompts, request_, std::move(on_text), std::move(on_token),
             shape_.positions - shape_.prompt),
       window_(shared.ahead) {
-  for (const ChatMessage& message : request_.messages) {
-    for (const Image& image : message.images) {
-      images_.push_back(&image);
-      keys_.push_back(picture_key(image));
-    }
-  }
-  int64_t rows = 0;
-  for (const int32_t id : prompt_ids(shared.model.config(), prompts, request_)) {
-    said_.push_back(id != prompts.ids().image ? id : -1);
-    if (id != prompts.ids().image) {
-      prompt_.push_back(fed_text(id));
-      continue;
-    }
-    const int64_t each = prompts.image_tokens();
-    prompt_.push_back(
-        fed_vision(static_cast<int32_t>(rows % each), keys_[static_cast<size_t>(rows / each)]));
-    ++rows;
-  }
+  std::replace(said_.begin(), said_.end(), prompts.ids().image, -1);
 }
 
 // As late as the first call, when what others have run meanwhile is known as well.
 void AskingMember::begin() {
-  std::tie(sequence_, kept_) = shared_.prompts.begin(prompt_);
+  std::tie(sequence_, kept_) = shared_.prompts.begin(prompt_.fed());
   offered_ = kept_;
-  fed_.assign(prompt_.begin(), prompt_.begin() + kept_);
-  for (size_t i = 0; i < keys_.size(); ++i) {
-    const auto is_row = [&](const Fed& fed) {
-      return fed.kind == Fed::Kind::vision && fed.picture == keys_[i];
-    };
-    if (std::none_of(prompt_.begin() + kept_, prompt_.end(), is_row)) continue;
-    const auto [entry, is_new] = vectors_.try_emplace(keys_[i], shared_.pictures.find(keys_[i]));
-    if (is_new && !entry->second) to_read_.push_back(i);
-  }
+  fed_.assign(prompt_.fed().begin(), prompt_.fed().begin() + kept_);
+  prompt_.begin(kept_);
 }
 
 void AskingMember::offer_prompts(Pass& pass, int64_t room) {
-  if (offered_ == std::ssize(prompt_)) return;
+  const int64_t length = shape_.prompt;
+  if (offered_ == length) return;
   text_.check_wanted();
   if (sequence_ < 0) begin();
   if (has_slow_work()) return;
-  for (; room > 0 && offered_ < std::ssize(prompt_); --room) {
-    const Fed& fed = prompt_[static_cast<size_t>(offered_++)];
-    const bool last = offered_ == std::ssize(prompt_);
-    const float* vector =
-        fed.kind == Fed::Kind::vision ? vectors_.at(fed.picture)->view.row(fed.id) : nullptr;
-    const int64_t row = pass.add(sequence_, fed, last ? Wants::text : Wants::nothing, vector);
+  for (; room > 0 && offered_ < length; --room) {
+    const bool last = offered_ + 1 == length;
+    const int64_t row =
+        prompt_.offer(pass, sequence_, offered_++, last ? Wants::text : Wants::nothing);
     if (last) rows_ = {row};
   }
 }
@@ -251,15 +231,12 @@ void AskingMember::do_slow_work(Workspace& space, const Between& between) {
     text_.check_wanted();
     between();
   };
-  const size_t i = to_read_[next_read_];  // still to be read when a pass comes in between
-  vectors_[keys_[i]] =
-      shared_.pictures.keep(keys_[i], read_picture(shared_.model, *images_[i], space, wanted));
-  ++next_read_;
+  prompt_.read_picture(space, wanted);
 }
 
 void AskingMember::accept(const Pass& pass) {
   if (last_ < 0) {
-    fed_.assign(prompt_.begin(), prompt_.begin() + offered_);
+    fed_.assign(prompt_.fed().begin(), prompt_.fed().begin() + offered_);
   } else {
     fed_.push_back(fed_text(last_));
   }

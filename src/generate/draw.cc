@@ -45,7 +45,7 @@ struct Growing {
   size_t fed = 0;  // codes whose rows have been offered, to its sequences as long as they live
   std::vector<int32_t> guesses;                      // of the codes after those
   std::vector<std::array<int64_t, kRows>> choosing;  // rows of the present pass that give the next
-  int looks = 0;                                     // that were shown
+  int looks = 0;                                     // shown or passed over
 
   const std::vector<int32_t>& ids(int row) const {
     return row == 0 ? prompt->guided : prompt->unguided;
@@ -395,6 +395,11 @@ void DrawingMember::read_original(Workspace& space, const Between& between) {
 void DrawingMember::show_growing(Growing& picture, Workspace& space, const Between& between) {
   constexpr uint8_t kNotYet = 197;
   const Config& config = shared_.model.config();
+  // Of several that fall on one row the last is shown.
+  while (picture.looks + 1 < looks_.count &&
+         rows_of_look(picture.looks + 1) == rows_of_look(picture.looks)) {
+    ++picture.looks;
+  }
   const auto rows = static_cast<int64_t>(rows_of_look(picture.looks));
   std::vector<int32_t> filled(picture.codes.begin(), picture.codes.begin() + rows * config.grid());
   for (size_t i = filled.size(); i < codes_; ++i) {

@@ -108,6 +108,7 @@ void Pass::read_logits(Workspace& space, Workspace::Frame& frame, Tensor x) {
 
 void Pass::run(Workspace& space, Workspace::Frame& frame) {
   const Tensor x = frame.take({rows(), model_.config().llama.width});
+  hidden_ = x;
   embed(space, x);
   const Rows where{sequence_, position_, cache_.blocks(), cache_.blocks_per_sequence()};
   model_.forward(x, where, cache_, space);
@@ -119,6 +120,10 @@ std::span<const float> Pass::logits(int64_t row) const {
   check(at < place_.size() && place_[at] >= 0, Code::bug, "pass: row ", row, " has no logits");
   const Tensor& from = rows_[at].wants == Wants::text ? text_ : image_;
   return {from.row(place_[at]), static_cast<size_t>(from.cols())};
+}
+
+std::span<const float> Pass::hidden(int64_t row) const {
+  return {hidden_.row(row), static_cast<size_t>(hidden_.cols())};
 }
 
 void Pass::clear() {

@@ -45,6 +45,7 @@ class Pass {
   // Runs all rows; `frame` holds their hidden states and logits.
   void run(Workspace& space, Workspace::Frame& frame);
   std::span<const float> logits(int64_t row) const;  // of a row that wanted them
+  std::span<const float> hidden(int64_t row) const;  // [D] of any row
 
   void clear();
 
@@ -64,6 +65,7 @@ class Pass {
   std::vector<int32_t> sequence_;  // [R]
   std::vector<int32_t> position_;  // [R]
   std::vector<int64_t> place_;     // [R] of its logits among those of the same kind
+  Tensor hidden_;                  // [R, D]
   Tensor text_, image_;            // logits [text rows, V], [image rows, C]
 };
 

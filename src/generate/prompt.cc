@@ -126,6 +126,10 @@ std::vector<int32_t> PromptBuilder::read(std::span<const Message> messages,
   return tokenize(std::string(strip(text)), images);
 }
 
+std::vector<int32_t> PromptBuilder::plain(const Message& message) const {
+  return tokenize(with_placeholders(message, 0), message.images);
+}
+
 std::vector<int32_t> PromptBuilder::reply(std::string_view text) const {
   std::vector<int32_t> ids = tokenizer_.encode(" " + std::string(strip(text)));
   ids.push_back(ids_.eos);

@@ -67,6 +67,10 @@ class PromptBuilder {
   std::vector<int32_t> read(std::span<const Message> messages,
                             std::optional<std::string_view> system = std::nullopt) const;
 
+  // Ids of a text as it stands behind the begin token, with its pictures as read() has them; no
+  // roles. Throws as read() does.
+  std::vector<int32_t> plain(const Message& message) const;
+
   // Ids of a reply as it follows read() in a later turn and in training: a space, the stripped
   // text, the end token.
   std::vector<int32_t> reply(std::string_view text) const;

@@ -23,6 +23,12 @@ int32_t Shared::fork(int32_t sequence) const {
   return cache.fork(sequence);
 }
 
+int32_t Shared::add() const {
+  while (cache.free_sequences() == 0 && prompts.drop()) {
+  }
+  return cache.add();
+}
+
 void Shared::end(int32_t sequence, std::vector<Fed> fed) const {
   remember && !fed.empty() ? prompts.keep(sequence, std::move(fed)) : cache.remove(sequence);
 }

@@ -33,6 +33,8 @@ struct Shared {
 
   // A new sequence that begins with all of another; prompts that are kept make room.
   int32_t fork(int32_t sequence) const;
+  // A new empty sequence, in the same way.
+  int32_t add() const;
   // A sequence that has run that and is not needed any more.
   void end(int32_t sequence, std::vector<Fed> fed) const;
 };

@@ -12,12 +12,6 @@ namespace {
 constexpr size_t kMostPictures = 16;
 constexpr std::string_view kPlace = "<image_placeholder>";
 
-// What one message says: pictures are marked in the text at their places.
-struct Said {
-  std::string text;
-  std::vector<Image> images;
-};
-
 void add_line(std::string& text, std::string_view line) {
   if (!text.empty()) text += "\n";
   text += line;
@@ -65,22 +59,24 @@ void read_part(const Json& json, const std::string& path, const Served& served, 
   add_line(said.text, kPlace);
 }
 
-Said read_content(Fields& message, const Served& served, size_t& pictures) {
+}  // namespace
+
+Said read_content(const Json& content, const std::string& path, const Served& served,
+                  size_t& pictures) {
   Said said;
-  const Json* const content = message.find("content");
-  if (!content) return said;
-  const std::string path = message.at("content");
-  if (content->is_string()) {
-    said.text = checked_text(content->get<std::string>(), path);
-  } else if (content->is_array()) {
-    for (size_t i = 0; i < content->size(); ++i) {
-      read_part((*content)[i], path + "[" + std::to_string(i) + "]", served, said, pictures);
+  if (content.is_string()) {
+    said.text = checked_text(content.get<std::string>(), path);
+  } else if (content.is_array()) {
+    for (size_t i = 0; i < content.size(); ++i) {
+      read_part(content[i], path + "[" + std::to_string(i) + "]", served, said, pictures);
     }
   } else {
     refuse_type(path, "a string or a list of parts");
   }
   return said;
 }
+
+namespace {
 
 // Turns of the same side become one; who begins as the assistant follows an empty turn.
 void add_turn(AskRequest& request, const std::string& role, Said said) {
@@ -106,7 +102,9 @@ void read_message(const Json& json, const std::string& path, const Served& serve
                       "understood",
                   path + ".role");
   }
-  Said said = read_content(message, served, pictures);
+  const Json* const content = message.find("content");
+  Said said;
+  if (content) said = read_content(*content, message.at("content"), served, pictures);
   if (role == "user" || role == "assistant") return add_turn(request, role, std::move(said));
   if (!said.images.empty()) {
     throw Refusal(400, "invalid_value", path + " holds a picture; they belong to user or assistant",
@@ -333,6 +331,7 @@ OrderedJson model_json(const Served& served) {
   if (served.info.reads) capabilities.push_back("chat");
   if (served.info.draws) capabilities.push_back("draw");
   if (served.info.edits) capabilities.push_back("edit");
+  if (served.info.reads) capabilities.push_back("embed");
   return {{"id", served.name},
           {"object", "model"},
           {"created", served.created},

@@ -16,6 +16,16 @@ struct ChatCall {
   std::vector<std::string> ignored = {};
 };
 
+// What a message or another input says: pictures are marked in the text at their places.
+struct Said {
+  std::string text = {};
+  std::vector<Image> images = {};
+};
+
+// A text, or a list of parts at `path`; `pictures` of the request so far. Throws Refusal.
+Said read_content(const Json& content, const std::string& path, const Served& served,
+                  size_t& pictures);
+
 // Throws Refusal.
 ChatCall parse_chat(const Json& body, const Served& served);
 

@@ -23,6 +23,10 @@ constexpr std::string_view kGenerations = R"({"type":"object","required":["promp
 "output_compression":{"type":["integer","null"],"minimum":0,"maximum":100},
 "stream":{"type":["boolean","null"]},"partial_images":{"type":["integer","null"],"minimum":0}}})";
 
+constexpr std::string_view kEmbeddings = R"({"type":"object","required":["input"],"properties":{
+"model":{"type":["string","null"]},"input":{"anyOf":[{"type":"string","minLength":1},{"type":"array","minItems":1,"maxItems":64}]},
+"encoding_format":{"enum":["float","base64",null]}}})";
+
 constexpr std::string_view kTxt2img = R"({"type":"object","properties":{
 "prompt":{"type":["string","null"]},"negative_prompt":{"type":["string","null"]},"seed":{"type":["integer","null"]},
 "batch_size":{"type":["integer","null"]},"n_iter":{"type":["integer","null"]},"width":{"type":["integer","null"]},
@@ -70,6 +74,8 @@ constexpr Route kRoutes[] = {
           "A picture, part of it drawn anew", kEdits},
     Route{"POST", "/v1/images/variations", key, Body::form, serve_variations,
           "A picture, its lower part drawn anew", kVariations},
+    Route{"POST", "/v1/embeddings", key, Body::json, serve_embeddings,
+          "Text and pictures as vectors", kEmbeddings},
     Route{"GET", "/v1/images/files/{name}", open, Body::none, serve_file,
           "A picture that was answered with a URL", ""},
     Route{"POST", "/sdapi/v1/txt2img", sd, Body::json, sd_txt2img, "Pictures of a prompt",

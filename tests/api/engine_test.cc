@@ -39,6 +39,8 @@ TEST(Api, FieldsAreThoseOfTheFrozenList) {
   EXPECT_EQ(fields_of("requests.hpp", "MemoryPlan"),
             (Names{"program", "weights", "cache", "scratch", "pictures", "kept", "limit",
                    "pictures_at_once", "refusal"}));
+  EXPECT_EQ(fields_of("requests.hpp", "EmbedRequest"), (Names{"text", "images"}));
+  EXPECT_EQ(fields_of("requests.hpp", "Embedding"), (Names{"values", "prompt_tokens"}));
   EXPECT_EQ(fields_of("image.hpp", "PictureOptions"), (Names{"format", "quality"}));
   EXPECT_EQ(fields_of("requests.hpp", "Answer"),
             (Names{"text", "finish", "prompt_tokens", "cached_tokens", "answer_tokens", "tokens"}));
@@ -90,6 +92,23 @@ TEST(Api, ASecondTurnIsNotReadFromTheBeginningAndAnswersAlike) {
     request.messages.push_back({"assistant", answer.text, {}});
     request.messages.push_back({"user", "And then?", {}});
   }
+}
+
+TEST(Api, TextAndPicturesBecomeOneVector) {
+  Engine engine = Engine::load(tiny_options());
+  const EmbedRequest request{"a cup", {load_picture(golden("images/coffee-portrait.png"))}};
+  const Embedding embedding = engine.embed(request);
+  EXPECT_EQ(std::ssize(embedding.values), engine.info().width);
+  EXPECT_GT(embedding.prompt_tokens, engine.info().vision_tokens);
+  const Job job = engine.submit(request);
+  EXPECT_EQ(job.embedding().values, embedding.values);
+  EXPECT_NE(engine.embed({"a cup", {}}).values, embedding.values);
+  EXPECT_THROW(job.answer(), Error);
+  EXPECT_THROW(engine.submit(DrawRequest{.prompt = "blue"}).embedding(), Error);
+  EngineOptions options = tiny_options();
+  options.halves = "draw";
+  Engine drawing = Engine::load(options);
+  EXPECT_THROW(drawing.embed(request), Error);
 }
 
 TEST(Api, TheUseOfTheCacheIsTold) {

@@ -56,6 +56,17 @@ def openai_edits(client):
     assert client.images.create_variation(model="gpt-4o", image=("a.png", square), n=2).data[1].b64_json
 
 
+def openai_embeds(client):
+    texts = ["a red ball", "a blue star"]
+    both = client.embeddings.create(model="gpt-4o", input=texts).data  # asks for base64
+    numbers = client.embeddings.create(model="gpt-4o", input=texts[1], encoding_format="float").data[0].embedding
+    assert both[1].embedding == numbers and both[0].embedding != numbers
+    assert abs(sum(value * value for value in numbers) - 1) < 1e-4
+    url = "data:image/png;base64," + base64.b64encode(picture(96)).decode()
+    seen = client.embeddings.create(model="gpt-4o", input=[{"type": "image_url", "image_url": {"url": url}}])
+    assert len(seen.data) == 1 and seen.usage.prompt_tokens > 100, seen.usage
+
+
 async def openai_at_once(url):
     client = openai.AsyncOpenAI(base_url=url + "v1", api_key="none", max_retries=0)
     answers = await asyncio.gather(*(client.chat.completions.create(model="", messages=HI, max_tokens=5) for _ in range(4)))
@@ -87,6 +98,7 @@ with Server(sys.argv[1], "--alias", "gpt-4o") as served:
     openai_talks(openai_client)
     openai_draws(openai_client)
     openai_edits(openai_client)
+    openai_embeds(openai_client)
     asyncio.run(openai_at_once(served.url))
     webuiapi_draws(served)
-print("packages: openai talks, streams, draws and edits; webuiapi draws, paints over, watches")
+print("packages: openai talks, streams, draws, edits and embeds; webuiapi draws, paints over, watches")

@@ -7,6 +7,7 @@
 #include "serve/a1111.h"
 #include "serve/openai_chat.h"
 #include "serve/openai_edits.h"
+#include "serve/openai_embeddings.h"
 #include "serve/openai_images.h"
 #include "serve/routes.h"
 #include "serve/target.h"
@@ -29,7 +30,9 @@ Served made_up() {
 
 void read(uint8_t dialect, std::string_view text) {
   const std::string_view form = "multipart/form-data; boundary=x";
-  if (dialect % 8 == 0) {
+  if (dialect == 'e') {
+    parse_embeddings(parse_json(text), made_up());
+  } else if (dialect % 8 == 0) {
     parse_chat(parse_json(text), made_up());
   } else if (dialect % 8 == 1) {
     parse_generation(parse_json(text), made_up());

@@ -9,6 +9,7 @@
 #include "made_up.h"
 #include "serve/a1111.h"
 #include "serve/openai_chat.h"
+#include "serve/openai_embeddings.h"
 #include "serve/openai_images.h"
 
 namespace janus::serve {
@@ -58,9 +59,22 @@ OrderedJson chat_call_json(const ChatCall& call) {
           {"ignored", call.ignored}};
 }
 
+OrderedJson embed_call_json(const EmbedCall& call) {
+  OrderedJson texts = OrderedJson::array(), pictures = OrderedJson::array();
+  for (const EmbedRequest& request : call.requests) {
+    texts.push_back(request.text);
+    pictures.push_back(request.images.size());
+  }
+  return {{"texts", std::move(texts)},
+          {"pictures", std::move(pictures)},
+          {"base64", call.base64},
+          {"ignored", call.ignored}};
+}
+
 OrderedJson parsed(const std::string& dialect, const Json& request) {
   const Json body = request.is_string() ? parse_json(request.get<std::string>()) : request;
   if (dialect == "chat") return chat_call_json(parse_chat(body, made_up()));
+  if (dialect == "embeddings") return embed_call_json(parse_embeddings(body, made_up()));
   if (dialect == "images") return drawing_json(parse_generation(body, made_up()));
   return drawing_json(parse_txt2img(body, made_up()).draw);
 }
@@ -86,7 +100,7 @@ void expect_pair(const std::string& dialect, const Json& pair) {
 
 TEST(Dialects, RequestsBecomeWhatTheirPairsSay) {
   int count = 0;
-  for (const std::string dialect : {"chat", "images", "a1111"}) {
+  for (const std::string dialect : {"chat", "images", "a1111", "embeddings"}) {
     std::ifstream file(pairs() / (dialect + ".json"));
     ASSERT_TRUE(file.is_open()) << dialect;
     for (const Json& pair : Json::parse(file)) {
@@ -122,6 +136,11 @@ TEST(Dialects, AnAnswerIsToldAsOpenAiTellsIt) {
   same("finish", chat_finish(reply, call, 1, answer));
   same("usage", chat_usage(reply, call, answers));
   same("model", model_json(made_up()));
+
+  EmbedCall embedding;
+  same("embeddings", embeddings_json(embedding, made_up(), {{{.5f, -1}, 3}, {{.25f, 0}, 4}}));
+  embedding.base64 = true;
+  same("packed", embeddings_json(embedding, made_up(), {{{.5f, -1}, 3}}));
 
   DrawCall drawing;
   drawing.form.size_field = "512x512";

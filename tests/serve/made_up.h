@@ -11,6 +11,7 @@ inline Served made_up() {
   served.info.image_tokens = 576;
   served.info.vision_tokens = 576;
   served.info.context = 4096;
+  served.info.width = 2048;
   served.info.hash = "0123456789abcdef";
   served.info.weights = "bf16";
   served.info.edits = false;
