@@ -162,8 +162,6 @@ void Mirror::serve(int connection) {
     most_ = std::max(most_, ++at_once_);
   }
   send_answer(connection, request, made);
-  const std::lock_guard lock(mutex_);
-  --at_once_;
 }
 
 MirrorAnswer Mirror::answer(const MirrorRequest& request) const {
@@ -238,6 +236,11 @@ void Mirror::send_answer(int connection, const MirrorRequest& request, const Mir
   head += "\r\n";
   ::send(connection, head.data(), head.size(), MSG_NOSIGNAL);
   std::this_thread::sleep_for(std::chrono::milliseconds(answer.delay));
+  {
+    // Who has the body may ask for the next file before this thread goes on.
+    const std::lock_guard lock(mutex_);
+    --at_once_;
+  }
   const auto end = answer.cut >= 0 ? static_cast<size_t>(answer.cut) : answer.body.size();
   for (size_t at = 0; at < std::min(end, answer.body.size());) {
     const ssize_t sent = ::send(connection, answer.body.data() + at,
