@@ -18,9 +18,12 @@ namespace janus::serve {
 namespace {
 
 constexpr int kLayout = 1;
+constexpr double kStepBack = 600;  // seconds that an interrupted item gives way to later ones
 
-// Numbers of jobs rise and are never used again. Requests go when their job is over. Results are
-// the last table, so that walking the others does not step over pictures.
+// Numbers of jobs rise and are never used again. Items are taken by when they are due: as they were
+// accepted, those that were interrupted later, so that one that ends the server holds no line up.
+// Requests go when their job is over. Results are the last table, so that walking the others does
+// not step over pictures.
 constexpr const char* kTables = R"(
 CREATE TABLE jobs (
   number INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE, owner TEXT NOT NULL,
@@ -34,10 +37,11 @@ CREATE TABLE requests (
   body TEXT NOT NULL, UNIQUE (job, place));
 CREATE TABLE items (
   job INTEGER NOT NULL REFERENCES jobs (number) ON DELETE CASCADE, place INTEGER NOT NULL,
-  request INTEGER NOT NULL, seed INTEGER NOT NULL, status TEXT NOT NULL, tries INTEGER NOT NULL,
-  lease INTEGER NOT NULL, until REAL NOT NULL, error TEXT NOT NULL, PRIMARY KEY (job, place))
+  request INTEGER NOT NULL, seed INTEGER NOT NULL, status TEXT NOT NULL, due REAL NOT NULL,
+  tries INTEGER NOT NULL, lease INTEGER NOT NULL, until REAL NOT NULL, error TEXT NOT NULL, PRIMARY KEY (job, place))
   WITHOUT ROWID;
-CREATE INDEX items_status ON items (status, job, place);
+CREATE INDEX items_due ON items (status, due, job, place);
+CREATE INDEX items_status ON items (status, job);
 CREATE INDEX items_lease ON items (lease);
 CREATE TABLE leases (last INTEGER NOT NULL);
 INSERT INTO leases VALUES (0);
@@ -142,8 +146,10 @@ void SqliteStore::void_leases(double before) {
   }
   if (jobs.empty()) return;
   Query(database_,
-        "UPDATE items SET status = CASE WHEN tries >= ? THEN 'failed' ELSE 'waiting' END, error = "
+        "UPDATE items SET due = due + ?, status = CASE WHEN tries >= ? THEN 'failed' ELSE "
+        "'waiting' END, error = "
         "CASE WHEN tries >= ? THEN ? ELSE '' END WHERE status = 'leased' AND until < ?")
+      .with(kStepBack)
       .with(int64_t{kMostTries})
       .with(int64_t{kMostTries})
       .with(kTooOften)
@@ -206,6 +212,7 @@ Store::Accepted SqliteStore::accept(const NewJob& job) {
   Transaction whole(database_);
   if (const auto before = earlier(job)) return *before;
   check_room(std::ssize(job.items));
+  const double now = now_();
   Query(database_, "INSERT INTO jobs VALUES (NULL, ?, ?, ?, ?, ?, ?, 'queued', ?, 0, 0)")
       .with(job.id)
       .with(job.owner)
@@ -213,7 +220,7 @@ Store::Accepted SqliteStore::accept(const NewJob& job) {
       .with(job.metadata)
       .with(job.key)
       .with(job.digest)
-      .with(now_())
+      .with(now)
       .run();
   const int64_t number = database_.last_row();
   for (int64_t place = 0; place < std::ssize(job.requests); ++place) {
@@ -225,11 +232,12 @@ Store::Accepted SqliteStore::accept(const NewJob& job) {
   }
   for (int64_t place = 0; place < std::ssize(job.items); ++place) {
     const NewJob::Item& item = job.items[static_cast<size_t>(place)];
-    Query(database_, "INSERT INTO items VALUES (?, ?, ?, ?, 'waiting', 0, 0, 0, '')")
+    Query(database_, "INSERT INTO items VALUES (?, ?, ?, ?, 'waiting', ?, 0, 0, 0, '')")
         .with(number)
         .with(place)
         .with(int64_t{item.request})
         .with(static_cast<int64_t>(item.seed))
+        .with(now)
         .run();
   }
   whole.commit();
@@ -369,7 +377,7 @@ std::optional<Lease> SqliteStore::lease(double seconds) {
               "SELECT items.job, items.place, seed, tries, id, type, body FROM items "
               "JOIN jobs ON items.job = number "
               "JOIN requests ON requests.job = items.job AND requests.place = items.request "
-              "WHERE items.status = 'waiting' ORDER BY items.job, items.place LIMIT 1");
+              "WHERE items.status = 'waiting' ORDER BY due, items.job, items.place LIMIT 1");
     if (!row.next()) {
       whole.commit();
       return {};
