@@ -67,10 +67,6 @@ class PromptBuilder {
   std::vector<int32_t> read(std::span<const Message> messages,
                             std::optional<std::string_view> system = std::nullopt) const;
 
-  // Ids of a reply as it follows read() in a later turn and in training: a space, the stripped
-  // text, the end token.
-  std::vector<int32_t> reply(std::string_view text) const;
-
   // Ids [P] of a drawing prompt: begin token, the text as the only user turn, open assistant turn,
   // begin-of-image.
   std::vector<int32_t> draw(std::string_view text) const;

@@ -7,6 +7,8 @@
 
 #include "base/error.h"
 #include "base/rng.h"
+#include "io/special_tokens.h"
+#include "train/row_file.h"
 #include "world/streams.h"
 
 namespace janus::train {
@@ -74,22 +76,42 @@ PictureBatch codec_batch(const Recipe& recipe, int64_t step, int64_t pass) {
   return batch;
 }
 
+// The whole is made of ids once and the replies are found in it: ids of parts, put together, need
+// not be those of the whole. Each begins after the role and its colon, with the space that its
+// first word has taken in.
 Dialogue teach(const PromptBuilder& prompts, std::span<const Message> messages,
                std::optional<std::string_view> system) {
+  const SpecialIds& special = prompts.ids();
+  check(special.assistant >= 0, Code::not_supported,
+        "the sides of a conversation are plain words (", prompts.roles().user, ", ",
+        prompts.roles().assistant, ") in this model; training finds replies by tokens");
+  const std::vector<int32_t> colon = prompts.tokenizer().encode(":");
   Dialogue dialogue;
-  for (size_t i = 0; i < messages.size(); ++i) {
-    if (messages[i].role != Role::assistant) continue;
-    std::vector<int32_t> asked = prompts.read(messages.first(i), system);
-    check(asked.size() >= dialogue.ids.size() &&
-              std::equal(dialogue.ids.begin(), dialogue.ids.end(), asked.begin()),
-          Code::bad_input, "message ", i, ": the turns before it read differently from how they ",
-          "were taught; an empty reply is the usual cause");
-    dialogue.ids = std::move(asked);
-    dialogue.taught.resize(dialogue.ids.size(), false);
-    const std::vector<int32_t> reply = prompts.reply(messages[i].text);
-    dialogue.ids.insert(dialogue.ids.end(), reply.begin(), reply.end());
-    dialogue.taught.resize(dialogue.ids.size(), true);
+  std::vector<int32_t>& ids = dialogue.ids;
+  ids = prompts.read(messages, system);
+  ids.resize(ids.size() - 1 - colon.size());  // the turn that is open after the last reply
+  dialogue.taught.resize(ids.size(), false);
+  ptrdiff_t replies = 0;
+  for (auto at = ids.begin(); (at = std::find(at, ids.end(), special.assistant)) != ids.end();) {
+    const auto begin = std::min(at + 1 + std::ssize(colon), ids.end());
+    check(std::equal(at + 1, begin, colon.begin(), colon.end()), Code::bad_input, "reply ",
+          replies + 1, ": no colon of its own follows its role");
+    at = std::find(begin, ids.end(), special.eos);
+    if (at != ids.end()) ++at;  // the end is taught too
+    std::fill(dialogue.taught.begin() + (begin - ids.begin()),
+              dialogue.taught.begin() + (at - ids.begin()), true);
+    ++replies;
   }
+  const auto wanted = std::count_if(messages.begin(), messages.end(), [](const Message& message) {
+    return message.role == Role::assistant;
+  });
+  const auto ends = std::count(ids.begin(), ids.end(), special.eos);
+  check(replies == wanted && ends == wanted && !messages.empty() &&
+            messages.back().role == Role::assistant,
+        Code::bad_input, "of ", wanted, " replies ", ends, " end and ", replies,
+        " begin where they should; a conversation ends with a reply, none is empty, and no text "
+        "holds ",
+        kAssistantToken, " or ", kEosToken);
   return dialogue;
 }
 
@@ -97,6 +119,7 @@ namespace {
 
 // Streams of random numbers of their own, so that one does not disturb another.
 constexpr uint64_t kDropStream = 0x64726f70;
+constexpr uint64_t kOrderStream = 0x6f726472;
 
 // Whether anything covers a pixel of each cell of a code.   coverage [S, S] -> [N]
 std::vector<bool> touched_cells(const std::vector<float>& coverage, const Config& config) {
@@ -120,13 +143,18 @@ const Object& nearest_object(const Scene& scene, double x, double y) {
                            [&](const Object& a, const Object& b) { return depth(a) < depth(b); });
 }
 
-DrawRow draw_row(const Recipe& recipe, const PromptBuilder& prompts, const Slot& slot) {
-  const uint64_t index = slot.index;
-  const DrawSample sample = drawing(slot.source->stream, Split::train, index);
-  DrawRow row;
-  row.prompt = prompts.draw(sample.prompt);
+// `index` tells one sample from another.
+void drop_condition(const Recipe& recipe, const PromptBuilder& prompts, uint64_t index,
+                    DrawRow& row) {
   Philox rng(recipe.seed ^ kDropStream, index);
   if (rng.chance(recipe.condition_drop)) row.prompt = prompts.unguided(row.prompt);
+}
+
+DrawRow draw_row(const Recipe& recipe, const PromptBuilder& prompts, const Slot& slot) {
+  const DrawSample sample = drawing(slot.source->stream, Split::train, slot.index);
+  DrawRow row;
+  row.prompt = prompts.draw(sample.prompt);
+  drop_condition(recipe, prompts, slot.index, row);
   const int side = recipe.model.config.image;
   const Rendering drawn = render(sample.scene, side);
   append_pixels(drawn.image, 0, 0, side, row.pixels);
@@ -162,6 +190,11 @@ void label_patches(const Scene* scene, const std::vector<float>& coverage, const
   }
 }
 
+void check_length(const Recipe& recipe, size_t positions) {
+  check(static_cast<int64_t>(positions) <= recipe.batch.max_len, Code::bad_input, "a sample of ",
+        positions, " positions is longer than batch.max_len = ", recipe.batch.max_len);
+}
+
 AskRow ask_row(const Recipe& recipe, const PromptBuilder& prompts, const Slot& slot) {
   const Lesson lesson =
       reading(slot.source->stream, Split::train, slot.index, static_cast<int>(slot.source->turns));
@@ -173,9 +206,7 @@ AskRow ask_row(const Recipe& recipe, const PromptBuilder& prompts, const Slot& s
   }
   AskRow row;
   row.dialogue = teach(prompts, messages);
-  check(static_cast<int64_t>(row.dialogue.ids.size()) <= recipe.batch.max_len, Code::bad_input,
-        "a dialogue of ", row.dialogue.ids.size(),
-        " positions is longer than batch.max_len = ", recipe.batch.max_len);
+  check_length(recipe, row.dialogue.ids.size());
   if (blind) return row;
   const int side = recipe.model.config.image;
   const Rendering drawn = draw_lesson(lesson, side);
@@ -184,29 +215,92 @@ AskRow ask_row(const Recipe& recipe, const PromptBuilder& prompts, const Slot& s
   return row;
 }
 
-}  // namespace
+// Adds row `index` of an endless reading of the file.
+void add_file_row(const Recipe& recipe, const PromptBuilder& prompts, const RowFile& file,
+                  uint64_t index, LanguageBatch& batch) {
+  const auto at = static_cast<int64_t>(
+      shuffled(index, static_cast<uint64_t>(file.count()), recipe.seed ^ kOrderStream));
+  const FileRow row = file.row(at);
+  try {
+    if (row.task == "generate") {
+      DrawRow drawn = draw_row(row, prompts, recipe.model.config);
+      check_length(recipe, drawn.prompt.size() +
+                               static_cast<size_t>(recipe.model.config.image_tokens()) - 1);
+      drop_condition(recipe, prompts, index, drawn);
+      batch.draw.push_back(std::move(drawn));
+    } else {
+      AskRow asked = ask_row(row, prompts, recipe.model.config);
+      check_length(recipe, asked.dialogue.ids.size());
+      batch.ask.push_back(std::move(asked));
+    }
+  } catch (const Error& error) {
+    fail(error.code(), file.place(at), ": ", error.what());
+  }
+}
 
-// Multiples of the golden ratio, as fractions of 2^64, lie evenly in every range.
-Slot slot_of(const Recipe& recipe, uint64_t place) {
+// The source of a place. Multiples of the golden ratio, as fractions of 2^64, lie evenly in every
+// range.
+const Source& source_of(const Recipe& recipe, uint64_t place) {
   const double at = static_cast<double>((place * 0x9E3779B97F4A7C15u) >> 11) * 0x1p-53;
   double all = 0;
   for (const Source& source : recipe.data) all += source.weight;
   double sum = 0;
-  const Source* chosen = &recipe.data.back();
   for (const Source& source : recipe.data) {
     sum += source.weight / all;
-    if (at >= sum) continue;
-    chosen = &source;
-    break;
+    if (at < sum) return source;
   }
-  return {chosen, chosen->samples > 0 ? place % static_cast<uint64_t>(chosen->samples) : place};
+  return recipe.data.back();
 }
 
-LanguageBatch language_batch(const Recipe& recipe, const PromptBuilder& prompts, int64_t pass) {
+}  // namespace
+
+Slot slot_of(const Recipe& recipe, uint64_t place) {
+  const Source& source = source_of(recipe, place);
+  uint64_t index = place;
+  if (source.from_file() && recipe.data.size() > 1) {  // a nanosecond or two a place
+    index = 0;
+    for (uint64_t i = 0; i < place; ++i) index += &source_of(recipe, i) == &source;
+  }
+  return {&source, source.samples > 0 ? index % static_cast<uint64_t>(source.samples) : index};
+}
+
+// A Feistel network of four rounds permutes the smallest power of four that holds `count`; walking
+// on until the value is below it permutes those that are.
+uint64_t shuffled(uint64_t index, uint64_t count, uint64_t key) {
+  const uint64_t round = index / count;
+  int half = 1;
+  while ((uint64_t{1} << (2 * half)) < count) ++half;
+  const uint64_t mask = (uint64_t{1} << half) - 1;
+  uint64_t at = index % count;
+  do {
+    uint64_t left = at >> half, right = at & mask;
+    for (uint32_t step = 0; step < 4; ++step) {
+      const auto words = philox({static_cast<uint32_t>(key), static_cast<uint32_t>(key >> 32)},
+                                {static_cast<uint32_t>(right), static_cast<uint32_t>(right >> 32),
+                                 static_cast<uint32_t>(round), step});
+      left = std::exchange(right, (left ^ words[0]) & mask);
+    }
+    at = left << half | right;
+  } while (at >= count);
+  return at;
+}
+
+RowFiles open_files(const Recipe& recipe) {
+  RowFiles files;
+  for (const Source& source : recipe.data) {
+    if (source.from_file()) files.emplace(source.path, source.path);
+  }
+  return files;
+}
+
+LanguageBatch language_batch(const Recipe& recipe, const PromptBuilder& prompts,
+                             const RowFiles& files, int64_t pass) {
   LanguageBatch batch;
   for (int64_t i = 0; i < recipe.batch.micro; ++i) {
     const Slot slot = slot_of(recipe, static_cast<uint64_t>(pass * recipe.batch.micro + i));
-    if (slot.source->task == Teaches::generate) {
+    if (slot.source->from_file()) {
+      add_file_row(recipe, prompts, files.at(slot.source->path), slot.index, batch);
+    } else if (slot.source->task == Teaches::generate) {
       batch.draw.push_back(draw_row(recipe, prompts, slot));
     } else {
       batch.ask.push_back(ask_row(recipe, prompts, slot));

@@ -9,9 +9,11 @@
 #include <deque>
 #include <exception>
 #include <functional>
+#include <map>
 #include <mutex>
 #include <optional>
 #include <span>
+#include <string>
 #include <string_view>
 #include <thread>
 #include <utility>
@@ -40,7 +42,8 @@ PictureBatch codec_batch(const Recipe& recipe, int64_t step, int64_t pass);
 struct DrawRow {
   std::vector<int32_t>
       prompt;  // up to and including begin-of-image; pads where the prompt is dropped
-  std::vector<float> pixels;     // [3, S, S]
+  std::vector<float> pixels;     // [3, S, S]; empty where the codes are given
+  std::vector<int64_t> codes;    // [N], or empty: those of the pixels
   std::vector<int64_t> shapes;   // [N] of the object nearest to the code's cell
   std::vector<int64_t> colours;  // [N]
   std::vector<bool> covered;     // [N] whether an object touches the cell
@@ -52,14 +55,16 @@ struct Dialogue {
   std::vector<bool> taught;  // [ids]
 };
 // `messages` end with the assistant's; `system` as for PromptBuilder::read(). Throws
-// Code::bad_input for a reply that is not in later turns what it was when it was given.
+// Code::bad_input where replies cannot be told from the rest: an empty one, or tokens of the
+// template in a text; Code::not_supported for a model whose roles are plain words.
 Dialogue teach(const PromptBuilder& prompts, std::span<const Message> messages,
                std::optional<std::string_view> system = std::nullopt);
 
-// Questions about a picture, or about none, and their replies.
+// Questions about pictures, or about none, and their replies. What follows the pixels is known of
+// pictures of the world alone.
 struct AskRow {
   Dialogue dialogue;
-  std::vector<float> pixels;     // [3, S, S]; without a picture this and what follows is empty
+  std::vector<float> pixels;     // [pictures, 3, S, S]
   std::vector<int64_t> shapes;   // [P] what covers each patch's centre: class, or kShapeCount
   std::vector<int64_t> colours;  // [P] ... colour, or kColourCount
   std::vector<bool> covered;     // [P] whether anything does
@@ -71,15 +76,25 @@ struct LanguageBatch {
 };
 
 // Which sample of which source fills place `place`, counted over all passes. Any run of places
-// holds the sources by weight, to within two.
+// holds the sources by weight, to within two. Of a file: how many places before it were the file's.
 struct Slot {
   const Source* source;
   uint64_t index;
 };
 Slot slot_of(const Recipe& recipe, uint64_t place);
 
-// The rows of pass `pass`: recipe.batch.micro of them.
-LanguageBatch language_batch(const Recipe& recipe, const PromptBuilder& prompts, int64_t pass);
+// Where item `index` of an endless reading of `count` items lies: every run of `count` from a
+// multiple of it on is each of them once, in an order of its own that `key` decides.
+uint64_t shuffled(uint64_t index, uint64_t count, uint64_t key);
+
+// The files among the sources, by their paths.
+class RowFile;
+using RowFiles = std::map<std::string, RowFile>;
+RowFiles open_files(const Recipe& recipe);
+
+// The rows of pass `pass`: recipe.batch.micro of them. `files`: those of the recipe.
+LanguageBatch language_batch(const Recipe& recipe, const PromptBuilder& prompts,
+                             const RowFiles& files, int64_t pass);
 
 // u8 / 127.5 - 1 as [3, side, side]; the window starts at (x, y). The image must hold it.
 void append_pixels(const Image& image, int x, int y, int side, std::vector<float>& out);

@@ -10,8 +10,11 @@
 #include <map>
 
 #include "base/error.h"
+#include "io/file.h"
+#include "io/special_tokens.h"
 #include "support.h"
 #include "train/inputs.h"
+#include "train/row_file.h"
 #include "train/vocabulary.h"
 #include "world/tasks.h"
 
@@ -114,7 +117,7 @@ TEST(Data, ConditionsAreDroppedAsOftenAsSaid) {
                                             "model.image=16", "model.language.vocabulary=640"});
   Recipe unbounded = recipe;
   for (Source& source : unbounded.data) source.samples = 0;
-  const LanguageBatch batch = language_batch(unbounded, prompts, 0);
+  const LanguageBatch batch = language_batch(unbounded, prompts, {}, 0);
   ASSERT_NEAR(static_cast<double>(batch.draw.size()), 400, 2);
   int dropped = 0;
   for (const DrawRow& row : batch.draw) {
@@ -147,7 +150,7 @@ TEST(Data, CodesAlignWithTheOutputsThatGiveThem) {
 TEST(Data, CoveredPlacesAreWhereTheObjectIs) {
   const PromptBuilder prompts = tiny_prompts();
   const Recipe recipe = tiny(false, {"model.language.vocabulary=640"});
-  const LanguageBatch batch = language_batch(recipe, prompts, 0);
+  const LanguageBatch batch = language_batch(recipe, prompts, {}, 0);
   const int side = recipe.model.config.image, cell = recipe.model.config.vq.downsample();
   const int grid = side / cell;
   ASSERT_FALSE(batch.draw.empty());
@@ -183,21 +186,23 @@ TEST(Data, SupervisedTokensAreTheRepliesAndTheirEnds) {
   const PromptBuilder prompts = tiny_prompts();
   Recipe recipe = tiny(false, {"model.language.vocabulary=640", "batch.max_len=1000"});
   for (Source& source : recipe.data) source.turns = 3;
-  const LanguageBatch batch = language_batch(recipe, prompts, 0);
+  const LanguageBatch batch = language_batch(recipe, prompts, {}, 0);
   ASSERT_FALSE(batch.ask.empty());
   for (size_t i = 0; i < batch.ask.size(); ++i) {
     const AskRow& row = batch.ask[i];
     const Inputs inputs = ask_inputs({&row, 1}, recipe.model.config, prompts.ids());
-    std::vector<int64_t> replies;
+    std::string replies;
     const std::vector<AskSample> samples =
         ask_dialogue(Split::train, slots(recipe, Teaches::understand)[i].index, 3);
     EXPECT_GT(samples.size(), 1u);
     for (const AskSample& sample : samples) {
-      for (const int32_t id : prompts.reply(sample.answer)) replies.push_back(id);
+      replies.append(" ").append(sample.answer).append(kEosToken);
     }
-    EXPECT_EQ(inputs.labels, replies);
+    EXPECT_EQ(prompts.tokenizer().decode(
+                  std::vector<int32_t>(inputs.labels.begin(), inputs.labels.end()), true),
+              replies);
     for (size_t k = 0; k < inputs.at.size(); ++k) {
-      EXPECT_EQ(row.dialogue.ids[static_cast<size_t>(inputs.at[k]) + 1], replies[k]);
+      EXPECT_EQ(row.dialogue.ids[static_cast<size_t>(inputs.at[k]) + 1], inputs.labels[k]);
     }
     // Up to its last question the dialogue is what the engine would be asked with.
     std::vector<Message> messages;
@@ -223,7 +228,7 @@ TEST(Data, CodesOfSeveralObjectsKnowTheirs) {
   recipe.data[0].stream = "prompts";
   recipe.data[0].samples = 0;
   recipe.data.resize(1);
-  const LanguageBatch batch = language_batch(recipe, prompts, 0);
+  const LanguageBatch batch = language_batch(recipe, prompts, {}, 0);
   int several = 0;
   for (size_t i = 0; i < batch.draw.size(); ++i) {
     const Scene scene = prompt_sample(Split::train, i).scene;
@@ -239,12 +244,115 @@ TEST(Data, CodesOfSeveralObjectsKnowTheirs) {
   EXPECT_GT(several, 1);
 }
 
-TEST(Data, RepliesThatReadDifferentlyLaterAreRefused) {
-  const std::vector<Message> messages = {{Role::user, "one", 0},
-                                         {Role::assistant, "", 0},
-                                         {Role::user, "three", 0},
-                                         {Role::assistant, "four", 0}};
-  EXPECT_THROW(teach(tiny_prompts(), messages), Error);
+std::string refusal(const std::vector<Message>& messages) {
+  try {
+    teach(tiny_prompts(), messages);
+  } catch (const Error& error) {
+    return error.what();
+  }
+  return "accepted";
+}
+
+TEST(Data, RepliesThatCannotBeToldApartAreRefused) {
+  const Message one = {Role::user, "one", 0};
+  const auto two = [](const std::string& text) { return Message{Role::assistant, text, 0}; };
+  EXPECT_EQ(refusal({one, two("two"), one, two("four")}), "accepted");
+  EXPECT_NE(refusal({one, two(" "), one, two("four")}).find("of 2 replies 1 end"),
+            std::string::npos);
+  EXPECT_NE(refusal({one, two(std::string("a") + std::string(kEosToken))}).find("2 end"),
+            std::string::npos);
+  EXPECT_NE(refusal({{Role::user, "<|Assistant|>: me", 0}, two("two")}).find("2 begin"),
+            std::string::npos);
+  EXPECT_NE(refusal({{Role::user, "<|Assistant|> me", 0}, two("two")}).find("no colon"),
+            std::string::npos);
+  EXPECT_NE(refusal({one, two("two"), one}).find("ends with a reply"), std::string::npos);
+  EXPECT_NE(refusal({}).find("ends with a reply"), std::string::npos);
+}
+
+// Whatever a reply begins with, it is supervised from its space on.
+TEST(Data, RepliesBeginBehindTheColon) {
+  const PromptBuilder prompts = tiny_prompts();
+  for (const std::string text :
+       {"Two", "3 red stars.", "(none)", "是", "é!", "...", ": :", "\"x"}) {
+    const Dialogue dialogue =
+        teach(prompts, std::vector<Message>{{Role::user, "One", 0}, {Role::assistant, text, 0}});
+    std::vector<int32_t> taught;
+    for (size_t i = 0; i < dialogue.ids.size(); ++i) {
+      if (dialogue.taught[i]) taught.push_back(dialogue.ids[i]);
+    }
+    EXPECT_EQ(prompts.tokenizer().decode(taught, true), " " + text + std::string(kEosToken));
+    const std::vector<int32_t> asked = prompts.read(std::vector<Message>{{Role::user, "One", 0}});
+    ASSERT_EQ(asked.size() + taught.size(), dialogue.ids.size()) << text;
+    EXPECT_TRUE(std::equal(asked.begin(), asked.end(), dialogue.ids.begin())) << text;
+  }
+}
+
+TEST(Data, ShuffledReadsAllOfAFileBeforeAnyAgain) {
+  for (const uint64_t count : {1u, 2u, 5u, 16u, 17u, 1000u}) {
+    std::vector<std::vector<uint64_t>> orders;
+    for (uint64_t round = 0; round < 3; ++round) {
+      std::vector<uint64_t> order;
+      for (uint64_t i = 0; i < count; ++i) order.push_back(shuffled(round * count + i, count, 7));
+      std::vector<uint64_t> sorted = order;
+      std::sort(sorted.begin(), sorted.end());
+      for (uint64_t i = 0; i < count; ++i) EXPECT_EQ(sorted[i], i);
+      orders.push_back(order);
+    }
+    if (count >= 16) {
+      EXPECT_NE(orders[0], orders[1]);
+      EXPECT_NE(shuffled(0, count, 7) == shuffled(0, count, 8) &&
+                    shuffled(1, count, 7) == shuffled(1, count, 8),
+                true);
+    }
+  }
+}
+
+// Rows of a file beside those of the world: by weight, each of the file's once before any again,
+// a mixed file's rows by their own task.
+TEST(Data, FilesAreSourcesLikeTheWorld) {
+  const Folder folder("files");
+  AtomicFile file(folder / "rows.jsonl");
+  std::string codes = "[1";
+  for (int i = 1; i < 64; ++i) codes += ",1";
+  codes += "]";
+  for (int i = 0; i < 4; ++i) {
+    file.write(i % 2 == 0 ? "{\"prompt\": \"p" + std::to_string(i) +
+                                "\", \"target_codes\": " + codes + "}\n"
+                          : R"({"messages": [{"role": "user", "content": "q"}, )"
+                            R"({"role": "assistant", "content": "a)" +
+                                std::to_string(i) + "\"}]}\n");
+  }
+  file.commit();
+  std::string text = tiny_recipe(false);
+  text = text.substr(0, text.find("samples = 4\ntask = \"understand\"")) +
+         "task = \"understand\"\n" + "[[data]]\nformat = \"jsonl\"\npath = \"" +
+         (folder / "rows.jsonl").string() + "\"\n";
+  const Recipe recipe = parse_recipe(
+      text, "tiny",
+      std::vector<std::string>{"model.image=64", "model.vision.patch=8", "batch.micro=12",
+                               "model.vq.multipliers=[1, 2, 2, 2]", "batch.max_len=1000"});
+  const PromptBuilder prompts(Tokenizer::load(golden("tiny-hf/tokenizer.json")), 64, std::string());
+  const RowFiles files = open_files(recipe);
+  std::map<std::string, int> said;
+  for (int64_t pass = 0; pass < 2; ++pass) {
+    const LanguageBatch batch = language_batch(recipe, prompts, files, pass);
+    EXPECT_EQ(batch.draw.size() + batch.ask.size(), 12u);
+    for (const DrawRow& row : batch.draw) {
+      if (!row.codes.empty()) ++said[prompts.tokenizer().decode(row.prompt, false)];
+    }
+    for (const AskRow& row : batch.ask) {
+      if (row.pixels.empty()) ++said[prompts.tokenizer().decode(row.dialogue.ids, false)];
+    }
+  }
+  ASSERT_EQ(said.size(), 4u);
+  for (const auto& [row, times] : said) EXPECT_NEAR(times, 2, 1) << row;  // a third of 24 places
+  EXPECT_THROW(
+      language_batch(parse_recipe(text, "tiny",
+                                  std::vector<std::string>{"model.image=64",
+                                                           "model.vq.multipliers=[1, 2, 2, 2]",
+                                                           "batch.max_len=40"}),
+                     prompts, files, 0),
+      Error);
 }
 
 TEST(Data, AheadGivesItemsInOrderAndHandsOnFailures) {
