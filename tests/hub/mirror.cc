@@ -127,6 +127,11 @@ int64_t Mirror::served() const {
   return served_;
 }
 
+void Mirror::count_served(const MirrorRequest& request, int64_t bytes) {
+  const std::lock_guard lock(mutex_);
+  if (!request.path.starts_with("/api/")) served_ += bytes;
+}
+
 int Mirror::most_at_once() const {
   const std::lock_guard lock(mutex_);
   return most_;
@@ -243,12 +248,12 @@ void Mirror::send_answer(int connection, const MirrorRequest& request, const Mir
   }
   const auto end = answer.cut >= 0 ? static_cast<size_t>(answer.cut) : answer.body.size();
   for (size_t at = 0; at < std::min(end, answer.body.size());) {
-    const ssize_t sent = ::send(connection, answer.body.data() + at,
-                                std::min<size_t>(end - at, 65536), MSG_NOSIGNAL);
+    const size_t piece = std::min<size_t>(end - at, 65536);
+    count_served(request, static_cast<int64_t>(piece));  // before the client can have it
+    const ssize_t sent = ::send(connection, answer.body.data() + at, piece, MSG_NOSIGNAL);
+    count_served(request, std::max<ssize_t>(sent, 0) - static_cast<int64_t>(piece));
     if (sent <= 0) break;
     at += static_cast<size_t>(sent);
-    const std::lock_guard lock(mutex_);
-    if (!request.path.starts_with("/api/")) served_ += sent;
   }
   char byte = 0;
   if (answer.stall) ::recv(connection, &byte, 1, 0);  // until the client or the test ends it

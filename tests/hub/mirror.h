@@ -65,6 +65,7 @@ class Mirror {
   MirrorAnswer list(const std::string& path) const;
   MirrorAnswer resolve(const MirrorRequest& request) const;
   void send_answer(int connection, const MirrorRequest& request, const MirrorAnswer& answer);
+  void count_served(const MirrorRequest& request, int64_t bytes);
 
   struct Revision {
     std::string repo, name, commit;

@@ -43,7 +43,6 @@ inline HubOptions quick(const Mirror& mirror, const TempDir& dir) {
   options.cache = dir / "hub";
   options.endpoint = mirror.url();
   options.first_pause = std::chrono::milliseconds(1);
-  options.stall_seconds = 1;
   return options;
 }
 

@@ -134,8 +134,10 @@ TEST_F(Trouble, AStalledServerIsLeftAndTakenUpAgain) {
     answer.cut = 500;  // libcurl measures over seconds: much at once would look like speed for long
     answer.stall = true;
   });
+  HubOptions impatient = options();
+  impatient.stall_seconds = 1;
   std::string said;
-  const Pulled pulled = pull_tiny(options(), &said);
+  const Pulled pulled = pull_tiny(impatient, &said);
   expect_has(said, "127.0.0.1 sent almost nothing for 1 s; trying again");
   EXPECT_EQ(mirror_.served(), pulled.bytes);
   expect_whole();
