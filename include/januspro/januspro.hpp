@@ -28,8 +28,6 @@
 
 namespace janus {
 
-inline constexpr int kMostAhead = 64;
-
 struct EngineOptions {
   // A directory in either published layout, a .gguf made by `januspro convert`, or the language
   // file of llama.cpp's pair; mmproj is its vision file (default: mmproj*.gguf beside it).

@@ -15,6 +15,8 @@
 
 namespace janus {
 
+inline constexpr int kMostAhead = 64;  // positions in one pass (EngineOptions::ahead)
+
 // --- drawing -----------------------------------------------------------------------------------
 
 // Pictures of one prompt. Picture k of a request has seed + k, and depends on the prompt, the

@@ -298,24 +298,32 @@ Setup Engine::Parts::setup_now() const {
   return now;
 }
 
-MemoryPlan Engine::plan(const EngineOptions& options, std::span<const DrawRequest> requests) {
+namespace {
+
+// Of an engine that is not loaded. order_of(config, prompts, guidance) -> DrawOrder
+template <class OrderOf>
+MemoryPlan plan_unloaded(const EngineOptions& options, const OrderOf& order_of) {
   check_at_once(options);
   const Checkpoint checkpoint(options.checkpoint, options.mmproj);
   const Setup setup = look_at(options, checkpoint);
-  const PromptBuilder prompts = load_prompts(checkpoint);
-  return plan_drawing(
-      setup, *draw_order(setup.config, prompts, completed(requests, guidance_of(checkpoint))),
-      options.pictures_at_once);
+  const auto order = order_of(setup.config, load_prompts(checkpoint), guidance_of(checkpoint));
+  return plan_drawing(setup, *order, options.pictures_at_once);
+}
+
+}  // namespace
+
+MemoryPlan Engine::plan(const EngineOptions& options, std::span<const DrawRequest> requests) {
+  return plan_unloaded(options,
+                       [&](const Config& config, const PromptBuilder& prompts, float guidance) {
+                         return draw_order(config, prompts, completed(requests, guidance));
+                       });
 }
 
 MemoryPlan Engine::plan(const EngineOptions& options, const EditRequest& request) {
-  check_at_once(options);
-  const Checkpoint checkpoint(options.checkpoint, options.mmproj);
-  const Setup setup = look_at(options, checkpoint);
-  const PromptBuilder prompts = load_prompts(checkpoint);
-  return plan_drawing(
-      setup, *edit_order(setup.config, prompts, completed(request, guidance_of(checkpoint))),
-      options.pictures_at_once);
+  return plan_unloaded(options,
+                       [&](const Config& config, const PromptBuilder& prompts, float guidance) {
+                         return edit_order(config, prompts, completed(request, guidance));
+                       });
 }
 
 MemoryPlan Engine::plan(const EngineOptions& options, const AskRequest& request) {

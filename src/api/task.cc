@@ -14,10 +14,12 @@ constexpr Task::Time kLongest = std::chrono::hours(24 * 365);
 constexpr const char* kCancelled = "the request was cancelled before it began";
 }  // namespace
 
+Task::Task(Kind kind, Work work)
+    : kind_(kind), work_(std::make_shared<const Work>(std::move(work))) {}
+
 std::shared_ptr<Task> Task::drawing(const std::vector<DrawRequest>& requests, int64_t codes,
                                     Work work) {
-  std::shared_ptr<Task> task(new Task(Kind::drawing));
-  task->work_ = std::make_shared<const Work>(std::move(work));
+  std::shared_ptr<Task> task(new Task(Kind::drawing, std::move(work)));
   for (const DrawRequest& request : requests) {
     task->first_.push_back(task->view_.pictures_total);
     task->view_.pictures_total += request.images;
@@ -27,15 +29,11 @@ std::shared_ptr<Task> Task::drawing(const std::vector<DrawRequest>& requests, in
 }
 
 std::shared_ptr<Task> Task::asking(Work work) {
-  std::shared_ptr<Task> task(new Task(Kind::asking));
-  task->work_ = std::make_shared<const Work>(std::move(work));
-  return task;
+  return std::shared_ptr<Task>(new Task(Kind::asking, std::move(work)));
 }
 
 std::shared_ptr<Task> Task::embedding(Work work) {
-  std::shared_ptr<Task> task(new Task(Kind::embedding));
-  task->work_ = std::make_shared<const Work>(std::move(work));
-  return task;
+  return std::shared_ptr<Task>(new Task(Kind::embedding, std::move(work)));
 }
 
 void Task::check_kind(Kind wanted) const {

@@ -77,7 +77,7 @@ class Task {
  private:
   enum class Kind { drawing, asking, embedding };
 
-  explicit Task(Kind kind) : kind_(kind) {}
+  Task(Kind kind, Work work);
   void check_kind(Kind wanted) const;
   int64_t number(int request, int index) const;
   void check_number(int64_t number) const;

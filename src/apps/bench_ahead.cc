@@ -20,12 +20,12 @@ constexpr const char* kPrompts[] = {"a red ball",    "a blue star",    "a yellow
 AheadResult measure_ahead(const Drawing& drawing, std::vector<std::vector<int32_t>>& expected,
                           const std::function<bool()>& wanted) {
   using Clock = std::chrono::steady_clock;
-  AheadResult result{
-      .window = drawing.ahead, .codes = drawing.model.config().image_tokens(), .gained = {}};
+  AheadResult result{.codes = drawing.model.config().image_tokens(), .gained = {}};
   const bool first = expected.empty();
   std::vector<DrawRequest> requests;
-  for (const char* prompt : kPrompts)
+  for (const char* prompt : kPrompts) {
     requests.push_back({.prompt = prompt, .seed = requests.size()});
+  }
   int64_t before = 0, passes = 0;
   Clock::time_point since;
   const auto on_step = [&](const Progress& progress) {

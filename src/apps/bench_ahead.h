@@ -10,7 +10,6 @@
 namespace janus {
 
 struct AheadResult {
-  int window = 0;               // 0: chosen while drawing
   int64_t codes = 0;            // of a picture
   double passes = 0;            // of a picture, on average
   double seconds = 0;           // of a picture's codes, pixels not counted

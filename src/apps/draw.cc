@@ -23,17 +23,12 @@ namespace {
 
 struct DrawFlags {
   ModelFlags model;
-  SamplingFlags sampling;
+  PictureFlags pictures;
   std::vector<std::string> prompts;
   std::string prompts_file;
-  std::string negative;
   std::string from;
   ResultFlags result;
   std::string sheet;
-  int images = 1;
-  std::optional<double> guidance;
-  int batch = 8;
-  bool no_preview = false;
 };
 
 // One prompt a line; blank lines and those that begin with # are passed over.
@@ -87,24 +82,11 @@ DrawVerb::DrawVerb(CLI::App& app, const Interrupt& interrupt) : app_(app), inter
   app.add_option("-p,--prompt,PROMPT", flags_.prompts, "One prompt each; they are drawn together");
   app.add_option("--prompts", flags_.prompts_file,
                  "A file with one prompt a line; lines that begin with # are comments");
-  app.add_option("--negative,--negative-prompt", flags_.negative, "What guidance moves away from");
-  app.add_option("-n,-b,--images,--batch-count", flags_.images,
-                 "Pictures of each prompt; picture k has seed + k")
-      ->check(CLI::Range(1, 100000))
-      ->capture_default_str();
-  app.add_option("--guidance,--cfg-scale", flags_.guidance,
-                 "How closely the prompt is followed; 1: unguided (default: the model's own, or 5)")
-      ->check(CLI::Range(-1000.0, 1000.0));
-  flags_.sampling.add_to(app);
-  app.add_option("--batch", flags_.batch,
-                 "Pictures drawn side by side, fewer where memory is short")
-      ->check(CLI::Range(1, 1024))
-      ->capture_default_str();
+  flags_.pictures.add_to(app, "Pictures of each prompt; picture k has seed + k");
   app.add_option("--from", flags_.from,
                  "Repeat this picture by the recipe in it; other flags change it");
   flags_.result.add_to(app);
   app.add_option("--sheet", flags_.sheet, "Another file, with all the pictures side by side");
-  app.add_flag("--no-preview", flags_.no_preview, "No pictures in the terminal while they grow");
   flags_.model.add_verbose(app);
   flags_.model.add_to(app);
   flags_.model.add_memory(app);
@@ -134,13 +116,14 @@ void DrawVerb::plan_from_file() {
         "edit` with that picture and --seed ",
         recipe.seed);
   repeated_ = recipe;
-  if (app_.count("--negative") > 0) recipe.negative = flags_.negative;
-  if (app_.count("--guidance") > 0) recipe.guidance = *flags_.guidance;
-  if (app_.count("--temperature") > 0) recipe.temperature = flags_.sampling.temperature;
-  if (app_.count("--greedy") > 0 && flags_.sampling.greedy) recipe.temperature = 0;
-  if (app_.count("--top-k") > 0) recipe.top_k = flags_.sampling.top_k;
-  if (app_.count("--top-p") > 0) recipe.top_p = flags_.sampling.top_p;
-  if (app_.count("--seed") > 0) recipe.seed = flags_.sampling.choose_seed(flags_.result.quiet);
+  if (app_.count("--negative") > 0) recipe.negative = flags_.pictures.negative;
+  if (app_.count("--guidance") > 0) recipe.guidance = *flags_.pictures.guidance;
+  if (app_.count("--temperature") > 0) recipe.temperature = flags_.pictures.sampling.temperature;
+  if (app_.count("--greedy") > 0 && flags_.pictures.sampling.greedy) recipe.temperature = 0;
+  if (app_.count("--top-k") > 0) recipe.top_k = flags_.pictures.sampling.top_k;
+  if (app_.count("--top-p") > 0) recipe.top_p = flags_.pictures.sampling.top_p;
+  if (app_.count("--seed") > 0)
+    recipe.seed = flags_.pictures.sampling.choose_seed(flags_.result.quiet);
   recipes_.push_back(recipe);
   // The same arithmetic, unless asked otherwise: backend, level and types decide the last bits.
   ModelFlags& model = flags_.model;
@@ -162,12 +145,7 @@ void DrawVerb::plan_prompts() {
     const std::vector<std::string> more = read_prompts(flags_.prompts_file);
     prompts.insert(prompts.end(), more.begin(), more.end());
   }
-  Recipe recipe;
-  recipe.negative = flags_.negative;
-  recipe.seed = flags_.sampling.choose_seed(flags_.result.quiet);
-  recipe.temperature = flags_.sampling.greedy ? 0 : flags_.sampling.temperature;
-  recipe.top_k = flags_.sampling.top_k;
-  recipe.top_p = flags_.sampling.top_p;
+  Recipe recipe = flags_.pictures.recipe(flags_.result.quiet);
   for (const std::string& prompt : prompts) {
     recipe.prompt = prompt;
     recipes_.push_back(recipe);
@@ -199,7 +177,7 @@ std::vector<DrawRequest> DrawVerb::requests() const {
   std::vector<DrawRequest> requests;
   for (const Recipe& recipe : recipes_) {
     requests.push_back(recipe.request());
-    requests.back().images = flags_.images;
+    requests.back().images = flags_.pictures.images;
   }
   return requests;
 }
@@ -208,11 +186,12 @@ std::vector<DrawRequest> DrawVerb::requests() const {
 void DrawVerb::check_memory(const EngineOptions& options) const {
   std::vector<DrawRequest> planned = requests();
   for (DrawRequest& request : planned) {
-    if (!repeated_ && !flags_.guidance) request.guidance.reset();  // the model's own, not known yet
+    if (!repeated_ && !flags_.pictures.guidance)
+      request.guidance.reset();  // the model's own, not known yet
   }
   const MemoryPlan plan = Engine::plan(options, planned);
   check(plan.fits(), Code::out_of_memory, plan.refusal);
-  const int wanted = static_cast<int>(std::min(count_, static_cast<size_t>(flags_.batch)));
+  const int wanted = static_cast<int>(std::min(count_, static_cast<size_t>(flags_.pictures.batch)));
   if (plan.pictures_at_once < wanted && !flags_.result.quiet) {
     say("note: " + std::to_string(plan.pictures_at_once) + " of " + std::to_string(count_) +
         " pictures at a time, which take " + size_text(plan.total()) + " of " +
@@ -259,13 +238,13 @@ void DrawVerb::tell_times() const {
 void DrawVerb::run() {
   check_use();
   flags_.from.empty() ? plan_prompts() : plan_from_file();
-  count_ = recipes_.size() * static_cast<size_t>(flags_.images);
+  count_ = recipes_.size() * static_cast<size_t>(flags_.pictures.images);
   flags_.result.name_output("draw", recipes_.front().seed, count_);
   if (!flags_.sheet.empty()) check_output(flags_.sheet);
 
   bar_ = std::make_unique<ProgressBar>(flags_.result.quiet);
   EngineOptions options = flags_.model.options(interrupt_, flags_.result.quiet);
-  options.pictures_at_once = flags_.batch;
+  options.pictures_at_once = flags_.pictures.batch;
   options.halves = "draw";  // the other half is not read; one that cannot draw is refused at once
   check_memory(options);
   Engine engine =
@@ -273,11 +252,11 @@ void DrawVerb::run() {
   check_same_model(engine.info());
   if (!repeated_) {
     for (Recipe& recipe : recipes_) {
-      recipe.guidance = flags_.guidance.value_or(engine.info().guidance);
+      recipe.guidance = flags_.pictures.guidance.value_or(engine.info().guidance);
     }
   }
   check_outputs_fit(engine.info());
-  DrawingView view(engine, interrupt_, *bar_, !flags_.no_preview);
+  DrawingView view(engine, interrupt_, *bar_, !flags_.pictures.no_preview);
   view.prepare();
 
   const std::vector<DrawRequest> requests = this->requests();

@@ -8,6 +8,32 @@
 
 namespace janus {
 
+void PictureFlags::add_to(CLI::App& app, const std::string& images_help) {
+  app.add_option("--negative,--negative-prompt", negative, "What guidance moves away from");
+  app.add_option("-n,-b,--images,--batch-count", images, images_help)
+      ->check(CLI::Range(1, 100000))
+      ->capture_default_str();
+  app.add_option("--guidance,--cfg-scale", guidance,
+                 "How closely the prompt is followed; 1: unguided (default: the model's own, or 5)")
+      ->check(CLI::Range(-1000.0, 1000.0));
+  sampling.add_to(app);
+  app.add_option("--batch", batch, "Pictures drawn side by side, fewer where memory is short")
+      ->check(CLI::Range(1, 1024))
+      ->capture_default_str();
+  app.add_flag("--no-preview", no_preview, "No pictures in the terminal while they grow");
+}
+
+Recipe PictureFlags::recipe(bool quiet) const {
+  Recipe recipe;
+  recipe.negative = negative;
+  recipe.seed = sampling.choose_seed(quiet);
+  recipe.guidance = guidance.value_or(recipe.guidance);
+  recipe.temperature = sampling.greedy ? 0 : sampling.temperature;
+  recipe.top_k = sampling.top_k;
+  recipe.top_p = sampling.top_p;
+  return recipe;
+}
+
 Engine load_engine(EngineOptions options, const ModelFlags& model, bool quiet,
                    const Interrupt& interrupt, ProgressBar& bar) {
   const auto started = std::chrono::steady_clock::now();

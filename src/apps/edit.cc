@@ -26,18 +26,13 @@ constexpr std::array<std::pair<const char*, Outpaint>, 4> kSides = {{{"left", Ou
 
 struct EditFlags {
   ModelFlags model;
-  SamplingFlags sampling;
+  PictureFlags pictures;
   ResultFlags result;
   std::string image;
   std::string prompt;
-  std::string negative;
   std::string mask;
   std::string outpaint;
   double keep = .5;
-  int images = 1;
-  std::optional<double> guidance;
-  int batch = 8;
-  bool no_preview = false;
 };
 
 class EditVerb {
@@ -71,20 +66,8 @@ EditVerb::EditVerb(CLI::App& app, const Interrupt& interrupt) : app_(app), inter
                  "Without those two: the share of the picture that stays, from the top")
       ->check(CLI::Range(0.0, 1.0))
       ->capture_default_str();
-  app.add_option("--negative,--negative-prompt", flags_.negative, "What guidance moves away from");
-  app.add_option("-n,-b,--images,--batch-count", flags_.images,
-                 "Different results; number k has seed + k")
-      ->check(CLI::Range(1, 100000))
-      ->capture_default_str();
-  app.add_option("--guidance,--cfg-scale", flags_.guidance,
-                 "How closely the prompt is followed; 1: unguided (default: the model's own, or 5)")
-      ->check(CLI::Range(-1000.0, 1000.0));
-  flags_.sampling.add_to(app);
-  app.add_option("--batch", flags_.batch, "Drawn side by side, fewer where memory is short")
-      ->check(CLI::Range(1, 1024))
-      ->capture_default_str();
+  flags_.pictures.add_to(app, "Different results; number k has seed + k");
   flags_.result.add_to(app);
-  app.add_flag("--no-preview", flags_.no_preview, "No pictures in the terminal while they grow");
   flags_.model.add_verbose(app);
   flags_.model.add_to(app);
   flags_.model.add_memory(app);
@@ -108,13 +91,8 @@ void EditVerb::check_use() const {
 }
 
 void EditVerb::fill_recipe() {
+  recipe_ = flags_.pictures.recipe(flags_.result.quiet);
   recipe_.prompt = flags_.prompt;
-  recipe_.negative = flags_.negative;
-  recipe_.seed = flags_.sampling.choose_seed(flags_.result.quiet);
-  recipe_.guidance = flags_.guidance.value_or(recipe_.guidance);
-  recipe_.temperature = flags_.sampling.greedy ? 0 : flags_.sampling.temperature;
-  recipe_.top_k = flags_.sampling.top_k;
-  recipe_.top_p = flags_.sampling.top_p;
   recipe_.edit = how();
 }
 
@@ -127,8 +105,9 @@ EditRequest EditVerb::request() const {
   }
   request.keep = static_cast<float>(flags_.keep);
   request.drawing = recipe_.request();
-  request.drawing.images = flags_.images;
-  if (!flags_.guidance) request.drawing.guidance.reset();  // the model's own, not known yet
+  request.drawing.images = flags_.pictures.images;
+  if (!flags_.pictures.guidance)
+    request.drawing.guidance.reset();  // the model's own, not known yet
   return request;
 }
 
@@ -159,21 +138,21 @@ void EditVerb::check_memory(const EngineOptions& options, const EditRequest& req
 void EditVerb::run() {
   check_use();
   fill_recipe();
-  const auto count = static_cast<size_t>(flags_.images);
+  const auto count = static_cast<size_t>(flags_.pictures.images);
   flags_.result.name_output("edit", recipe_.seed, count);
   const EditRequest request = this->request();
 
   ProgressBar bar(flags_.result.quiet);
   EngineOptions options = flags_.model.options(interrupt_, flags_.result.quiet);
-  options.pictures_at_once = flags_.batch;
+  options.pictures_at_once = flags_.pictures.batch;
   options.halves = "edit";
   check_memory(options, request);
   Engine engine =
       load_engine(std::move(options), flags_.model, flags_.result.quiet, interrupt_, bar);
-  DrawingView view(engine, interrupt_, bar, !flags_.no_preview);
+  DrawingView view(engine, interrupt_, bar, !flags_.pictures.no_preview);
   view.prepare();
 
-  if (!flags_.guidance) recipe_.guidance = engine.info().guidance;
+  if (!flags_.pictures.guidance) recipe_.guidance = engine.info().guidance;
   recipe_.drawn_by(flags_.model.shown_name(engine.info()), engine.info(), flags_.model.round_rope);
   const auto started = std::chrono::steady_clock::now();
   size_t kept = 0;

@@ -9,7 +9,7 @@
 namespace janus {
 
 int64_t widest_window(int64_t rows) {
-  return rows < 1 ? 1 : std::clamp<int64_t>(kAheadRows / rows, 1, kMostWindow);
+  return rows < 1 ? 1 : std::clamp<int64_t>(kAheadRows / rows, 1, kMostAhead);
 }
 
 double PassCosts::place_of(int64_t rows) {

@@ -19,12 +19,13 @@
 #include <span>
 #include <vector>
 
+#include "januspro/requests.hpp"
+
 namespace janus {
 
-// The most rows with which one member looks ahead, and the most positions of one sequence.
+// The most rows with which one member looks ahead, and the most positions of one text.
 inline constexpr int64_t kAheadRows = 64;
-inline constexpr int64_t kMostWindow = 64;      // EngineOptions::ahead
-inline constexpr int64_t kMostTextWindow = 16;  // their logits are far longer
+inline constexpr int64_t kMostTextWindow = 16;  // whose logits are far longer
 
 // The widest window of sequences with `rows` rows together; 1 where there is no room for more.
 int64_t widest_window(int64_t rows);
@@ -48,7 +49,7 @@ class PassCosts {
 class Window {
  public:
   // fixed: that many positions always, as far as there is room; 0: as many as pay.
-  explicit Window(int fixed) : fixed_(fixed) {}
+  explicit Window(int fixed) : fixed_(fixed) { right_.fill(-1); }
 
   // For a pass that has `before` rows already and gets `rows` for each position, at most `most`.
   int64_t choose(const PassCosts& costs, int64_t before, int64_t rows, int64_t most);
@@ -59,21 +60,14 @@ class Window {
   double gain(int64_t window) const;
 
  private:
-  static constexpr double kLongest =
-      0.2;                              // seconds of a pass, so that nobody's stream stands still
-  static constexpr int kTryEvery = 24;  // passes; then a window twice as wide is looked at again
+  static constexpr double kLongest = 0.2;  // seconds of a pass; longer ones hold up other streams
+  static constexpr int kTryEvery = 24;     // passes; then a window twice as wide is tried again
 
   int fixed_;
   int passes_ = 0;
   // Of position i: the share of windows that reached so far whose guesses up to there were right;
   // less than 0: not seen.
-  std::array<double, kMostWindow> right_ = filled(-1);
-
-  static constexpr std::array<double, kMostWindow> filled(double value) {
-    std::array<double, kMostWindow> all{};
-    all.fill(value);
-    return all;
-  }
+  std::array<double, kMostAhead> right_;
 };
 
 // How many ids of `given` are right: given[i] follows the guesses before i, guesses[i] was fed

@@ -157,8 +157,8 @@ class AskingMember : public Member {
   const std::shared_ptr<const AskRequest> held_;
   const AskRequest& request_;
   OnAnswer on_answer_;
-  AnswerShape shape_;
   std::vector<int32_t> said_;  // tokens of prompt and answer, -1 for pictures
+  AnswerShape shape_;
   ReadingPrompt prompt_;
   AnswerText text_;
   Sampler sampler_;
@@ -182,8 +182,9 @@ AskingMember::AskingMember(const Shared& shared, const PromptBuilder& prompts,
       held_(std::move(request)),
       request_(*held_),
       on_answer_(std::move(on_answer)),
-      shape_(answer_shape(shared.model.config(), prompts, request_)),
       said_(prompt_ids(shared.model.config(), prompts, request_)),
+      shape_(answer_shape(shared.model.config(), std::ssize(said_), request_.max_tokens,
+                          images_of(request_))),
       prompt_(shared, prompts, said_, images_of(request_)),
       text_(prompts, request_, std::move(on_text), std::move(on_token),
             shape_.positions - shape_.prompt),
@@ -256,7 +257,6 @@ void AskingMember::accept(const Pass& pass) {
 // The tokens that its rows give, up to the first whose guess was wrong; false: the answer ends.
 bool AskingMember::accept_window(const Pass& pass) {
   const Sampling sampling{request_.temperature, request_.top_k, request_.top_p};
-  const bool guessed = last_ >= 0;
   for (size_t i = 0; i < rows_.size(); ++i) {
     const std::span<const float> logits = pass.logits(rows_[i]);
     last_ = sampler_.pick(logits, sampling, request_.seed, static_cast<uint64_t>(steps_++));
@@ -266,7 +266,7 @@ bool AskingMember::accept_window(const Pass& pass) {
       fed_.push_back(fed_text(last_));
       continue;
     }
-    if (guessed && !guesses_.empty()) window_.saw(std::ssize(rows_), static_cast<int64_t>(i) + 1);
+    if (!guesses_.empty()) window_.saw(std::ssize(rows_), static_cast<int64_t>(i) + 1);
     return true;
   }
   return true;
@@ -274,8 +274,9 @@ bool AskingMember::accept_window(const Pass& pass) {
 
 // What has run is true whatever ended the answer.
 void AskingMember::leave() noexcept {
-  if (sequence_ >= 0) shared_.cache.truncate(sequence_, std::ssize(fed_));
-  if (sequence_ >= 0) shared_.end(std::exchange(sequence_, -1), std::move(fed_));
+  if (sequence_ < 0) return;
+  shared_.cache.truncate(sequence_, std::ssize(fed_));
+  shared_.end(std::exchange(sequence_, -1), std::move(fed_));
 }
 
 }  // namespace
@@ -336,7 +337,7 @@ std::vector<int32_t> prompt_ids(const Config& config, const PromptBuilder& promp
 AnswerShape answer_shape(const Config& config, const PromptBuilder& prompts,
                          const AskRequest& request) {
   const auto tokens = static_cast<int64_t>(prompt_ids(config, prompts, request).size());
-  return answer_shape(config, tokens, request.max_tokens, request.messages);
+  return answer_shape(config, tokens, request.max_tokens, images_of(request));
 }
 
 AnswerToken score_token(const Tokenizer& tokenizer, std::span<const float> logits, int32_t id,

@@ -20,6 +20,10 @@ std::vector<const Image*> pointers_to(const std::vector<Image>& images) {
   return pointers;
 }
 
+AnswerShape shape_of(const Config& config, int64_t tokens, const EmbedRequest& request) {
+  return answer_shape(config, tokens, 1, pointers_to(request.images));
+}
+
 class EmbeddingMember : public Member {
  public:
   EmbeddingMember(const Shared& shared, const PromptBuilder& prompts,
@@ -29,9 +33,9 @@ class EmbeddingMember : public Member {
         held_(std::move(request)),
         wanted_(std::move(wanted)),
         on_embedding_(std::move(on_embedding)),
-        shape_(embedding_shape(shared.model.config(), prompts, *held_)),
         prompt_(shared, prompts, embedding_ids(shared.model.config(), prompts, *held_),
                 pointers_to(held_->images)),
+        shape_(shape_of(shared.model.config(), length(), *held_)),
         sum_(static_cast<size_t>(shared.model.config().llama.width)) {}
 
   int64_t scratch() const override { return workspace_bytes(shared_.model.config(), shape_); }
@@ -54,8 +58,8 @@ class EmbeddingMember : public Member {
   const std::shared_ptr<const EmbedRequest> held_;
   std::function<bool()> wanted_;
   OnEmbedding on_embedding_;
-  AnswerShape shape_;
   ReadingPrompt prompt_;
+  AnswerShape shape_;
   int32_t sequence_ = -1;
   int64_t offered_ = 0;        // positions
   std::vector<int64_t> rows_;  // of the present pass
@@ -124,9 +128,7 @@ std::vector<int32_t> embedding_ids(const Config& config, const PromptBuilder& pr
 
 AnswerShape embedding_shape(const Config& config, const PromptBuilder& prompts,
                             const EmbedRequest& request) {
-  const ChatMessage message{.role = "user", .text = {}, .images = request.images};
-  const auto tokens = static_cast<int64_t>(embedding_ids(config, prompts, request).size());
-  return answer_shape(config, tokens, 1, std::span(&message, 1));
+  return shape_of(config, std::ssize(embedding_ids(config, prompts, request)), request);
 }
 
 std::unique_ptr<Member> make_embedding(const Shared& shared, const PromptBuilder& prompts,

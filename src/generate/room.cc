@@ -157,15 +157,13 @@ Room drawing_room(const Sizes& sizes, std::span<const PromptRows* const> picture
 }
 
 AnswerShape answer_shape(const Config& config, int64_t prompt, int64_t max_tokens,
-                         std::span<const ChatMessage> messages) {
+                         std::span<const Image* const> images) {
   AnswerShape shape;
   shape.prompt = prompt;
   shape.positions = std::min<int64_t>(prompt + max_tokens, config.llama.context);
-  for (const ChatMessage& message : messages) {
-    for (const Image& image : message.images) {
-      ++shape.pictures;
-      shape.pixel_bytes += static_cast<int64_t>(image.rgb.size());
-    }
+  shape.pictures = std::ssize(images);
+  for (const Image* image : images) {
+    shape.pixel_bytes += static_cast<int64_t>(image->rgb.size());
   }
   return shape;
 }

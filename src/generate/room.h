@@ -73,7 +73,7 @@ struct AnswerShape {
 };
 
 AnswerShape answer_shape(const Config& config, int64_t prompt, int64_t max_tokens,
-                         std::span<const ChatMessage> messages);
+                         std::span<const Image* const> images);
 int64_t workspace_bytes(const Config& config, const AnswerShape& shape);
 Room asking_room(const Sizes& sizes, const AnswerShape& shape);
 

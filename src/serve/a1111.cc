@@ -19,12 +19,8 @@ std::string base64(const std::string& file) {
 
 std::string short_hash(const Served& served) { return served.info.hash.substr(0, 10); }
 
-}  // namespace
-
 // These clients send a width and a height always and take no refusal of them: a square is drawn,
 // scaled to cover what they want, and its middle cut out.
-namespace {
-
 SdCall read_call(Fields& fields, const Json& body, const Served& served) {
   SdCall call;
   call.parameters = body;

@@ -13,11 +13,6 @@ namespace {
 
 constexpr auto kSilence = std::chrono::seconds(10);
 
-Headers ignored_header(const std::vector<std::string>& ignored) {
-  if (ignored.empty()) return {};
-  return {{"x-januspro-ignored", header_list(ignored)}};
-}
-
 class ChatRun : public std::enable_shared_from_this<ChatRun> {
  public:
   ChatRun(Desk& desk, ChatCall call, const Request& request, std::shared_ptr<Reply> reply);

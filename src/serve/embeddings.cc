@@ -75,9 +75,8 @@ void EmbedRun::finish() {
     return desk_.answer_failure(std::current_exception(), id_, "input", Dialect::openai, *reply_);
   }
   desk_.metrics.add("januspro_prompt_tokens_total", "", static_cast<double>(tokens));
-  Headers headers;
-  if (!call_.ignored.empty()) headers = {{"x-januspro-ignored", header_list(call_.ignored)}};
-  send_json(*reply_, embeddings_json(call_, desk_.served(), embeddings), std::move(headers));
+  send_json(*reply_, embeddings_json(call_, desk_.served(), embeddings),
+            ignored_header(call_.ignored));
 }
 
 }  // namespace

@@ -11,11 +11,6 @@ namespace {
 
 constexpr auto kSilence = std::chrono::seconds(10);
 
-Headers ignored_header(const std::vector<std::string>& ignored) {
-  if (ignored.empty()) return {};
-  return {{"x-januspro-ignored", header_list(ignored)}};
-}
-
 // Everything that its callbacks need; they hold it.
 struct Generation {
   Desk& desk;

@@ -116,6 +116,20 @@ void read_source(Fields& fields, const Form& form, const Served& served, DrawCal
   begin_with(call, served, std::move(edit), std::move(how));
 }
 
+// An edit, or a variation, which has no prompt.
+DrawCall parse(const Form& form, const Served& served, bool has_prompt) {
+  Fields fields(form.fields, {}, form.texts);
+  DrawCall call;
+  if (has_prompt) {
+    read_prompt(fields, call);
+    fields.pass({"input_fidelity"});
+  }
+  read_call(fields, served, call);
+  read_source(fields, form, served, call);
+  call.ignored = fields.unread();
+  return call;
+}
+
 }  // namespace
 
 void begin_with(DrawCall& call, const Served& served, EditRequest edit, OrderedJson how) {
@@ -130,26 +144,12 @@ void begin_with(DrawCall& call, const Served& served, EditRequest edit, OrderedJ
 }
 
 DrawCall parse_edit(std::string_view content_type, std::string_view body, const Served& served) {
-  const Form form = form_of(content_type, body);
-  Fields fields(form.fields, {}, form.texts);
-  DrawCall call;
-  read_prompt(fields, call);
-  read_call(fields, served, call);
-  fields.pass({"input_fidelity"});
-  read_source(fields, form, served, call);
-  call.ignored = fields.unread();
-  return call;
+  return parse(form_of(content_type, body), served, true);
 }
 
 DrawCall parse_variation(std::string_view content_type, std::string_view body,
                          const Served& served) {
-  const Form form = form_of(content_type, body);
-  Fields fields(form.fields, {}, form.texts);
-  DrawCall call;
-  read_call(fields, served, call);
-  read_source(fields, form, served, call);
-  call.ignored = fields.unread();
-  return call;
+  return parse(form_of(content_type, body), served, false);
 }
 
 }  // namespace janus::serve

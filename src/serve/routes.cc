@@ -205,6 +205,11 @@ OrderedJson openapi(const Desk& desk) {
            {{"securitySchemes", {{"bearer", {{"type", "http"}, {"scheme", "bearer"}}}}}}}};
 }
 
+Headers ignored_header(const std::vector<std::string>& ignored) {
+  if (ignored.empty()) return {};
+  return {{"x-januspro-ignored", header_list(ignored)}};
+}
+
 void send_json(Reply& reply, const OrderedJson& json, Headers headers) {
   Response response;
   response.headers = std::move(headers);

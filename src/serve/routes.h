@@ -6,6 +6,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "serve/desk.h"
 #include "serve/fields.h"
@@ -45,6 +46,8 @@ Handler sd_txt2img, sd_img2img, sd_progress, sd_interrupt, sd_options, sd_set_op
     sd_interrogate;
 Handler sd_models, sd_samplers, sd_upscalers, sd_empty_list, sd_flags, sd_schedulers;
 
+// Names what a request said and nobody read; nothing where all was.
+Headers ignored_header(const std::vector<std::string>& ignored);
 void send_json(Reply& reply, const OrderedJson& json, Headers headers = {});
 
 }  // namespace janus::serve

@@ -1,6 +1,6 @@
 // Asking: pictures and a question, streamed answers, turn after turn. SPDX-License-Identifier: MIT
 import { stream } from "./api.js";
-import { $, allIsWell, dataUrl, make, select, tell } from "./shell.js";
+import { $, acceptDrops, allIsWell, dataUrl, make, select, tell } from "./shell.js";
 
 let pictures = [];  // data URLs of the next question
 let messages = [];
@@ -88,17 +88,7 @@ export function startAsk() {
     await addPictures($("file").files);
     $("file").value = "";
   });
-  const view = $("view-ask"), drop = $("drop");
-  view.addEventListener("dragover", (event) => {
-    event.preventDefault();
-    drop.classList.add("over");
-  });
-  view.addEventListener("dragleave", () => drop.classList.remove("over"));
-  view.addEventListener("drop", (event) => {
-    event.preventDefault();
-    drop.classList.remove("over");
-    addPictures(event.dataTransfer.files);
-  });
+  acceptDrops($("view-ask"), $("drop"), addPictures);
   document.addEventListener("paste", (event) => {
     if (event.clipboardData.files.length === 0 || !$("view-edit").hidden) return;
     select("ask");

@@ -2,7 +2,7 @@
 // SPDX-License-Identifier: MIT
 import { Line } from "./growing.js";
 import { MaskCanvas } from "./mask.js";
-import { $, allIsWell, dataUrl, select, tell } from "./shell.js";
+import { $, acceptDrops, allIsWell, dataUrl, select, tell } from "./shell.js";
 
 let mask, line;
 let source = null;  // data URL of the picture as it came
@@ -72,16 +72,5 @@ export function startEdit() {
   document.addEventListener("keydown", (event) => {
     if (event.key === "Escape") line.cancel();
   });
-  const view = $("view-edit"), drop = $("edit-drop");
-  view.addEventListener("dragover", (event) => {
-    event.preventDefault();
-    drop.classList.add("over");
-  });
-  view.addEventListener("dragleave", () => drop.classList.remove("over"));
-  view.addEventListener("drop", (event) => {
-    event.preventDefault();
-    drop.classList.remove("over");
-    const file = [...event.dataTransfer.files].find(({ type }) => type.startsWith("image/"));
-    if (file) take(file);
-  });
+  acceptDrops($("view-edit"), $("edit-drop"), ([file]) => file && take(file));
 }

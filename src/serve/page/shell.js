@@ -23,6 +23,20 @@ export function dataUrl(blob) {
   });
 }
 
+// Files dropped anywhere on `view` go to `take`; `target` shows that they may.
+export function acceptDrops(view, target, take) {
+  view.addEventListener("dragover", (event) => {
+    event.preventDefault();
+    target.classList.add("over");
+  });
+  view.addEventListener("dragleave", () => target.classList.remove("over"));
+  view.addEventListener("drop", (event) => {
+    event.preventDefault();
+    target.classList.remove("over");
+    take([...event.dataTransfer.files].filter(({ type }) => type.startsWith("image/")));
+  });
+}
+
 const tabs = [...document.querySelectorAll('[role="tab"]')];
 
 export function select(name) {
