@@ -2,6 +2,9 @@
 // takes from the outside world is put together here. SPDX-License-Identifier: MIT
 #include <sys/resource.h>
 
+#include <charconv>
+#include <csignal>
+#include <map>
 #include <memory>
 #include <random>
 
@@ -13,6 +16,21 @@
 namespace janus {
 
 namespace {
+
+// "90s", "12h", "7d" -> seconds; without a unit, days.
+std::string read_time(std::string& text) {
+  double number = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+  std::string unit(end, static_cast<const char*>(text.data() + text.size()));
+  if (unit.empty()) unit = "d";
+  const std::map<std::string, double> units = {{"s", 1}, {"m", 60}, {"h", 3600}, {"d", 86400}};
+  const auto found = units.find(unit);
+  if (error != std::errc() || !(number >= 0 && number <= 1e6) || found == units.end()) {
+    return text + " is no time; as 7d, 12h, 30m or 90s";
+  }
+  text = std::to_string(number * found->second);
+  return {};
+}
 
 class ServeVerb {
  public:
@@ -27,8 +45,8 @@ class ServeVerb {
   ModelFlags model_;
   serve::ServeOptions options_;
   std::string keys_;
+  std::string db_;
   std::string log_format_ = "text";
-  int batch_ = 8;
 };
 
 ServeVerb::ServeVerb(CLI::App& app, const Interrupt& interrupt) : interrupt_(interrupt) {
@@ -50,7 +68,8 @@ ServeVerb::ServeVerb(CLI::App& app, const Interrupt& interrupt) : interrupt_(int
   app.add_option("--alias", options_.aliases,
                  "A further name of the model, `*` for any; may be given several times")
       ->allow_extra_args(false);
-  app.add_option("--parallel", batch_, "Pictures drawn side by side, fewer where memory is short")
+  app.add_option("--parallel", options_.parallel,
+                 "Pictures drawn side by side, fewer where memory is short")
       ->check(CLI::Range(1, 1024))
       ->capture_default_str();
   app.add_option("--queue", options_.queue, "Requests that may wait")
@@ -72,6 +91,12 @@ ServeVerb::ServeVerb(CLI::App& app, const Interrupt& interrupt) : interrupt_(int
   app.add_option("--drain", options_.drain, "Seconds that running requests get at the end")
       ->check(CLI::Range(0.0, 86400.0))
       ->capture_default_str();
+  app.add_option("--db", db_,
+                 "The file that jobs are kept in (default: "
+                 "~/.local/state/januspro/jobs.sqlite)");
+  app.add_option("--keep-jobs", options_.keep_jobs,
+                 "How long jobs that are over are kept, as 7d, 12h or 90s (default: 7d)")
+      ->transform(CLI::Validator(read_time, "TIME"));
   app.add_option("--public-url", options_.public_url,
                  "How clients reach the server behind a proxy; begins URLs of pictures");
   app.add_option("--log-format", log_format_, "Of the lines on stderr")
@@ -88,7 +113,7 @@ ServeVerb::ServeVerb(CLI::App& app, const Interrupt& interrupt) : interrupt_(int
 
 Engine ServeVerb::load() const {
   EngineOptions options = model_.options(interrupt_, false);
-  options.pictures_at_once = batch_;
+  options.pictures_at_once = options_.parallel;
   return Engine::load(options);
 }
 
@@ -126,6 +151,8 @@ void ServeVerb::run() {
     return recipe.as_text();
   };
   options_.previews = user_folder("XDG_CACHE_HOME", ".cache");
+  const std::filesystem::path state = user_folder("XDG_STATE_HOME", ".local/state");
+  options_.db = !db_.empty() || state.empty() ? std::filesystem::path(db_) : state / "jobs.sqlite";
   options_.random = [] {
     std::random_device device;
     return uint64_t{device()} << 32 | device();
@@ -142,6 +169,10 @@ void ServeVerb::run() {
         " is reached from other machines; give keys by --keys FILE (or --api-key KEY), "
         "or say --no-auth");
   }
+  if (db_.starts_with("postgres://") || db_.starts_with("postgresql://")) {
+    throw UsageError("serve: --db takes a file; this program keeps jobs in no PostgreSQL");
+  }
+  std::signal(SIGXFSZ, SIG_IGN);  // a file that may not grow is a full disk, not the end
   serve::serve(options_);
   check(!interrupt_.asked() || interrupt_.terminated(), Code::cancelled, "interrupted");
 }

@@ -54,7 +54,7 @@ ChatRun::ChatRun(Desk& desk, ChatCall call, const Request& request, std::shared_
       call_(std::move(call)),
       id_(request.id),
       reply_(reply),
-      ticket_(desk, "chat"),
+      ticket_(desk, "chat", call_.choices),
       events_(reply, ignored_header(call_.ignored)),
       serial_(std::make_shared<Serial>(desk.work)),
       choices_(static_cast<size_t>(call_.choices)) {

@@ -6,8 +6,8 @@
 
 namespace janus::serve {
 
-Ticket::Ticket(Desk& desk, const char* kind)
-    : desk_(desk), kind_(kind), taken_(std::chrono::steady_clock::now()) {
+Ticket::Ticket(Desk& desk, const char* kind, int rows)
+    : desk_(desk), kind_(kind), rows_(rows), taken_(std::chrono::steady_clock::now()) {
   const int most = desk.options.queue + 1;  // one is worked on
   if (++desk.places_ > most) {
     --desk.places_;
@@ -15,12 +15,22 @@ Ticket::Ticket(Desk& desk, const char* kind)
                   std::to_string(desk.options.queue) + " requests wait already; try again later")
         .with("Retry-After", "10");
   }
+  desk.rows_ += rows;
+  const std::lock_guard lock(desk.mutex_);
+  desk.waiting_.insert(taken_);
   count("januspro_requests_waiting", 1);
 }
 
 Ticket::~Ticket() {
   count(begun_ ? "januspro_requests_running" : "januspro_requests_waiting", -1);
   --desk_.places_;
+  desk_.rows_ -= rows_;
+  if (!begun_) stop_waiting();
+}
+
+void Ticket::stop_waiting() {
+  const std::lock_guard lock(desk_.mutex_);
+  desk_.waiting_.erase(desk_.waiting_.find(taken_));
 }
 
 void Ticket::count(const char* gauge, double change) {
@@ -33,10 +43,18 @@ double Ticket::seconds() const {
 
 void Ticket::begun() {
   if (begun_.exchange(true)) return;
+  stop_waiting();
   waited_ = seconds();
   count("januspro_requests_waiting", -1);
   count("januspro_requests_running", 1);
   desk_.metrics.observe("januspro_queue_seconds", "", waited_);
+}
+
+double Desk::longest_wait() const {
+  const std::lock_guard lock(mutex_);
+  if (waiting_.empty()) return 0;
+  return std::chrono::duration<double>(std::chrono::steady_clock::now() - *waiting_.begin())
+      .count();
 }
 
 void Desk::set(Engine& engine, Served served) {

@@ -8,6 +8,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -22,11 +23,13 @@
 namespace janus::serve {
 
 class Desk;
+class Jobs;
 
 // The place of one request in the line for the model, kept while it waits and is worked on.
 class Ticket {
  public:
-  Ticket(Desk& desk, const char* kind);  // throws Refusal `queue_full`
+  // `rows` of the batch that it takes at most. Throws Refusal `queue_full`.
+  Ticket(Desk& desk, const char* kind, int rows = 1);
   ~Ticket();
   Ticket(const Ticket&) = delete;
   Ticket& operator=(const Ticket&) = delete;
@@ -36,9 +39,11 @@ class Ticket {
 
  private:
   void count(const char* gauge, double change);
+  void stop_waiting();
 
   Desk& desk_;
   const char* kind_;
+  const int rows_;
   std::chrono::steady_clock::time_point taken_;
   std::atomic<bool> begun_{false};
   std::atomic<double> waited_{0};
@@ -69,6 +74,7 @@ class Desk {
   std::function<void(Job)> work = {};
   std::function<void(double, Job)> after = {};  // seconds, on the listener's thread
   std::function<std::string()> url = {};        // of this server, with a slash at its end
+  std::shared_ptr<Jobs> jobs = {};              // since before anything is listened on
   std::atomic<bool> draining{false};
 
   // Throw Refusal `loading` until set() was called.
@@ -86,6 +92,10 @@ class Desk {
   Refusal refusal_for(const std::exception_ptr& failure, const std::string& id,
                       const std::string& param);
 
+  // Of what was asked for directly: rows of the batch, and seconds that the first has waited.
+  int rows() const { return rows_; }
+  double longest_wait() const;
+
   void show(const std::string& caller, const std::shared_ptr<Visible>& drawing);
   // Those that are not over.
   std::vector<std::shared_ptr<Visible>> shown(const std::string& caller);
@@ -95,7 +105,9 @@ class Desk {
   std::atomic<Engine*> engine_{nullptr};
   Served served_;
   std::atomic<int> places_{0};  // taken
-  std::mutex mutex_;            // of what follows
+  std::atomic<int> rows_{0};
+  mutable std::mutex mutex_;  // of what follows
+  std::multiset<std::chrono::steady_clock::time_point> waiting_;
   std::map<std::string, std::vector<std::weak_ptr<Visible>>> shown_;
 };
 

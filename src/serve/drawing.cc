@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "serve/drawing.h"
 
+#include <algorithm>
+
 #include "io/image.h"
 #include "io/resize.h"
 
@@ -18,7 +20,8 @@ std::string png(const Image& image) {
 DrawingRun::DrawingRun(Desk& desk, const DrawCall& call)
     : desk_(desk),
       call_(call),
-      ticket_(desk, call.edit ? "edit" : "draw"),
+      ticket_(desk, call.edit ? "edit" : "draw",
+              rows_of(call.request) * std::min(call.request.images, desk.options.parallel)),
       serial_(std::make_shared<Serial>(desk.work)),
       rows_(static_cast<size_t>(call.request.images), 0) {
   const int64_t codes = desk.served().info.image_tokens;
@@ -68,7 +71,7 @@ bool DrawingRun::step(const Progress& progress) {
   if (fresh > 0) {
     desk_.metrics.observe(
         "januspro_batch_rows", "",
-        static_cast<double>(progress.sketches.size() * (call_.request.guidance == 1.f ? 1u : 2u)));
+        static_cast<double>(std::ssize(progress.sketches) * rows_of(call_.request)));
   }
   if (call_.previews) {
     for (const Sketch& sketch : progress.sketches) look(sketch);

@@ -46,7 +46,7 @@ Gate::Gate(GateOptions options) : options_(std::move(options)) { read_keys(); }
 
 void Gate::read_keys() {
   std::vector<Key> keys;
-  if (!options_.api_key.empty()) keys.push_back({"key", sha256(options_.api_key)});
+  if (!options_.api_key.empty()) keys.push_back({"key", sha256(options_.api_key), false});
   if (!options_.keys.empty()) {
     const std::string text = read_text(options_.keys);
     int number = 0;
@@ -61,7 +61,7 @@ void Gate::read_keys() {
             number + 1, ": more than `name key` on it");
       const std::string name = space == line.npos ? "key-" + std::to_string(number + 1)
                                                   : std::string(line.substr(0, space));
-      keys.push_back({name, sha256(key)});
+      keys.push_back({name, sha256(key), space != line.npos});
     }
     check(keys.size() > (options_.api_key.empty() ? 0 : 1), Code::bad_input, options_.keys.string(),
           ": holds no key; put one a line, optionally `name key`");
@@ -125,6 +125,17 @@ std::string Gate::check_key(const Request& request, bool basic) const {
   if (found) return "key:" + found->name;
   throw Refusal(401, "invalid_api_key", "this key is not one of the server's; ask its operator")
       .with("WWW-Authenticate", scheme);
+}
+
+std::string Gate::owner_of(const std::string& caller) const {
+  if (!has_keys()) return {};
+  const std::lock_guard lock(mutex_);
+  for (const Key& each : keys_) {
+    if (caller != "key:" + each.name) continue;
+    return each.named ? "name:" + each.name
+                      : "sum:" + to_base64(std::as_bytes(std::span(each.sum)));
+  }
+  return caller;
 }
 
 void Gate::check_rate(const std::string& caller) {

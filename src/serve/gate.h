@@ -37,6 +37,9 @@ class Gate {
   void check_origin(const Request& request) const;
   // The name of the key given, "address:…" where there are no keys; `basic`: as A1111's clients do.
   std::string check_key(const Request& request, bool basic) const;
+  // Whose jobs a caller may see: a named key's, however often it is changed; else this very key's.
+  // Empty where there are no keys.
+  std::string owner_of(const std::string& caller) const;
   void check_rate(const std::string& caller);
 
   // Of an answer to a page of another origin that may read it.
@@ -47,6 +50,7 @@ class Gate {
   struct Key {
     std::string name;
     std::array<uint8_t, 32> sum;  // its SHA-256: equal sums take equal time to compare
+    bool named = false;           // by the operator, not by its place
   };
   struct Minute {
     std::chrono::steady_clock::time_point begun;

@@ -27,6 +27,7 @@ struct Request {
   std::string id = {};      // of x-request-id
   std::string peer = {};    // address of the other end
   std::string caller = {};  // whose request it is: a key's name, else the address
+  std::string owner = {};   // whose jobs it may see; empty: anybody's, where there are no keys
   std::map<std::string, std::string> captures = {};  // {name} of the route's pattern
   int route = -1;                                    // its number in the table
   std::chrono::steady_clock::time_point arrived = {};

@@ -46,10 +46,14 @@ std::string bytes_of_url(const Json& holder, const std::string& path) {
   return file_of_url(fields.required_text("image_url"), param);
 }
 
-Form form_of_json(std::string_view body) {
+// Pictures are {"image_url": …}, or the URL itself under the names that a form has.
+Form form_of_json(Json body) {
   Form form;
-  form.fields = parse_json(body);
+  form.fields = std::move(body);
   Fields fields(form.fields);
+  if (const auto image = fields.text("image")) {
+    form.images.push_back({"image", file_of_url(*image, "image")});
+  }
   if (const Json* const images = fields.find("images")) {
     if (!images->is_array()) refuse_type("images", "a list of {\"image_url\": \"data:…\"}");
     for (size_t i = 0; i < images->size(); ++i) {
@@ -58,15 +62,18 @@ Form form_of_json(std::string_view body) {
     }
   }
   if (const Json* const mask = fields.find("mask")) {
-    form.mask = {"mask.image_url", bytes_of_url(*mask, "mask")};
+    form.mask = mask->is_string() ? Form::File{"mask", file_of_url(*fields.text("mask"), "mask")}
+                                  : Form::File{"mask.image_url", bytes_of_url(*mask, "mask")};
   }
+  form.fields.erase("image");
   form.fields.erase("images");
   form.fields.erase("mask");
   return form;
 }
 
 Form form_of(std::string_view content_type, std::string_view body) {
-  return is_multipart(content_type) ? form_of_parts(content_type, body) : form_of_json(body);
+  return is_multipart(content_type) ? form_of_parts(content_type, body)
+                                    : form_of_json(parse_json(body));
 }
 
 Outpaint side_of(Fields& fields) {
@@ -145,6 +152,10 @@ void begin_with(DrawCall& call, const Served& served, EditRequest edit, OrderedJ
 
 DrawCall parse_edit(std::string_view content_type, std::string_view body, const Served& served) {
   return parse(form_of(content_type, body), served, true);
+}
+
+DrawCall parse_edit(Json body, const Served& served) {
+  return parse(form_of_json(std::move(body)), served, true);
 }
 
 DrawCall parse_variation(std::string_view content_type, std::string_view body,

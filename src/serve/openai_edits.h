@@ -10,6 +10,7 @@ namespace janus::serve {
 
 // `content_type` says whether `body` is multipart/form-data or JSON. Throw Refusal.
 DrawCall parse_edit(std::string_view content_type, std::string_view body, const Served& served);
+DrawCall parse_edit(Json body, const Served& served);
 DrawCall parse_variation(std::string_view content_type, std::string_view body,
                          const Served& served);
 

@@ -20,6 +20,9 @@ struct DrawCall {
   std::vector<std::string> ignored = {};
 };
 
+// Rows of the batch that a picture takes: one more where it is guided.
+inline int rows_of(const DrawRequest& request) { return request.guidance == 1.f ? 1 : 2; }
+
 // What every drawing may say beside its prompt; the prompt, which must not be blank. Throw Refusal.
 void read_call(Fields& fields, const Served& served, DrawCall& call);
 void read_prompt(Fields& fields, DrawCall& call);

@@ -20,7 +20,8 @@ struct ServeOptions {
   GateOptions gate = {};
   bool no_auth = false;  // an address that others reach does without keys
   std::vector<std::string> aliases = {};
-  int queue = 64;  // requests that may wait
+  int parallel = 8;  // pictures drawn side by side
+  int queue = 64;    // requests that may wait
   int64_t max_body = 32 << 20;
   int64_t max_pixels = 40'000'000;
   double read_timeout = 10;
@@ -34,6 +35,8 @@ struct ServeOptions {
   std::function<std::map<std::string, std::string>(const DrawRequest&, const ModelInfo&,
                                                    const nlohmann::ordered_json& edit)>
       recipe = {};
+  std::filesystem::path db = {};        // of jobs
+  double keep_jobs = 7 * 24 * 3600;     // seconds after their end
   std::filesystem::path previews = {};  // where the map of the previews is kept; empty: nowhere
   std::function<uint64_t()> random = {};
   std::function<void(const std::string&)> log = {};        // one line

@@ -49,6 +49,10 @@ constexpr std::string_view kImg2img = R"({"type":"object","required":["init_imag
 "init_images":{"type":"array","items":{"type":"string"}},"denoising_strength":{"type":["number","null"]},
 "mask":{"type":["string","null"]},"prompt":{"type":["string","null"]},"seed":{"type":["integer","null"]}}})";
 
+constexpr std::string_view kJob = R"({"type":"object","required":["type","requests"],"properties":{
+"type":{"enum":["draw","edit","ask"]},"requests":{"type":"array","minItems":1,"maxItems":256,"items":{"type":"object"}},
+"metadata":{"type":["object","null"]},"idempotency_key":{"type":["string","null"],"maxLength":255}}})";
+
 constexpr std::string_view kImage =
     R"({"type":"object","required":["image"],"properties":{"image":{"type":"string"}}})";
 constexpr std::string_view kFiles = R"({"type":"object","required":["image"],"properties":{
@@ -78,6 +82,14 @@ constexpr Route kRoutes[] = {
           "Text and pictures as vectors", kEmbeddings},
     Route{"GET", "/v1/images/files/{name}", open, Body::none, serve_file,
           "A picture that was answered with a URL", ""},
+    Route{"POST", "/v1/jobs", key, Body::json, serve_submit_job,
+          "Pictures or answers, when there is time", kJob},
+    Route{"GET", "/v1/jobs", key, Body::none, serve_job_list, "Jobs, the newest first", ""},
+    Route{"GET", "/v1/jobs/{id}/results/{index}", key, Body::none, serve_job_result,
+          "A picture or an answer of a job", ""},
+    Route{"GET", "/v1/jobs/{id}", key, Body::none, serve_job, "A job", ""},
+    Route{"DELETE", "/v1/jobs/{id}", key, Body::none, serve_delete_job,
+          "Stops a job; removes one that is over", ""},
     Route{"POST", "/sdapi/v1/txt2img", sd, Body::json, sd_txt2img, "Pictures of a prompt",
           kTxt2img},
     Route{"POST", "/sdapi/v1/img2img", sd, Body::json, sd_img2img,
@@ -177,12 +189,13 @@ OrderedJson openapi(const Desk& desk) {
                                  {"content", {{"application/json", {{"schema", error}}}}}};
     OrderedJson operation = {
         {"summary", route.summary},
-        {"responses", {{"200", {{"description", "Done"}}}, {"4XX", failure}, {"5XX", failure}}}};
-    const size_t brace = route.pattern.find('{');
-    if (brace != route.pattern.npos) {
-      const std::string name(route.pattern.substr(brace + 1, route.pattern.size() - brace - 2));
-      operation["parameters"] = OrderedJson::array(
-          {{{"name", name}, {"in", "path"}, {"required", true}, {"schema", {{"type", "string"}}}}});
+        {"responses", {{"2XX", {{"description", "Done"}}}, {"4XX", failure}, {"5XX", failure}}}};
+    for (const std::string_view part : parts_of(route.pattern)) {
+      if (!part.starts_with("{")) continue;
+      operation["parameters"].push_back({{"name", part.substr(1, part.size() - 2)},
+                                         {"in", "path"},
+                                         {"required", true},
+                                         {"schema", {{"type", "string"}}}});
     }
     if (route.body != Body::none) {
       OrderedJson content = {{"application/json", {{"schema", OrderedJson::parse(route.schema)}}}};

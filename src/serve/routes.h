@@ -41,6 +41,7 @@ OrderedJson openapi(const Desk& desk);
 using Handler = void(Desk& desk, Request request, std::shared_ptr<Reply> reply);
 Handler serve_models, serve_model, serve_chat, serve_generations, serve_edits, serve_variations,
     serve_file, serve_embeddings;
+Handler serve_submit_job, serve_job, serve_job_list, serve_job_result, serve_delete_job;
 Handler serve_health, serve_ready, serve_metrics, serve_openapi, serve_page;
 Handler sd_txt2img, sd_img2img, sd_progress, sd_interrupt, sd_options, sd_set_options,
     sd_interrogate;

@@ -5,6 +5,8 @@
 
 #include "base/error.h"
 #include "serve/http.h"
+#include "serve/jobs/jobs.h"
+#include "serve/jobs/sqlite_store.h"
 #include "serve/multipart.h"
 #include "serve/options.h"
 #include "serve/routes.h"
@@ -58,6 +60,10 @@ HttpLimits limits_of(const ServeOptions& options) {
   return limits;
 }
 
+double system_seconds() {
+  return std::chrono::duration<double>(std::chrono::system_clock::now().time_since_epoch()).count();
+}
+
 Server::Server(const ServeOptions& options)
     : options_(options),
       log_(options.log, options.json_log),
@@ -71,10 +77,14 @@ Server::Server(const ServeOptions& options)
     if (!url.ends_with('/')) url += '/';
     return url;
   };
+  desk_.jobs = std::make_shared<Jobs>(
+      desk_, [this](bool again) { return open_sqlite_store(options_.db, system_seconds, again); });
+  desk_.jobs->open();
 }
 
 Server::~Server() {
   http_.end_work();
+  desk_.jobs->close();
   engine_.reset();
 }
 
@@ -94,6 +104,7 @@ void Server::load() {
     engine_ = std::move(engine);
     desk_.set(*engine_, std::move(served));
     count_model();
+    desk_.jobs->begin();
     log_.note("ready: " + desk_.served().name);
   } catch (...) {
     const std::lock_guard lock(mutex_);
@@ -117,6 +128,7 @@ void Server::run() {
       if (!options_.to_end()) return true;
       desk_.draining = true;
       log_.note("draining: running requests may finish");
+      desk_.jobs->drain();
       http_.drain(options_.drain);
       return false;
     });
@@ -162,6 +174,7 @@ void Server::admit(Request& request) {
   request.caller = "address:" + request.peer;
   if (route.access != Access::open) {
     request.caller = gate_.check_key(request, route.access == Access::sd);
+    request.owner = gate_.owner_of(request.caller);
   }
   if (route.method != "GET" && desk_.draining) {
     throw Refusal(503, "draining",

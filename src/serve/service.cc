@@ -1,5 +1,6 @@
 // Health, metrics, the description of the interface, the page. SPDX-License-Identifier: MIT
 #include "base/sha256.h"
+#include "serve/jobs/jobs.h"
 #include "serve/page.h"
 #include "serve/routes.h"
 
@@ -17,6 +18,7 @@ void serve_ready(Desk& desk, Request, std::shared_ptr<Reply> reply) {
 }
 
 void serve_metrics(Desk& desk, Request, std::shared_ptr<Reply> reply) {
+  desk.jobs->count();
   if (desk.loaded()) {
     desk.metrics.set("januspro_kv_cache_usage_ratio", "", desk.engine().cache_use());
   }

@@ -39,6 +39,7 @@ class Examples : public ::testing::Test {
     setting_.environment = {{"PATH", programs + ":" + std::getenv("PATH")},
                             {"JANUSPRO_MODEL", golden("tiny-hf")},
                             {"HF_ENDPOINT", mirror_.url()},
+                            {"XDG_STATE_HOME", folder_.file("state")},
                             {"HF_HOME", folder_.file("hf")}};
   }
 

@@ -14,14 +14,17 @@ MODEL = Path(__file__).resolve().parents[2] / "models" / "toyland"
 
 
 class Server:
-    """With `with`: started on a free port, ready, and ended by SIGTERM."""
+    """With `with`: started on a free port, ready, and ended by SIGTERM. Jobs are kept in a folder
+    of its own unless the arguments name another."""
 
-    def __init__(self, programs, *arguments, wait=True, model=MODEL):
+    def __init__(self, programs, *arguments, wait=True, model=MODEL, **popen):
+        self.state = tempfile.TemporaryDirectory()
         environment = {k: v for k, v in os.environ.items() if not k.startswith("JANUSPRO_")}
+        environment["XDG_STATE_HOME"] = self.state.name
         self.errors = tempfile.TemporaryFile("w+")  # a pipe that nobody reads would fill
         self.process = subprocess.Popen(
             [str(Path(programs) / "januspro"), "serve", "--port", "0", "-m", str(model), *arguments],
-            stdout=subprocess.PIPE, stderr=self.errors, text=True, env=environment)
+            stdout=subprocess.PIPE, stderr=self.errors, text=True, env=environment, **popen)
         self.url = self.process.stdout.readline().strip()
         found = re.fullmatch(r"http://127\.0\.0\.1:(\d+)/", self.url)
         assert found, f"no address on stdout: {self.url!r} {self.read_log()}"

@@ -56,6 +56,10 @@ constexpr std::string_view kTooOften =
 // Held until the process ends, however it ends. Not the database itself: closing a second
 // descriptor of that would give SQLite's own locks back.
 Descriptor take_lock(const std::filesystem::path& path) {
+  if (path.empty()) {
+    throw StoreFailure("there is no home folder to keep jobs in; name a file with --db",
+                       "this server has no place to keep jobs", true);
+  }
   std::error_code ignored;  // opening says what is wrong
   std::filesystem::create_directories(path.parent_path(), ignored);
   Descriptor lock(::open((path.string() + ".lock").c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
