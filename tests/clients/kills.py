@@ -3,8 +3,8 @@
 
 After every kill the server is started again on the same database. A job that was accepted must be
 there, with the pictures that its seed gives directly; a result that was seen once must be the same
-ever after; a request that is repeated under its key must stay one job. Prints one line.
-SPDX-License-Identifier: MIT
+ever after; a request that is repeated under its key must stay one job. Only a picture that three
+kills met may fail, and must say so. Prints one line. SPDX-License-Identifier: MIT
 """
 import base64
 import http.client
@@ -23,16 +23,18 @@ PROMPTS = ("a red ball", "a blue star", "a cat", "a green square")
 chance = random.Random(20260131)
 GONE = (OSError, http.client.HTTPException)
 
+numbers = iter(range(10 ** 6))
+doubtful = []     # sent, and the answer was lost
+jobs = {}         # number -> id, of what was accepted
+seen = {}         # (id, index) -> bytes, of what was visible once
+finished = set()  # ids
+given_up = set()  # (id, index) that three kills met
+early = 0         # kills before the server was ready
+
 
 def body_of(number):
-    return {"type": "draw", "requests": [{"prompt": PROMPTS[number % 4], "seed": number, "n": 2}, {"prompt": PROMPTS[(number + 1) % 4], "seed": number}]}
-
-
-jobs = {}     # number -> id, of what was accepted
-seen = {}     # (id, index) -> bytes, of what was visible once
-numbers = iter(range(10 ** 6))
-doubtful = []  # sent, and the answer was lost
-lost = cut = 0
+    return {"type": "draw", "requests": [{"prompt": PROMPTS[number % 4], "seed": number, "n": 2},
+                                         {"prompt": PROMPTS[(number + 1) % 4], "seed": number}]}
 
 
 def accept(server, number):
@@ -41,36 +43,10 @@ def accept(server, number):
     assert jobs.setdefault(number, job["id"]) == job["id"], "one key, two jobs"
 
 
-def work(server, until):
-    """What a client does until the server dies: repeats what it is not sure of, asks for more,
-    fetches what is there."""
-    global cut
-    try:
-        while doubtful:
-            accept(server, doubtful[-1])
-            doubtful.pop()
-        while time.monotonic() < until:
-            if sum(i not in finished for i in jobs.values()) < 3:
-                number = next(numbers)
-                doubtful.append(number)
-                accept(server, number)
-                doubtful.remove(number)
-            look(server)
-            time.sleep(0.02)
-    except GONE:
-        cut += 1
-
-
-finished = set()
-
-
 def look(server):
-    for identity in list(jobs.values()):
-        if identity in finished:
-            continue
+    for identity in set(jobs.values()) - finished:
         status, _, job = server.call("GET", f"{JOBS}/{identity}")
         assert status == 200, f"an accepted job is lost: {job}"
-        assert job["status"] != "failed", job
         for result in job["results"]:
             place = identity, result["index"]
             assert result["url"] or place not in seen, "a result is gone again"
@@ -78,49 +54,88 @@ def look(server):
                 status, _, file = server.call("GET", result["url"])
                 assert status == 200, file
                 seen[place] = file
-        if job["status"] == "done":
+            if result["status"] == "failed":
+                assert "tried 3 times" in result["error"]["message"] and job["attempts"] >= 3, job
+                given_up.add(place)
+        if job["status"] in ("done", "failed"):
             finished.add(identity)
+
+
+def work(server):
+    """What a client does until the server dies: repeats what it is not sure of, asks for more,
+    fetches what is there."""
+    while True:
+        while doubtful:
+            accept(server, doubtful[-1])
+            doubtful.pop()
+        if len(set(jobs.values()) - finished) < 3:
+            doubtful.append(next(numbers))
+            continue
+        look(server)
+        time.sleep(0.02)
+
+
+def unit_of(db):
+    """Seconds from a start to the first picture, on this machine as it is now."""
+    began = time.monotonic()
+    with Server(PROGRAMS, *db) as server:
+        accept(server, next(numbers))
+        while not seen:
+            look(server)
+        return time.monotonic() - began
+
+
+def killed_at_work(db, life):
+    global early
+    server = Server(PROGRAMS, *db, wait=False)
+    killer = threading.Timer(life, lambda: server.process.send_signal(signal.SIGKILL))
+    killer.start()
+    ready = False
+    try:
+        while server.call("GET", "/ready")[0] != 200:
+            time.sleep(0.01)
+        ready = True
+        work(server)
+    except GONE:
+        early += not ready
+    finally:
+        killer.join()
+        code, log = server.end()
+    assert code == -signal.SIGKILL, (code, log)
+
+
+def all_is_there(server):
+    while doubtful:
+        accept(server, doubtful.pop())
+    deadline = time.monotonic() + 300
+    while len(finished) < len(jobs):
+        assert time.monotonic() < deadline, "unfinished jobs"
+        look(server)
+        time.sleep(0.05)
+    kept, page = [], {"has_more": True, "last_id": ""}
+    while page["has_more"]:
+        after = f"&after={page['last_id']}" if kept else ""
+        page = server.call("GET", f"{JOBS}?limit=100{after}")[2]
+        kept += [job["id"] for job in page["data"]]
+    assert sorted(kept) == sorted(jobs.values()), f"{len(kept)} jobs are kept, {len(jobs)} were accepted"
+    for number, identity in jobs.items():
+        direct = [base64.b64decode(d["b64_json"]) for request in body_of(number)["requests"]
+                  for d in server.call("POST", "/v1/images/generations", request)[2]["data"]]
+        for k in range(3):
+            if (identity, k) not in given_up:
+                again = server.call("GET", f"{JOBS}/{identity}/results/{k}")[2]
+                assert again == direct[k] == seen[identity, k], "another picture than its seed gives"
 
 
 with tempfile.TemporaryDirectory() as folder:
     db = ("--db", f"{folder}/jobs.sqlite")
-    for round_ in range(TIMES):
+    unit = unit_of(db)
+    for _ in range(TIMES):
         # Some while it still starts, most while it works.
-        server = Server(PROGRAMS, *db, wait=False)
-        life = chance.choice((0.02, 0.3, 1, 1, 2, 2)) * (0.5 + chance.random())
-        killer = threading.Timer(life, lambda s=server: s.process.send_signal(signal.SIGKILL))
-        killer.start()
-        try:
-            while server.call("GET", "/ready")[0] != 200:
-                time.sleep(0.01)
-            work(server, time.monotonic() + 60)
-        except GONE:
-            lost += 1  # before it was ready
-        killer.join()
-        code, log = server.end()
-        assert code == -signal.SIGKILL, (code, log)
+        killed_at_work(db, unit * chance.choice((0.05, 0.5, 2, 3, 4, 5)) * (0.5 + chance.random()))
     with Server(PROGRAMS, *db) as server:
-        work(server, time.monotonic() - 1)
-        deadline = time.monotonic() + 120
-        while len(finished) < len(jobs):
-            assert time.monotonic() < deadline, "unfinished jobs"
-            look(server)
-            time.sleep(0.05)
-        total = 0
-        while True:
-            path = f"{JOBS}?limit=100" + (f"&after={last}" if total else "")
-            page = server.call("GET", path)[2]
-            total += len(page["data"])
-            last = page["last_id"]
-            if not page["has_more"]:
-                break
-        assert total == len(jobs), f"{total} jobs are kept, {len(jobs)} were accepted"
-        for number, identity in jobs.items():
-            requests = body_of(number)["requests"]
-            direct = [base64.b64decode(d["b64_json"]) for r in requests
-                      for d in server.call("POST", "/v1/images/generations", r)[2]["data"]]
-            again = [server.call("GET", f"{JOBS}/{identity}/results/{k}")[2] for k in range(3)]
-            assert again == direct == [seen[identity, k] for k in range(3)], "another picture than its seed gives"
-
-print(f"kills: {TIMES} times ({lost} before it was ready); {len(jobs)} jobs, {len(seen)} pictures, "
-      "none lost, none twice, none another")
+        all_is_there(server)
+assert 50 * len(given_up) <= TIMES + 50, f"{len(given_up)} pictures failed"
+assert early < TIMES / 2, "it was hardly ever met at work"
+print(f"kills: {TIMES} times ({early} before it was ready); {len(jobs)} jobs, {len(seen)} pictures, "
+      f"{len(given_up)} met three times; none lost, none twice, none another")

@@ -210,6 +210,7 @@ TEST_F(JobsStore, LeasesOfADeadServerAreVoidAtOnce) {
   const Lease lost = leased();
   reopen();
   EXPECT_EQ(status("job_a"), "queued");
+  EXPECT_EQ(leased().index, 1) << "who was interrupted gives way";
   const Lease again = leased();
   EXPECT_EQ(again.index, 0);
   EXPECT_EQ(again.tries, 2);
@@ -220,9 +221,35 @@ TEST_F(JobsStore, LeasesOfADeadServerAreVoidAtOnce) {
 }
 
 TEST_F(JobsStore, AnItemThatEndsTheServerIsTriedThreeTimes) {
+  store_->accept(job("job_a", 1));
+  for (int i = 1; i <= 2; ++i) {
+    EXPECT_EQ(leased().tries, i);
+    reopen();
+  }
+  now_ += 2000;
+  store_->accept(job("job_b"));
+  EXPECT_EQ(leased().job, "job_a") << "it gives way for a while, not for ever";
+  reopen();
+  EXPECT_EQ(status("job_a"), "failed");
+  EXPECT_EQ(status("job_b"), "queued");
+}
+
+TEST_F(JobsStore, WhoeverRanBesideOthersIsNotAtFault) {
+  store_->accept(job("job_a", 2));
+  for (int i = 1; i <= 5; ++i) {
+    EXPECT_EQ(leased().tries, i);
+    EXPECT_EQ(leased().tries, i);
+    reopen();
+  }
+  EXPECT_EQ(status("job_a"), "queued");
+}
+
+TEST_F(JobsStore, TheOthersOfAFailedItemAreStillDone) {
   store_->accept(job("job_a", 2));
   for (int i = 1; i <= 3; ++i) {
-    EXPECT_EQ(leased().tries, i);
+    const Lease other = leased(), bad = i == 1 ? other : leased();
+    EXPECT_EQ(bad.tries, i);
+    if (i > 1) store_->give_back(other);
     reopen();
   }
   EXPECT_EQ(status("job_a"), "queued") << "the other is still to be drawn";

@@ -18,9 +18,12 @@ namespace janus::serve {
 namespace {
 
 constexpr int kLayout = 1;
+constexpr double kStepBack = 600;  // seconds that an interrupted item gives way to later ones
 
-// Numbers of jobs rise and are never used again. Requests go when their job is over. Results are
-// the last table, so that walking the others does not step over pictures.
+// Numbers of jobs rise and are never used again. Items are taken by when they are due: as they were
+// accepted, those that were interrupted later, so that one that ends the server holds no line up.
+// Requests go when their job is over. Results are the last table, so that walking the others does
+// not step over pictures.
 constexpr const char* kTables = R"(
 CREATE TABLE jobs (
   number INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE, owner TEXT NOT NULL,
@@ -34,10 +37,11 @@ CREATE TABLE requests (
   body TEXT NOT NULL, UNIQUE (job, place));
 CREATE TABLE items (
   job INTEGER NOT NULL REFERENCES jobs (number) ON DELETE CASCADE, place INTEGER NOT NULL,
-  request INTEGER NOT NULL, seed INTEGER NOT NULL, status TEXT NOT NULL, tries INTEGER NOT NULL,
-  lease INTEGER NOT NULL, until REAL NOT NULL, error TEXT NOT NULL, PRIMARY KEY (job, place))
+  request INTEGER NOT NULL, seed INTEGER NOT NULL, status TEXT NOT NULL, due REAL NOT NULL,
+  tries INTEGER NOT NULL, deaths INTEGER NOT NULL, lease INTEGER NOT NULL, until REAL NOT NULL, error TEXT NOT NULL, PRIMARY KEY (job, place))
   WITHOUT ROWID;
-CREATE INDEX items_status ON items (status, job, place);
+CREATE INDEX items_due ON items (status, due, job, place);
+CREATE INDEX items_status ON items (status, job);
 CREATE INDEX items_lease ON items (lease);
 CREATE TABLE leases (last INTEGER NOT NULL);
 INSERT INTO leases VALUES (0);
@@ -50,7 +54,7 @@ constexpr std::string_view kJobColumns =
     "SELECT number, id, type, status, metadata, created, started, finished FROM jobs ";
 
 constexpr std::string_view kTooOften =
-    R"({"message":"it was tried 3 times, and each time the server ended; see the server's log",)"
+    R"({"message":"it was tried 3 times by itself, and each time the server ended; see its log",)"
     R"("type":"server_error","param":null,"code":"internal_error"})";
 
 // Held until the process ends, however it ends. Not the database itself: closing a second
@@ -132,22 +136,30 @@ SqliteStore::SqliteStore(const std::filesystem::path& path, std::function<double
   whole.commit();
 }
 
-// Items whose lease ends before that wait again, or have been tried too often.
+// Items whose lease ends before that wait again, or have been tried too often. Of several that
+// ended together nobody knows which was at fault: each is tried alone the next time, and that
+// counts.
 void SqliteStore::void_leases(double before) {
   std::vector<int64_t> jobs;
+  int64_t items = 0;
   {
-    Query row(database_, "SELECT DISTINCT job FROM items WHERE status = 'leased' AND until < ?");
+    Query row(database_,
+              "SELECT job, count(*) FROM items WHERE status = 'leased' AND until < ? GROUP BY job");
     row.with(before);
-    while (row.next()) jobs.push_back(row.whole(0));
+    for (; row.next(); items += row.whole(1)) jobs.push_back(row.whole(0));
   }
   if (jobs.empty()) return;
   Query(database_,
-        "UPDATE items SET status = CASE WHEN tries >= ? THEN 'failed' ELSE 'waiting' END, error = "
-        "CASE WHEN tries >= ? THEN ? ELSE '' END WHERE status = 'leased' AND until < ?")
-      .with(int64_t{kMostTries})
-      .with(int64_t{kMostTries})
-      .with(kTooOften)
+        "UPDATE items SET status = 'waiting', due = due + ?, deaths = deaths + ? "
+        "WHERE status = 'leased' AND until < ?")
+      .with(kStepBack)
+      .with(int64_t{items == 1})
       .with(before)
+      .run();
+  Query(database_,
+        "UPDATE items SET status = 'failed', error = ? WHERE status = 'waiting' AND deaths >= ?")
+      .with(kTooOften)
+      .with(int64_t{kMostTries})
       .run();
   for (const int64_t job : jobs) settle(job);
 }
@@ -206,6 +218,7 @@ Store::Accepted SqliteStore::accept(const NewJob& job) {
   Transaction whole(database_);
   if (const auto before = earlier(job)) return *before;
   check_room(std::ssize(job.items));
+  const double now = now_();
   Query(database_, "INSERT INTO jobs VALUES (NULL, ?, ?, ?, ?, ?, ?, 'queued', ?, 0, 0)")
       .with(job.id)
       .with(job.owner)
@@ -213,7 +226,7 @@ Store::Accepted SqliteStore::accept(const NewJob& job) {
       .with(job.metadata)
       .with(job.key)
       .with(job.digest)
-      .with(now_())
+      .with(now)
       .run();
   const int64_t number = database_.last_row();
   for (int64_t place = 0; place < std::ssize(job.requests); ++place) {
@@ -225,11 +238,12 @@ Store::Accepted SqliteStore::accept(const NewJob& job) {
   }
   for (int64_t place = 0; place < std::ssize(job.items); ++place) {
     const NewJob::Item& item = job.items[static_cast<size_t>(place)];
-    Query(database_, "INSERT INTO items VALUES (?, ?, ?, ?, 'waiting', 0, 0, 0, '')")
+    Query(database_, "INSERT INTO items VALUES (?, ?, ?, ?, 'waiting', ?, 0, 0, 0, 0, '')")
         .with(number)
         .with(place)
         .with(int64_t{item.request})
         .with(static_cast<int64_t>(item.seed))
+        .with(now)
         .run();
   }
   whole.commit();
@@ -369,7 +383,7 @@ std::optional<Lease> SqliteStore::lease(double seconds) {
               "SELECT items.job, items.place, seed, tries, id, type, body FROM items "
               "JOIN jobs ON items.job = number "
               "JOIN requests ON requests.job = items.job AND requests.place = items.request "
-              "WHERE items.status = 'waiting' ORDER BY items.job, items.place LIMIT 1");
+              "WHERE items.status = 'waiting' ORDER BY due, items.job, items.place LIMIT 1");
     if (!row.next()) {
       whole.commit();
       return {};

@@ -14,7 +14,7 @@
 
 namespace janus::serve {
 
-// Tries of one item: a request that ends the server must not do it for ever.
+// Tries of one item alone: a request that ends the server must not do it for ever.
 inline constexpr int kMostTries = 3;
 // Items of all jobs that may be unfinished.
 inline constexpr int64_t kMostItems = 10'000;
@@ -115,7 +115,7 @@ class Store {
   virtual JobCounts counts() = 0;
 
   // --- for workers: each but the first is of no effect, and false, unless the lease is the newest
-  virtual std::optional<Lease> lease(double seconds) = 0;  // the oldest item that waits
+  virtual std::optional<Lease> lease(double seconds) = 0;  // of the item whose turn it is
   virtual bool renew(const Lease& lease, double seconds) = 0;
   virtual bool finish(const Lease& lease, const ResultFile& file) = 0;
   virtual bool fail(const Lease& lease, const std::string& error) = 0;
