@@ -45,7 +45,6 @@ class ServeVerb {
   ModelFlags model_;
   serve::ServeOptions options_;
   std::string keys_;
-  std::string db_;
   std::string log_format_ = "text";
 };
 
@@ -91,9 +90,8 @@ ServeVerb::ServeVerb(CLI::App& app, const Interrupt& interrupt) : interrupt_(int
   app.add_option("--drain", options_.drain, "Seconds that running requests get at the end")
       ->check(CLI::Range(0.0, 86400.0))
       ->capture_default_str();
-  app.add_option("--db", db_,
-                 "The file that jobs are kept in (default: "
-                 "~/.local/state/januspro/jobs.sqlite)");
+  app.add_option("--db", options_.db,
+                 "File of jobs (default: ~/.local/state/januspro/jobs.sqlite), or postgresql://…");
   app.add_option("--keep-jobs", options_.keep_jobs,
                  "How long jobs that are over are kept, as 7d, 12h or 90s (default: 7d)")
       ->transform(CLI::Validator(read_time, "TIME"));
@@ -152,7 +150,7 @@ void ServeVerb::run() {
   };
   options_.previews = user_folder("XDG_CACHE_HOME", ".cache");
   const std::filesystem::path state = user_folder("XDG_STATE_HOME", ".local/state");
-  options_.db = !db_.empty() || state.empty() ? std::filesystem::path(db_) : state / "jobs.sqlite";
+  if (options_.db.empty() && !state.empty()) options_.db = (state / "jobs.sqlite").string();
   options_.random = [] {
     std::random_device device;
     return uint64_t{device()} << 32 | device();
@@ -169,8 +167,11 @@ void ServeVerb::run() {
         " is reached from other machines; give keys by --keys FILE (or --api-key KEY), "
         "or say --no-auth");
   }
-  if (db_.starts_with("postgres://") || db_.starts_with("postgresql://")) {
-    throw UsageError("serve: --db takes a file; this program keeps jobs in no PostgreSQL");
+  const std::string fault = serve::fault_of_db(options_.db);
+  if (!fault.empty()) {
+    throw UsageError("serve: --db: " + fault +
+                     "; an address is postgresql://USER@HOST:PORT/DATABASE, its password is best "
+                     "kept in ~/.pgpass");
   }
   std::signal(SIGXFSZ, SIG_IGN);  // a file that may not grow is a full disk, not the end
   serve::serve(options_);

@@ -35,7 +35,7 @@ struct ServeOptions {
   std::function<std::map<std::string, std::string>(const DrawRequest&, const ModelInfo&,
                                                    const nlohmann::ordered_json& edit)>
       recipe = {};
-  std::filesystem::path db = {};        // of jobs
+  std::string db = {};                  // of jobs: a file or postgresql://…
   double keep_jobs = 7 * 24 * 3600;     // seconds after their end
   std::filesystem::path previews = {};  // where the map of the previews is kept; empty: nowhere
   std::function<uint64_t()> random = {};
@@ -47,6 +47,8 @@ struct ServeOptions {
 
 // Of an address in numbers, or "localhost".
 bool is_loopback(const std::string& host);
+// What is wrong with how the address of a database is written; empty: nothing.
+std::string fault_of_db(const std::string& db);
 
 // Serves until it is to end. Throws Error: what cannot be listened on, or loaded. Who calls this
 // asks for keys, or for `no_auth`, where the address is no loopback.

@@ -6,7 +6,7 @@
 #include "base/error.h"
 #include "serve/http.h"
 #include "serve/jobs/jobs.h"
-#include "serve/jobs/sqlite_store.h"
+#include "serve/jobs/sql_store.h"
 #include "serve/multipart.h"
 #include "serve/options.h"
 #include "serve/routes.h"
@@ -60,10 +60,6 @@ HttpLimits limits_of(const ServeOptions& options) {
   return limits;
 }
 
-double system_seconds() {
-  return std::chrono::duration<double>(std::chrono::system_clock::now().time_since_epoch()).count();
-}
-
 Server::Server(const ServeOptions& options)
     : options_(options),
       log_(options.log, options.json_log),
@@ -77,8 +73,8 @@ Server::Server(const ServeOptions& options)
     if (!url.ends_with('/')) url += '/';
     return url;
   };
-  desk_.jobs = std::make_shared<Jobs>(
-      desk_, [this](bool again) { return open_sqlite_store(options_.db, system_seconds, again); });
+  desk_.jobs =
+      std::make_shared<Jobs>(desk_, [this](bool again) { return open_store(options_.db, again); });
   desk_.jobs->open();
 }
 

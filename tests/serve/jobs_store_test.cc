@@ -1,96 +1,24 @@
-// What the database of jobs promises: nothing accepted is lost, nothing is done twice, and what
-// cannot be done changes nothing. SPDX-License-Identifier: MIT
-#include <gtest/gtest.h>
-#include <sqlite3.h>
-#include <sys/resource.h>
+// What the database of jobs promises, whichever it is: nothing accepted is lost, nothing is done
+// twice. Run once for each database that is there. SPDX-License-Identifier: MIT
+#include "jobs_store_test.h"
 
-#include <csignal>
-#include <filesystem>
-#include <fstream>
-
-#include "serve/jobs/sqlite.h"
-#include "serve/jobs/sqlite_store.h"
 #include "serve/refusal.h"
 
 namespace janus::serve {
 namespace {
 
-namespace fs = std::filesystem;
-
-class JobsStore : public testing::Test {
+class JobsStore : public StoreTest, public testing::WithParamInterface<std::string> {
  protected:
-  JobsStore() {
-    const auto* const test = testing::UnitTest::GetInstance()->current_test_info();
-    folder_ = fs::path(testing::TempDir()) / ("januspro-store-" + std::string(test->name()));
-    fs::remove_all(folder_);
-    store_ = open();
-  }
-  ~JobsStore() override {
-    store_.reset();
-    fs::remove_all(folder_);
-  }
+  JobsStore() : StoreTest(GetParam() == "postgres") {}
 
-  std::unique_ptr<Store> open(bool again = false) {
-    return open_sqlite_store(
-        path(), [this] { return now_; }, again);
-  }
-  void reopen() {
-    store_.reset();
-    store_ = open();
-  }
-  fs::path path() const { return folder_ / "deep" / "jobs.sqlite"; }
-
-  // `items` of one request each.
-  static NewJob job(const std::string& id, int items = 1, const std::string& key = {}) {
-    NewJob job;
-    job.id = id;
-    job.owner = "me";
-    job.type = "draw";
-    job.metadata = "{}";
-    job.key = key;
-    job.digest = "digest-of-" + key;
-    for (int i = 0; i < items; ++i) {
-      job.requests.push_back("{\"request\":" + std::to_string(i) + "}");
-      job.items.push_back({i, uint64_t{7} + static_cast<uint64_t>(i)});
-    }
-    return job;
-  }
-  static ResultFile file(const std::string& bytes) { return {"image/png", "sum", bytes}; }
-
-  KeptJob found(const std::string& id) {
-    const auto job = store_->find("me", id);
-    EXPECT_TRUE(job) << id;
-    return job.value_or(KeptJob{});
-  }
-  std::string status(const std::string& id) { return found(id).status; }
-  Lease leased() {
-    const auto lease = store_->lease(60);
-    EXPECT_TRUE(lease);
-    return lease.value_or(Lease{});
-  }
-  // What is left of the text behind the database's failure; "" where there is none.
-  template <class Call>
-  static std::string failure(const Call& call) {
-    try {
-      call();
-    } catch (const StoreFailure& failure) {
-      EXPECT_EQ(failure.reason().find('/'), std::string::npos) << failure.reason();
-      return failure.what();
-    }
-    return {};
-  }
   int64_t rows_of(const std::string& table) {
-    Sqlite database(path().string());
-    Query query(database, "SELECT count(*) FROM " + table);
+    const auto database = this->database();
+    Query query(*database, "SELECT count(*) FROM " + table);
     return query.next() ? query.whole(0) : -1;
   }
-
-  double now_ = 1000;
-  fs::path folder_;
-  std::unique_ptr<Store> store_;
 };
 
-TEST_F(JobsStore, AJobFromItsAcceptanceToItsEnd) {
+TEST_P(JobsStore, AJobFromItsAcceptanceToItsEnd) {
   EXPECT_FALSE(store_->accept(job("job_a", 2)).replayed);
   store_->accept(job("job_b"));
   EXPECT_EQ(status("job_a"), "queued");
@@ -125,7 +53,7 @@ TEST_F(JobsStore, AJobFromItsAcceptanceToItsEnd) {
   EXPECT_EQ(store_->counts().waiting, 1);
 }
 
-TEST_F(JobsStore, TheSameKeyIsTheSameJob) {
+TEST_P(JobsStore, TheSameKeyIsTheSameJob) {
   store_->accept(job("job_a", 1, "key"));
   const Store::Accepted again = store_->accept(job("job_b", 1, "key"));
   EXPECT_TRUE(again.replayed);
@@ -141,7 +69,7 @@ TEST_F(JobsStore, TheSameKeyIsTheSameJob) {
   }
   other.owner = "you";
   EXPECT_FALSE(store_->accept(other).replayed) << "keys are each owner's";
-  reopen();
+  die();
   EXPECT_TRUE(store_->accept(job("job_d", 1, "key")).replayed);
   store_->cancel("me", "job_a");
   store_->remove("me", "job_a");
@@ -150,7 +78,7 @@ TEST_F(JobsStore, TheSameKeyIsTheSameJob) {
   EXPECT_FALSE(store_->accept(job("job_g")).replayed) << "no key is no key";
 }
 
-TEST_F(JobsStore, AFullQueueRefuses) {
+TEST_P(JobsStore, AFullQueueRefuses) {
   store_->accept(job("job_a", 9'999));
   try {
     store_->accept(job("job_b", 2));
@@ -160,9 +88,29 @@ TEST_F(JobsStore, AFullQueueRefuses) {
   }
   EXPECT_FALSE(store_->find("me", "job_b"));
   store_->accept(job("job_c", 1));
+  const KeptJob large = found("job_a");
+  ASSERT_EQ(large.items.size(), 9'999u);
+  for (const size_t i : {0u, 99u, 100u, 9'998u}) {
+    EXPECT_EQ(large.items[i].index, static_cast<int>(i));
+    EXPECT_EQ(large.items[i].request, static_cast<int>(i));
+    EXPECT_EQ(large.items[i].seed, 7 + i);
+  }
 }
 
-TEST_F(JobsStore, ListsAreOfOneOwnerNewestFirst) {
+TEST_P(JobsStore, SeedsAndTextsComeBackAsTheyWere) {
+  NewJob odd = job("job_a");
+  odd.items[0].seed = ~uint64_t{0};
+  odd.metadata = "{\"a\":\"\xC3\xA9'\\\"\"}";
+  odd.owner = "";
+  store_->accept(odd);
+  const auto kept = store_->find("", "job_a");
+  ASSERT_TRUE(kept);
+  EXPECT_EQ(kept->metadata, odd.metadata);
+  EXPECT_EQ(kept->items[0].seed, ~uint64_t{0});
+  EXPECT_EQ(leased().seed, ~uint64_t{0});
+}
+
+TEST_P(JobsStore, ListsAreOfOneOwnerNewestFirst) {
   for (const char* const id : {"job_a", "job_b", "job_c", "job_d"}) store_->accept(job(id));
   NewJob other = job("job_x");
   other.owner = "you";
@@ -183,7 +131,7 @@ TEST_F(JobsStore, ListsAreOfOneOwnerNewestFirst) {
   EXPECT_FALSE(store_->cancel("you", "job_a"));
 }
 
-TEST_F(JobsStore, OnlyTheNewestLeaseHasAnEffect) {
+TEST_P(JobsStore, OnlyTheNewestLeaseHasAnEffect) {
   store_->accept(job("job_a"));
   const Lease first = leased();
   EXPECT_FALSE(store_->lease(60)) << "nothing else waits";
@@ -205,63 +153,51 @@ TEST_F(JobsStore, OnlyTheNewestLeaseHasAnEffect) {
   EXPECT_EQ(store_->result("me", "job_a", 0)->bytes, "in time");
 }
 
-TEST_F(JobsStore, LeasesOfADeadServerAreVoidAtOnce) {
+TEST_P(JobsStore, AnItemThatEndsTheServerIsTriedThreeTimesByItself) {
+  store_->accept(job("job_a", 1));
+  for (int i = 1; i <= 3; ++i) {
+    EXPECT_EQ(leased().tries, i);
+    die();
+  }
+  now_ += 3000;
+  store_->accept(job("job_b"));
+  EXPECT_EQ(leased().job, "job_a") << "it gives way for a while, not for ever";
+  die();
+  EXPECT_EQ(leased().job, "job_b");
+  EXPECT_EQ(status("job_a"), "failed");
+  EXPECT_NE(found("job_a").items[0].error.find("tried 3 times by itself"), std::string::npos);
+  EXPECT_FALSE(store_->result("me", "job_a", 0));
+}
+
+TEST_P(JobsStore, WhoIsInterruptedGivesWay) {
   store_->accept(job("job_a", 2));
   const Lease lost = leased();
-  reopen();
-  EXPECT_EQ(status("job_a"), "queued");
-  EXPECT_EQ(leased().index, 1) << "who was interrupted gives way";
+  EXPECT_EQ(lost.index, 0);
+  die();
+  EXPECT_EQ(leased().index, 1);
   const Lease again = leased();
   EXPECT_EQ(again.index, 0);
   EXPECT_EQ(again.tries, 2);
   EXPECT_FALSE(store_->finish(lost, file("of the dead")));
-  store_.reset();
-  store_ = open(true);
-  EXPECT_TRUE(store_->finish(again, file("of this one"))) << "after a failure they go on";
+  EXPECT_TRUE(store_->finish(again, file("of this one")));
 }
 
-TEST_F(JobsStore, AnItemThatEndsTheServerIsTriedThreeTimes) {
-  store_->accept(job("job_a", 1));
-  for (int i = 1; i <= 2; ++i) {
-    EXPECT_EQ(leased().tries, i);
-    reopen();
-  }
-  now_ += 2000;
-  store_->accept(job("job_b"));
-  EXPECT_EQ(leased().job, "job_a") << "it gives way for a while, not for ever";
-  reopen();
-  EXPECT_EQ(status("job_a"), "failed");
-  EXPECT_EQ(status("job_b"), "queued");
-}
-
-TEST_F(JobsStore, WhoeverRanBesideOthersIsNotAtFault) {
+TEST_P(JobsStore, TheOthersOfAFailedItemAreStillDone) {
   store_->accept(job("job_a", 2));
-  for (int i = 1; i <= 5; ++i) {
-    EXPECT_EQ(leased().tries, i);
-    EXPECT_EQ(leased().tries, i);
-    reopen();
-  }
-  EXPECT_EQ(status("job_a"), "queued");
-}
-
-TEST_F(JobsStore, TheOthersOfAFailedItemAreStillDone) {
-  store_->accept(job("job_a", 2));
-  for (int i = 1; i <= 3; ++i) {
-    const Lease other = leased(), bad = i == 1 ? other : leased();
-    EXPECT_EQ(bad.tries, i);
-    if (i > 1) store_->give_back(other);
-    reopen();
-  }
-  EXPECT_EQ(status("job_a"), "queued") << "the other is still to be drawn";
-  EXPECT_EQ(found("job_a").items[0].status, "failed");
-  EXPECT_NE(found("job_a").items[0].error.find("tried 3 times"), std::string::npos);
+  leased();
   const Lease other = leased();
-  EXPECT_EQ(other.index, 1);
   EXPECT_TRUE(store_->finish(other, file("other")));
+  for (int i = 1; i <= 3; ++i) {
+    die();
+    EXPECT_EQ(leased().tries, i + 1);
+  }
+  die();
+  EXPECT_FALSE(store_->lease(60));
   EXPECT_EQ(status("job_a"), "failed");
+  EXPECT_EQ(store_->result("me", "job_a", 1)->bytes, "other");
 }
 
-TEST_F(JobsStore, WhatIsGivenBackIsNoTry) {
+TEST_P(JobsStore, WhatIsGivenBackIsNoTry) {
   store_->accept(job("job_a"));
   for (int i = 0; i < 5; ++i) {
     const Lease lease = leased();
@@ -271,7 +207,7 @@ TEST_F(JobsStore, WhatIsGivenBackIsNoTry) {
   }
 }
 
-TEST_F(JobsStore, AFailureKeepsItsReasonAndTheOthersGoOn) {
+TEST_P(JobsStore, AFailureKeepsItsReasonAndTheOthersGoOn) {
   store_->accept(job("job_a", 2));
   EXPECT_TRUE(store_->fail(leased(), "{\"code\":\"x\"}"));
   EXPECT_EQ(status("job_a"), "running");
@@ -281,7 +217,7 @@ TEST_F(JobsStore, AFailureKeepsItsReasonAndTheOthersGoOn) {
   EXPECT_TRUE(store_->result("me", "job_a", 1));
 }
 
-TEST_F(JobsStore, WhatIsFinishedOfACancelledJobStays) {
+TEST_P(JobsStore, WhatIsFinishedOfACancelledJobStays) {
   store_->accept(job("job_a", 3));
   EXPECT_FALSE(store_->remove("me", "job_a")) << "it waits";
   EXPECT_TRUE(store_->finish(leased(), file("first")));
@@ -293,19 +229,20 @@ TEST_F(JobsStore, WhatIsFinishedOfACancelledJobStays) {
   EXPECT_FALSE(store_->finish(running, file("late")));
   EXPECT_FALSE(store_->lease(60));
   EXPECT_EQ(store_->result("me", "job_a", 0)->bytes, "first");
-  reopen();
+  die();
   EXPECT_EQ(status("job_a"), "cancelled");
   EXPECT_TRUE(store_->remove("me", "job_a"));
   EXPECT_FALSE(store_->find("me", "job_a"));
   EXPECT_FALSE(store_->result("me", "job_a", 0));
   EXPECT_FALSE(store_->remove("me", "job_a"));
   store_.reset();
-  for (const char* const table : {"requests", "items", "results"}) {
-    EXPECT_EQ(rows_of(table), 0) << table;
+  const std::string schema = postgres_ ? "januspro." : "";
+  for (const std::string table : {"requests", "items", "results"}) {
+    EXPECT_EQ(rows_of(schema + table), 0) << table;
   }
 }
 
-TEST_F(JobsStore, OldJobsGo) {
+TEST_P(JobsStore, OldJobsGo) {
   store_->accept(job("job_a"));
   store_->accept(job("job_b"));
   EXPECT_TRUE(store_->finish(leased(), file("a")));
@@ -316,121 +253,13 @@ TEST_F(JobsStore, OldJobsGo) {
   EXPECT_EQ(status("job_b"), "queued") << "what waits is never old";
 }
 
-// --- databases that do not serve -----------------------------------------------------------------
-
-TEST_F(JobsStore, ASecondServerIsRefused) {
-  try {
-    open();
-    FAIL() << "two servers on one file";
-  } catch (const Error& error) {
-    EXPECT_EQ(error.code(), Code::busy);
-    EXPECT_NE(std::string(error.what()).find("--db"), std::string::npos);
-  }
-  store_->accept(job("job_a"));
+std::vector<std::string> databases() {
+  std::vector<std::string> names = {"sqlite"};
+  if (std::getenv("JANUSPRO_TEST_POSTGRES")) names.emplace_back("postgres");
+  return names;
 }
-
-TEST_F(JobsStore, AFileThatIsNoDatabaseIsLeftAsItIs) {
-  store_.reset();
-  const std::string rubbish(5000, 'x');
-  std::ofstream(path()) << rubbish;
-  EXPECT_NE(failure([&] { open(); }).find("move it away"), std::string::npos);
-  std::ifstream in(path());
-  EXPECT_EQ(std::string(std::istreambuf_iterator<char>(in), {}), rubbish);
-}
-
-TEST_F(JobsStore, ADamagedPageIsSaid) {
-  for (int i = 0; i < 40; ++i) store_->accept(job("job_" + std::to_string(i), 40));
-  store_.reset();
-  {
-    std::fstream out(path(), std::ios::in | std::ios::out | std::ios::binary);
-    for (int page = 2; page < 40; ++page) {
-      out.seekp(4096 * page);
-      out << std::string(2000, '\x55');
-    }
-  }
-  EXPECT_NE(failure([&] { store_ = open(true); }).find("move it away"), std::string::npos);
-}
-
-TEST_F(JobsStore, ANewerLayoutIsLeftAlone) {
-  store_.reset();
-  Sqlite(path().string()).run("PRAGMA user_version=99");
-  EXPECT_NE(failure([&] { open(); }).find("newer januspro"), std::string::npos);
-}
-
-TEST_F(JobsStore, AnotherProgramsLockPasses) {
-  sqlite3* handle = nullptr;
-  ASSERT_EQ(sqlite3_open(path().c_str(), &handle), SQLITE_OK);
-  ASSERT_EQ(sqlite3_exec(handle, "BEGIN IMMEDIATE", nullptr, nullptr, nullptr), SQLITE_OK);
-  EXPECT_NE(failure([&] { store_->accept(job("job_a")); }).find("locked"), std::string::npos);
-  EXPECT_FALSE(store_->find("me", "job_a")) << "reading goes on";
-  sqlite3_close(handle);
-  store_->accept(job("job_a"));
-  EXPECT_EQ(status("job_a"), "queued");
-}
-
-TEST_F(JobsStore, ARemovedFileIsNoticed) {
-  store_->accept(job("job_a"));
-  fs::remove(path());
-  EXPECT_NE(failure([&] { store_->accept(job("job_b")); }).find("removed"), std::string::npos);
-  EXPECT_NE(failure([&] { store_->lease(60); }).find("removed"), std::string::npos);
-}
-
-TEST_F(JobsStore, APlaceThatCannotBeWrittenIsSaid) {
-  store_.reset();
-  std::ofstream(folder_ / "file") << "x";
-  const auto open_at = [&](const fs::path& where) {
-    return failure([&] { open_sqlite_store(where, [] { return 0.; }); });
-  };
-  EXPECT_NE(open_at(folder_ / "file" / "jobs.sqlite").find("--db"), std::string::npos);
-  EXPECT_NE(open_at(folder_ / "deep").find("--db"), std::string::npos) << "a folder";
-}
-
-// A limit on the size of files is a full disk to whoever writes.
-class FullDisk {
- public:
-  explicit FullDisk(uint64_t bytes) : handler_(std::signal(SIGXFSZ, SIG_IGN)) {
-    getrlimit(RLIMIT_FSIZE, &before_);
-    rlimit now = before_;
-    now.rlim_cur = bytes;
-    setrlimit(RLIMIT_FSIZE, &now);
-  }
-  ~FullDisk() {
-    setrlimit(RLIMIT_FSIZE, &before_);
-    std::signal(SIGXFSZ, handler_);
-  }
-
- private:
-  void (*handler_)(int);
-  rlimit before_{};
-};
-
-TEST_F(JobsStore, AFullDiskLosesNothing) {
-  store_->accept(job("job_a", 3));
-  EXPECT_FALSE(store_->remove("me", "job_a")) << "it waits";
-  EXPECT_TRUE(store_->finish(leased(), file("first")));
-  const Lease running = leased();
-  const std::string large(2'000'000, 'p');
-  {
-    const FullDisk full(1'000'000);
-    EXPECT_NE(failure([&] { store_->finish(running, file(large)); }), "");
-    NewJob big = job("job_b");
-    big.requests[0] = large;
-    EXPECT_NE(failure([&] { store_->accept(big); }), "");
-    EXPECT_EQ(status("job_a"), "running");
-    EXPECT_EQ(store_->result("me", "job_a", 0)->bytes, "first") << "reading goes on";
-    EXPECT_FALSE(store_->find("me", "job_b"));
-    EXPECT_FALSE(store_->result("me", "job_a", 1));
-  }
-  EXPECT_TRUE(store_->finish(running, file(large)));
-  EXPECT_EQ(store_->result("me", "job_a", 1)->bytes, large);
-  reopen();
-  EXPECT_EQ(leased().index, 2);
-}
-
-TEST_F(JobsStore, TheFileIsTheUsersAlone) {
-  EXPECT_EQ(fs::status(path()).permissions() & fs::perms::others_all, fs::perms::none);
-  EXPECT_EQ(fs::status(path()).permissions() & fs::perms::group_all, fs::perms::none);
-}
+INSTANTIATE_TEST_SUITE_P(Databases, JobsStore, testing::ValuesIn(databases()),
+                         [](const auto& each) { return each.param; });
 
 }  // namespace
 }  // namespace janus::serve

@@ -230,6 +230,7 @@ class Failing : public Store {
   bool finish(const Lease&, const ResultFile&) override { return false; }
   bool fail(const Lease&, const std::string&) override { return false; }
   bool give_back(const Lease&) override { return false; }
+  std::vector<std::string> changed_elsewhere() override { return {}; }
 
   bool failing = true;
 

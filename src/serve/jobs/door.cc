@@ -2,6 +2,7 @@
 #include "serve/jobs/door.h"
 
 #include <algorithm>
+#include <optional>
 
 namespace janus::serve {
 
@@ -27,36 +28,47 @@ void StoreDoor::say(const std::string& text) {
   note_(text);
 }
 
-// Under the lock.
+// Without the lock while it takes: nobody waits for a database that does not answer.
 void StoreDoor::try_to_open() {
+  std::shared_ptr<Store> store;
+  std::optional<StoreFailure> failure;
   try {
-    store_ = open_(opened_);
-    opened_ = true;
-    interval_ = 1;
-    if (!said_.empty()) say("jobs are served again");
-    said_.clear();
-  } catch (const StoreFailure& failure) {
-    reason_ = failure.reason();
-    say(std::string("jobs are not served: ") + failure.what());
+    store = open_(opened_);
+  } catch (const StoreFailure& caught) {
+    failure = caught;
   }
+  const std::lock_guard lock(mutex_);
+  if (failure) {
+    reason_ = failure->reason();
+    say(std::string("jobs are not served: ") + failure->what());
+    return;
+  }
+  store_ = std::move(store);
+  opened_ = true;
+  interval_ = 1;
+  if (!said_.empty()) say("jobs are served again");
+  said_.clear();
 }
 
-void StoreDoor::open() {
-  const std::lock_guard lock(mutex_);
-  try_to_open();
-}
+void StoreDoor::open() { try_to_open(); }
 
 void StoreDoor::tick() {
-  const std::lock_guard lock(mutex_);
-  if (store_ || ++ticks_ < interval_) return;
-  ticks_ = 0;
-  interval_ = std::min(2 * interval_, kLongestInterval);
+  {
+    const std::lock_guard lock(mutex_);
+    if (store_ || opening_ || ++ticks_ < interval_) return;
+    ticks_ = 0;
+    interval_ = std::min(2 * interval_, kLongestInterval);
+    opening_ = true;
+  }
   try {
     try_to_open();
   } catch (const Error& error) {
+    const std::lock_guard lock(mutex_);
     reason_ = "the database of jobs is another server's";
     say(error.what());
   }
+  const std::lock_guard lock(mutex_);
+  opening_ = false;
 }
 
 std::shared_ptr<Store> StoreDoor::current() {

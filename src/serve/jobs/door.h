@@ -49,7 +49,8 @@ class StoreDoor {
   const std::function<void(const std::string&)> note_;
   std::mutex mutex_;  // of what follows
   std::shared_ptr<Store> store_;
-  bool opened_ = false;  // once
+  bool opened_ = false;   // once; the opener's alone
+  bool opening_ = false;  // at this moment
   std::string reason_ = "the database of jobs is not open yet";
   std::string said_;
   std::chrono::steady_clock::time_point when_ = {};

@@ -44,10 +44,28 @@ void Jobs::tick() {
   desk_.after(1, [weak = weak_from_this()] {
     const auto self = weak.lock();
     if (!self || self->desk_.draining) return;
-    self->desk_.work([self] { self->door_.tick(); });
+    self->desk_.work([self] {
+      self->door_.tick();
+      self->look_elsewhere();
+    });
     self->runner_->tick();
     self->tick();
   });
+}
+
+// What other servers on the same database have done: clients wait for it here too, and what was
+// cancelled there stops.
+void Jobs::look_elsewhere() {
+  std::vector<std::string> jobs;
+  try {
+    jobs = door_.use([](Store& store) { return store.changed_elsewhere(); });
+  } catch (const Refusal&) {
+    return;  // what runs here is looked at when its lease is renewed
+  }
+  for (const std::string& job : jobs) {
+    changed(job);
+    runner_->check(job);
+  }
 }
 
 void Jobs::begin() { runner_->wake(); }

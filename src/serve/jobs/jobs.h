@@ -39,6 +39,7 @@ class Jobs : public std::enable_shared_from_this<Jobs> {
  private:
   struct Waiter;
   void tick();
+  void look_elsewhere();
   void changed(const std::string& job);
   void look(const std::shared_ptr<Waiter>& waiter, bool at_last);
   void forget(const std::shared_ptr<Waiter>& waiter);

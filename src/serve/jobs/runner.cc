@@ -64,7 +64,7 @@ void Runner::tick() {
     if (self->stopped_) return;
     self->save_again();
     ++self->ticks_;
-    if (self->ticks_ % kRenew == 0) self->renew();
+    if (self->ticks_ % kRenew == 0) self->renew([](const Lease&) { return true; });
     if (self->ticks_ % kSweep == 0) {
       try {
         self->door_.use([&](Store& store) { store.remove_old(self->desk_.options.keep_jobs); });
@@ -252,8 +252,9 @@ void Runner::give_back(const Lease& lease) {
 }
 
 // What another server or client has taken from us is let go.
-void Runner::renew() {
+void Runner::renew(const std::function<bool(const Lease&)>& which) {
   const auto renewed = [&](const Lease& lease) {
+    if (!which(lease)) return true;
     try {
       return door_.use([&](Store& store) { return store.renew(lease, kLease); });
     } catch (const Refusal&) {
@@ -327,6 +328,13 @@ void Runner::cancel(const std::string& job) {
   serial_->push([self = shared_from_this(), drop, job] {
     drop();
     if (self->held_ && self->held_->job == job) self->held_.reset();
+    self->fill();
+  });
+}
+
+void Runner::check(const std::string& job) {
+  serial_->push([self = shared_from_this(), job] {
+    self->renew([&](const Lease& lease) { return lease.job == job; });
     self->fill();
   });
 }

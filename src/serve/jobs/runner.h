@@ -31,6 +31,7 @@ class Runner : public std::enable_shared_from_this<Runner> {
   void wake();  // something may wait
   void tick();  // every second
   void cancel(const std::string& job);
+  void check(const std::string& job);  // another server has changed it
   // Takes nothing more, and gives back what it holds. Once from wherever, and again when no worker
   // is left.
   void drain();
@@ -54,7 +55,7 @@ class Runner : public std::enable_shared_from_this<Runner> {
   void ended(const std::shared_ptr<Item>& item);
   void save(Unsaved result);
   void save_again();
-  void renew();
+  void renew(const std::function<bool(const Lease&)>& which);
   void make_room();
   void give_back(const Lease& lease);
   void fail(const Lease& lease, const std::exception_ptr& failure);

@@ -14,7 +14,8 @@
 
 namespace janus::serve {
 
-// Tries of one item alone: a request that ends the server must not do it for ever.
+// Tries of one item by itself, after one beside others: a request that ends the server must not do
+// it for ever.
 inline constexpr int kMostTries = 3;
 // Items of all jobs that may be unfinished.
 inline constexpr int64_t kMostItems = 10'000;
@@ -73,7 +74,7 @@ struct Lease {
   int index = 0;
   uint64_t seed = 0;
   int tries = 0;       // this one included
-  int64_t number = 0;  // rises; an older one is worth nothing
+  int64_t number = 0;  // of the item's leases; an older one is worth nothing
 };
 
 struct ResultFile {
@@ -120,6 +121,9 @@ class Store {
   virtual bool finish(const Lease& lease, const ResultFile& file) = 0;
   virtual bool fail(const Lease& lease, const std::string& error) = 0;
   virtual bool give_back(const Lease& lease) = 0;  // not counted as a try
+
+  // Jobs that other servers have changed since the last call.
+  virtual std::vector<std::string> changed_elsewhere() = 0;
 };
 
 }  // namespace janus::serve
