@@ -16,7 +16,7 @@ constexpr std::string_view kChat = R"({"type":"object","required":["messages"],"
 "top_logprobs":{"type":["integer","null"],"minimum":0,"maximum":20}}})";
 
 constexpr std::string_view kGenerations = R"({"type":"object","required":["prompt"],"properties":{
-"model":{"type":["string","null"]},"prompt":{"type":"string"},"n":{"type":["integer","null"],"minimum":1,"maximum":10},
+"model":{"type":["string","null"]},"prompt":{"type":"string","pattern":"\\S"},"n":{"type":["integer","null"],"minimum":1,"maximum":10},
 "size":{"type":["string","null"]},"seed":{"type":["integer","null"],"minimum":-1},
 "guidance":{"type":["number","null"],"minimum":0,"maximum":30},"negative_prompt":{"type":["string","null"]},
 "response_format":{"enum":["b64_json","url",null]},"output_format":{"enum":["png","jpeg","webp",null]},
@@ -43,7 +43,8 @@ constexpr std::string_view kEdits = R"({"type":"object","required":["prompt"],"p
 constexpr std::string_view kVariations = R"({"type":"object","properties":{
 "images":{"type":"array","items":{"type":"object","required":["image_url"],"properties":{"image_url":{"type":"string"}}}},
 "keep":{"type":["number","null"],"minimum":0,"maximum":1},"n":{"type":["integer","null"],"minimum":1,"maximum":10},
-"size":{"type":["string","null"]},"seed":{"type":["integer","null"],"minimum":-1}}})";
+"size":{"type":["string","null"]},"seed":{"type":["integer","null"],"minimum":-1},
+"stream":{"type":["boolean","null"]},"partial_images":{"type":["integer","null"],"minimum":0}}})";
 
 constexpr std::string_view kImg2img = R"({"type":"object","required":["init_images"],"properties":{
 "init_images":{"type":"array","items":{"type":"string"}},"denoising_strength":{"type":["number","null"]},
@@ -58,58 +59,83 @@ constexpr std::string_view kImage =
 constexpr std::string_view kFiles = R"({"type":"object","required":["image"],"properties":{
 "image":{"type":"string","format":"binary"},"mask":{"type":"string","format":"binary"},"prompt":{"type":"string"}}})";
 constexpr std::string_view kObject = R"({"type":"object"})";
+constexpr std::string_view kList = R"({"type":"array","items":{"type":"object"}})";
+
+// What is answered.
+constexpr std::string_view kStatus = R"({"type":"object","required":["status"]})";
+constexpr std::string_view kModel = R"({"type":"object","required":["id","object","januspro"]})";
+constexpr std::string_view kData =
+    R"({"type":"object","required":["data"],"properties":{"data":{"type":"array","items":{"type":"object"}}}})";
+constexpr std::string_view kAnswer =
+    R"({"type":"object","required":["id","choices","usage"],"properties":{
+"choices":{"type":"array","items":{"type":"object","required":["index","message","finish_reason"]}}}})";
+constexpr std::string_view kOneJob = R"({"type":"object","required":["id","object"],"properties":{
+"object":{"enum":["job","job.deleted"]},"status":{"enum":["queued","running","done","failed","cancelled"]},
+"results":{"type":"array","items":{"type":"object","required":["index","status","seed","url"]}}}})";
+constexpr std::string_view kSdPictures =
+    R"({"type":"object","required":["images","parameters","info"],"properties":{
+"images":{"type":"array","items":{"type":"string"}},"info":{"type":"string"}}})";
+constexpr std::string_view kSdProgress =
+    R"({"type":"object","required":["progress","eta_relative","state","current_image"]})";
+constexpr std::string_view kSdCaption = R"({"type":"object","required":["caption"]})";
 
 using enum Access;
 
 constexpr Route kRoutes[] = {
-    Route{"GET", "/", open, Body::none, serve_page, "The page", ""},
-    Route{"GET", "/page/{file}", open, Body::none, serve_page, "A file of the page", ""},
-    Route{"GET", "/health", open, Body::none, serve_health, "Whether the process serves", ""},
-    Route{"GET", "/ready", open, Body::none, serve_ready, "Whether the model is loaded", ""},
-    Route{"GET", "/metrics", key, Body::none, serve_metrics, "Counters, for Prometheus", ""},
-    Route{"GET", "/openapi.json", open, Body::none, serve_openapi, "This description", ""},
-    Route{"GET", "/v1/models", key, Body::none, serve_models, "The model that is served", ""},
-    Route{"GET", "/v1/models/{id}", key, Body::none, serve_model, "One model", ""},
+    Route{"GET", "/", open, Body::none, serve_page, "The page"},
+    Route{"GET", "/page/{file}", open, Body::none, serve_page, "A file of the page"},
+    Route{"GET", "/health", open, Body::none, serve_health, "Whether the process serves", "",
+          kStatus},
+    Route{"GET", "/ready", open, Body::none, serve_ready, "Whether the model is loaded", "",
+          kStatus},
+    Route{"GET", "/metrics", key, Body::none, serve_metrics, "Counters, for Prometheus"},
+    Route{"GET", "/openapi.json", open, Body::none, serve_openapi, "This description", "", kObject},
+    Route{"GET", "/v1/models", key, Body::none, serve_models, "The model that is served", "",
+          kData},
+    Route{"GET", "/v1/models/{id...}", key, Body::none, serve_model, "One model"},
     Route{"POST", "/v1/chat/completions", key, Body::json, serve_chat,
-          "An answer about text and pictures", kChat},
+          "An answer about text and pictures", kChat, kAnswer},
     Route{"POST", "/v1/images/generations", key, Body::json, serve_generations,
-          "Pictures of a prompt", kGenerations},
+          "Pictures of a prompt", kGenerations, kData},
     Route{"POST", "/v1/images/edits", key, Body::form, serve_edits,
-          "A picture, part of it drawn anew", kEdits},
+          "A picture, part of it drawn anew", kEdits, kData},
     Route{"POST", "/v1/images/variations", key, Body::form, serve_variations,
-          "A picture, its lower part drawn anew", kVariations},
+          "A picture, its lower part drawn anew", kVariations, kData},
     Route{"POST", "/v1/embeddings", key, Body::json, serve_embeddings,
-          "Text and pictures as vectors", kEmbeddings},
+          "Text and pictures as vectors", kEmbeddings, kData},
     Route{"GET", "/v1/images/files/{name}", open, Body::none, serve_file,
-          "A picture that was answered with a URL", ""},
+          "A picture that was answered with a URL"},
     Route{"POST", "/v1/jobs", key, Body::json, serve_submit_job,
-          "Pictures or answers, when there is time", kJob},
-    Route{"GET", "/v1/jobs", key, Body::none, serve_job_list, "Jobs, the newest first", ""},
+          "Pictures or answers, when there is time", kJob, kOneJob},
+    Route{"GET", "/v1/jobs", key, Body::none, serve_job_list, "Jobs, the newest first", "", kData},
     Route{"GET", "/v1/jobs/{id}/results/{index}", key, Body::none, serve_job_result,
-          "A picture or an answer of a job", ""},
-    Route{"GET", "/v1/jobs/{id}", key, Body::none, serve_job, "A job", ""},
+          "A picture or an answer of a job"},
+    Route{"GET", "/v1/jobs/{id}", key, Body::none, serve_job, "A job"},
     Route{"DELETE", "/v1/jobs/{id}", key, Body::none, serve_delete_job,
-          "Stops a job; removes one that is over", ""},
-    Route{"POST", "/sdapi/v1/txt2img", sd, Body::json, sd_txt2img, "Pictures of a prompt",
-          kTxt2img},
+          "Stops a job; removes one that is over"},
+    Route{"POST", "/sdapi/v1/txt2img", sd, Body::json, sd_txt2img, "Pictures of a prompt", kTxt2img,
+          kSdPictures},
     Route{"POST", "/sdapi/v1/img2img", sd, Body::json, sd_img2img,
-          "A picture, part of it drawn anew", kImg2img},
-    Route{"GET", "/sdapi/v1/progress", sd, Body::none, sd_progress, "How far the drawing is", ""},
+          "A picture, part of it drawn anew", kImg2img, kSdPictures},
+    Route{"GET", "/sdapi/v1/progress", sd, Body::none, sd_progress, "How far the drawing is", "",
+          kSdProgress},
     Route{"POST", "/sdapi/v1/interrupt", sd, Body::none, sd_interrupt,
-          "Ends the drawing with what there is", ""},
+          "Ends the drawing with what there is", "", kObject},
     Route{"POST", "/sdapi/v1/skip", sd, Body::none, sd_interrupt,
-          "Ends the drawing with what there is", ""},
-    Route{"GET", "/sdapi/v1/options", sd, Body::none, sd_options, "Settings", ""},
+          "Ends the drawing with what there is", "", kObject},
+    Route{"GET", "/sdapi/v1/options", sd, Body::none, sd_options, "Settings", "", kObject},
     Route{"POST", "/sdapi/v1/options", sd, Body::json, sd_set_options, "Settings", kObject},
-    Route{"POST", "/sdapi/v1/interrogate", sd, Body::json, sd_interrogate, "A caption", kImage},
-    Route{"GET", "/sdapi/v1/sd-models", sd, Body::none, sd_models, "The model", ""},
-    Route{"GET", "/sdapi/v1/samplers", sd, Body::none, sd_samplers, "The sampler", ""},
-    Route{"GET", "/sdapi/v1/schedulers", sd, Body::none, sd_schedulers, "The scheduler", ""},
-    Route{"GET", "/sdapi/v1/upscalers", sd, Body::none, sd_upscalers, "None", ""},
-    Route{"GET", "/sdapi/v1/latent-upscale-modes", sd, Body::none, sd_empty_list, "None", ""},
-    Route{"GET", "/sdapi/v1/sd-vae", sd, Body::none, sd_empty_list, "None", ""},
-    Route{"GET", "/sdapi/v1/loras", sd, Body::none, sd_empty_list, "None", ""},
-    Route{"GET", "/sdapi/v1/cmd-flags", sd, Body::none, sd_flags, "None", ""},
+    Route{"POST", "/sdapi/v1/interrogate", sd, Body::json, sd_interrogate, "A caption", kImage,
+          kSdCaption},
+    Route{"GET", "/sdapi/v1/sd-models", sd, Body::none, sd_models, "The model", "", kList},
+    Route{"GET", "/sdapi/v1/samplers", sd, Body::none, sd_samplers, "The sampler", "", kList},
+    Route{"GET", "/sdapi/v1/schedulers", sd, Body::none, sd_schedulers, "The scheduler", "", kList},
+    Route{"GET", "/sdapi/v1/upscalers", sd, Body::none, sd_upscalers, "None", "", kList},
+    Route{"GET", "/sdapi/v1/latent-upscale-modes", sd, Body::none, sd_empty_list, "None", "",
+          kList},
+    Route{"GET", "/sdapi/v1/sd-vae", sd, Body::none, sd_empty_list, "None", "", kList},
+    Route{"GET", "/sdapi/v1/loras", sd, Body::none, sd_empty_list, "None", "", kList},
+    Route{"GET", "/sdapi/v1/cmd-flags", sd, Body::none, sd_flags, "None", "", kObject},
 };
 
 std::vector<std::string_view> parts_of(std::string_view path) {
@@ -123,7 +149,12 @@ std::vector<std::string_view> parts_of(std::string_view path) {
   return parts;
 }
 
-// Names may hold slashes (org/name), so the last capture takes what is left.
+// Of "{name}" and "{name...}".
+std::string_view name_of(std::string_view part) {
+  return part.substr(1, part.find_first_of(".}") - 1);
+}
+
+// A last capture {name...} takes slashes too, as names of models have them (org/name).
 bool matches(std::string_view pattern, std::string_view path,
              std::map<std::string, std::string>& captures) {
   if (!path.starts_with('/')) return false;
@@ -135,9 +166,9 @@ bool matches(std::string_view pattern, std::string_view path,
       continue;
     }
     if (given[i].empty()) return false;
-    const std::string name(wanted[i].substr(1, wanted[i].size() - 2));
+    const std::string name(name_of(wanted[i]));
     captures[name] = std::string(given[i]);
-    if (i + 1 < wanted.size()) continue;
+    if (!wanted[i].ends_with("...}")) continue;
     for (size_t k = i + 1; k < given.size(); ++k) captures[name] += "/" + std::string(given[k]);
     return true;
   }
@@ -179,6 +210,22 @@ std::string methods_of(const std::string& path) {
   return list;
 }
 
+namespace {
+
+// What has a field `stream` answers by events where that is true.
+OrderedJson success_of(const Route& route) {
+  OrderedJson success = {{"description", "Done"}};
+  if (route.answer.empty()) return success;
+  success["content"]["application/json"]["schema"] = OrderedJson::parse(route.answer);
+  if (route.schema.find("\"stream\"") != std::string_view::npos) {
+    success["content"]["text/event-stream"]["schema"] = {{"type", "object"},
+                                                         {"required", {"data"}}};
+  }
+  return success;
+}
+
+}  // namespace
+
 OrderedJson openapi(const Desk& desk) {
   const Json error = {{"type", "object"}, {"required", {"error"}}};
   OrderedJson paths = OrderedJson::object();
@@ -189,10 +236,13 @@ OrderedJson openapi(const Desk& desk) {
                                  {"content", {{"application/json", {{"schema", error}}}}}};
     OrderedJson operation = {
         {"summary", route.summary},
-        {"responses", {{"2XX", {{"description", "Done"}}}, {"4XX", failure}, {"5XX", failure}}}};
+        {"responses", {{"2XX", success_of(route)}, {"4XX", failure}, {"5XX", failure}}}};
+    std::string pattern;
     for (const std::string_view part : parts_of(route.pattern)) {
-      if (!part.starts_with("{")) continue;
-      operation["parameters"].push_back({{"name", part.substr(1, part.size() - 2)},
+      const bool captures = part.starts_with("{");
+      pattern += "/" + (captures ? "{" + std::string(name_of(part)) + "}" : std::string(part));
+      if (!captures) continue;
+      operation["parameters"].push_back({{"name", name_of(part)},
                                          {"in", "path"},
                                          {"required", true},
                                          {"schema", {{"type", "string"}}}});
@@ -209,7 +259,7 @@ OrderedJson openapi(const Desk& desk) {
     if (route.access != Access::open && locked) {
       operation["security"].push_back({{"bearer", OrderedJson::array()}});
     }
-    paths[std::string(route.pattern)][method] = std::move(operation);
+    paths[pattern][method] = std::move(operation);
   }
   return {{"openapi", "3.1.0"},
           {"info", {{"title", "januspro"}, {"version", janus::version()}}},

@@ -19,12 +19,13 @@ enum class Body { none, json, form };  // form: multipart/form-data or JSON
 
 struct Route {
   std::string_view method;
-  std::string_view pattern;  // "/v1/models/{id}"
+  std::string_view pattern;  // "/v1/jobs/{id}"
   Access access;
   Body body;
   void (*handle)(Desk& desk, Request request, std::shared_ptr<Reply> reply);
   std::string_view summary;
-  std::string_view schema;  // of the body: JSON, "" for none
+  std::string_view schema = {};  // of the body: JSON, "" for none
+  std::string_view answer = {};  // of what is answered, the same; "": what is no JSON
 };
 
 std::span<const Route> all_routes();

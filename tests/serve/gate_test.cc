@@ -135,11 +135,15 @@ TEST(Routes, ArePathsWithTheirMethods) {
   };
   EXPECT_EQ(find("GET", "/"), "/");
   EXPECT_EQ(find("HEAD", "/health"), "/health");
-  EXPECT_EQ(find("GET", "/v1/models/org/name@1"), "/v1/models/{id} org/name@1");
+  EXPECT_EQ(find("GET", "/v1/models/org/name@1"), "/v1/models/{id...} org/name@1");
   EXPECT_EQ(refused([&] { find("GET", "/v1/models/"); }), "unknown_url");
   EXPECT_EQ(refused([&] { find("GET", "/v1/model"); }), "unknown_url");
   EXPECT_EQ(refused([&] { find("GET", "*"); }), "unknown_url");
   EXPECT_EQ(refused([&] { find("POST", "/health"); }), "method_not_allowed");
+  EXPECT_EQ(find("GET", "/v1/jobs/job_1/results/0"), "/v1/jobs/{id}/results/{index} job_1");
+  EXPECT_EQ(refused([&] { find("DELETE", "/v1/jobs/job_1/results/0"); }), "method_not_allowed");
+  EXPECT_EQ(refused([&] { find("GET", "/v1/jobs/job_1/more"); }), "unknown_url");
+  EXPECT_EQ(methods_of("/v1/jobs/job_1/results/0"), "GET, HEAD");
   EXPECT_EQ(methods_of("/sdapi/v1/options"), "GET, HEAD, POST");
   EXPECT_EQ(methods_of("/nowhere"), "");
 }
