@@ -7,6 +7,7 @@
 #include <numbers>
 
 #include "base/error.h"
+#include "train/stage.h"
 
 namespace janus::train {
 namespace {
@@ -39,7 +40,7 @@ Optimizer::Optimizer(const Recipe& recipe, NamedTensors parameters)
     second_[name] = torch::zeros_like(weight);
     steps_[name] = torch::zeros({}, torch::kFloat);
     if (recipe_.optim.ema > 0) average_[name] = weight.detach().clone();
-    (is_decayed(name, weight) ? decayed_ : plain_).push_back(name);
+    paces_[{is_decayed(name, weight), lr_scale(recipe_, name)}].push_back(name);
   }
 }
 
@@ -53,8 +54,9 @@ double Optimizer::step(double lr) {
   const double norm = torch::stack(at::_foreach_norm(grads, 2)).norm().item<double>();
   if (!std::isfinite(norm)) return norm;
   if (norm > recipe_.optim.clip) at::_foreach_mul_(grads, recipe_.optim.clip / norm);
-  update(decayed_, recipe_.optim.weight_decay, lr);
-  update(plain_, 0, lr);
+  for (const auto& [pace, names] : paces_) {
+    update(names, pace.decayed ? recipe_.optim.weight_decay : 0, lr * pace.scale);
+  }
   if (!average_.empty()) {
     std::vector<torch::Tensor> averages, weights;
     for (const auto& [name, weight] : parameters_) {

@@ -4,6 +4,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <compare>
 #include <map>
 #include <string>
 #include <vector>
@@ -20,7 +21,8 @@ double learning_rate(const Recipe& recipe, int64_t step);
 
 class Optimizer {
  public:
-  // `parameters`: those to train. Norms, biases, embeddings and codebooks are not decayed.
+  // `parameters`: those to train, each at its stage.lr_scale. Norms, biases, embeddings and
+  // codebooks are not decayed.
   Optimizer(const Recipe& recipe, NamedTensors parameters);
 
   // Clips the gradients, then updates the parameters and their average. Returns the global norm
@@ -42,9 +44,15 @@ class Optimizer {
   };
   void update(const std::vector<std::string>& names, double decay, double lr);
 
+  struct Pace {  // what parameters updated in one call have in common
+    bool decayed;
+    double scale;  // of the learning rate
+    auto operator<=>(const Pace&) const = default;
+  };
+
   Recipe recipe_;
   NamedTensors parameters_, first_, second_, steps_, average_;
-  std::vector<std::string> decayed_, plain_;
+  std::map<Pace, std::vector<std::string>> paces_;
 };
 
 }  // namespace janus::train

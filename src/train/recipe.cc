@@ -4,10 +4,12 @@
 
 #include <toml++/toml.h>
 #include <algorithm>
+#include <cmath>
 #include <set>
 #include <sstream>
 
 #include "base/error.h"
+#include "train/stage.h"
 #include "world/streams.h"
 
 namespace janus::train {
@@ -53,6 +55,20 @@ class Section {
       check(value.has_value(), Code::bad_input, file_, ": ", path_, key,
             " holds an item of the wrong type");
       out.push_back(*value);
+    }
+  }
+  // A table of free names.
+  void read(const char* key, std::map<std::string, double>& out) {
+    const toml::node* node = get(key);
+    if (!node) return;
+    const toml::table* table = node->as_table();
+    check(table != nullptr, Code::bad_input, file_, ": ", path_, key, " is no table");
+    out.clear();
+    for (const auto& [name, item] : *table) {
+      const auto value = item.value<double>();
+      check(value.has_value(), Code::bad_input, file_, ": ", path_, key, ".\"", name.str(),
+            "\" is no number; a name with dots or stars needs quotes");
+      out[std::string(name.str())] = *value;
     }
   }
   // A table below this one; an empty table where the key is absent.
@@ -235,8 +251,10 @@ void read_data(Section& root, Recipe& recipe, const std::string& name) {
 
 void read_training(Section& root, Recipe& r) {
   Section stage = root.section("stage");
+  stage.read("modules", r.stage.modules);
   stage.read("train", r.stage.train);
   stage.read("freeze", r.stage.freeze);
+  stage.read("lr_scale", r.stage.lr_scale);
   stage.finish();
   Section optim = root.section("optim");
   optim.read("lr", r.optim.lr);
@@ -300,6 +318,15 @@ void check_ranges(const Recipe& r, const std::string& name) {
   need(r.schedule.kind == "constant" || r.schedule.kind == "linear" || r.schedule.kind == "cosine",
        "schedule.kind is none of constant, linear, cosine");
   need(r.schedule.floor >= 0 && r.schedule.floor <= 1, "schedule.floor is outside 0..1");
+  need(r.stage.modules.empty() || !stage_modules(r.stage.modules).empty(),
+       "stage.modules is none of \"stage1\", \"stage2\", \"stage3\"");
+  need(r.stage.modules.empty() || !r.trains_codec(),
+       "stage.modules is about the language model, no stage trains the codec; stage.train chooses "
+       "parts of it");
+  for (const auto& [pattern, factor] : r.stage.lr_scale) {
+    check(factor > 0 && std::isfinite(factor), Code::bad_input, name, ": stage.lr_scale.\"",
+          pattern, "\" must be positive; stage.freeze keeps parameters as they are");
+  }
   need(r.optim.lr > 0, "optim.lr must be positive");
   need(r.optim.clip > 0, "optim.clip must be positive");
   need(r.optim.ema >= 0 && r.optim.ema < 1, "optim.ema is outside 0..1");

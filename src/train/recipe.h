@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <map>
 #include <span>
 #include <string>
 #include <vector>
@@ -40,8 +41,10 @@ struct Recipe {
     Config config;          // sizes, for random weights
   } model;
   struct {
+    std::string modules;              // "stage1" .. "stage3": a published freeze table; or empty
     std::vector<std::string> train;   // name patterns; empty: everything the task can train
     std::vector<std::string> freeze;  // taken away from those
+    std::map<std::string, double> lr_scale;  // name pattern -> factor of optim.lr
   } stage;
   std::vector<Source> data;
   struct {

@@ -18,6 +18,7 @@
 #include "train/checkpoint.h"
 #include "train/export.h"
 #include "train/shards.h"
+#include "train/stage.h"
 #include "train/task.h"
 #include "train/vocabulary.h"
 #include "world/streams.h"
@@ -38,32 +39,16 @@ std::unique_ptr<Task> make_task(const Recipe& recipe) {
   return recipe.trains_codec() ? make_codec_task(recipe) : make_language_task(recipe);
 }
 
-// `*` stands for anything, dots included.
-bool matches(std::string_view pattern, std::string_view name) {
-  const size_t star = pattern.find('*');
-  if (star == std::string_view::npos) return pattern == name;
-  if (name.substr(0, star) != pattern.substr(0, star)) return false;
-  const std::string_view rest = pattern.substr(star + 1);
-  for (size_t from = star; from <= name.size(); ++from) {
-    if (matches(rest, name.substr(from))) return true;
-  }
-  return false;
-}
-
-bool matches(const std::vector<std::string>& patterns, const std::string& name) {
-  return std::any_of(patterns.begin(), patterns.end(),
-                     [&](const std::string& pattern) { return matches(pattern, name); });
-}
-
 // Parameters the recipe trains; the others stop asking for gradients.
 NamedTensors trainable(const Recipe& recipe, Task& task) {
+  const NamedTensors all = named_parameters(task.network());
+  std::vector<std::string> names;
+  for (const auto& [name, weight] : all) names.push_back(name);
+  check_patterns(recipe, names);
   NamedTensors chosen;
   for (const auto& [name, weight] : task.helpers()) chosen["helper." + name] = weight;
-  for (auto& [name, weight] : named_parameters(task.network())) {
-    const bool wanted = weight.requires_grad() &&
-                        (recipe.stage.train.empty() || matches(recipe.stage.train, name)) &&
-                        !matches(recipe.stage.freeze, name);
-    if (wanted) {
+  for (const auto& [name, weight] : all) {
+    if (weight.requires_grad() && is_trained(recipe, name)) {
       chosen[name] = weight;
     } else {
       weight.set_requires_grad(false);
