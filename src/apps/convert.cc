@@ -4,6 +4,9 @@
 #include <map>
 #include <memory>
 #include <nlohmann/json.hpp>
+#include <string>
+#include <utility>
+#include <vector>
 
 #include "apps/command.h"
 #include "apps/new_directory.h"
@@ -15,7 +18,9 @@
 #include "io/bpe_train.h"
 #include "io/file.h"
 #include "kernels/open.h"
+#include "model/adapter.h"
 #include "model/checkpoint_check.h"
+#include "model/relaid.h"
 #include "model/save.h"
 
 namespace janus {
@@ -30,6 +35,47 @@ constexpr const char* kAsStored = "as-stored";
 constexpr const char* kCompanions[] = {"tokenizer_config.json", "special_tokens_map.json"};
 
 bool names_gguf(const fs::path& path) { return path.extension() == ".gguf"; }
+
+// A checkpoint's tensors with adapters merged into them, one after another. With none they are as
+// they were.
+class Merging {
+ public:
+  Merging(const Config& config, const TensorSource& source, Layout layout)
+      : config_(config), source_(&source), layout_(layout) {}
+
+  void add(const fs::path& directory) {
+    const Adapter adapter = read_adapter(directory);
+    const Layout layout = adapter_layout(adapter, config_);
+    if (layout != layout_) {
+      auto relaid = std::make_unique<RelaidSource>(config_, *source_, layout_, layout);
+      relaid_.push_back(relaid.get());
+      take(std::move(relaid));
+      layout_ = layout;
+    }
+    take(std::make_unique<MergedSource>(*source_, adapter));
+  }
+  const TensorSource& source() const { return *source_; }
+  Layout layout() const { return layout_; }
+  // The checkpoint's own tensor that holds the first number of one of source().
+  std::string origin(std::string tensor) const {
+    for (auto step = relaid_.rbegin(); step != relaid_.rend(); ++step) {
+      tensor = (*step)->origin(tensor);
+    }
+    return tensor;
+  }
+
+ private:
+  void take(std::unique_ptr<TensorSource> next) {
+    source_ = next.get();
+    kept_.push_back(std::move(next));
+  }
+
+  const Config& config_;
+  const TensorSource* source_;
+  Layout layout_;
+  std::vector<std::unique_ptr<TensorSource>> kept_;
+  std::vector<const RelaidSource*> relaid_;
+};
 
 class ConvertVerb {
  public:
@@ -49,6 +95,7 @@ class ConvertVerb {
   std::string source_, target_;
   std::string type_ = kAsStored;
   std::string layout_ = "transformers";
+  std::vector<std::string> adapters_;
   bool no_preview_ = false, force_ = false, json_ = false, quiet_ = false;
 
   std::optional<Checkpoint> checkpoint_;
@@ -68,6 +115,10 @@ ConvertVerb::ConvertVerb(CLI::App& app, const Interrupt& interrupt)
   app.add_option("--layout", layout_, "Names of tensors and files, for a directory")
       ->check(CLI::IsMember({"transformers", "official"}))
       ->capture_default_str();
+  app.add_option("--merge", adapters_,
+                 "Directory of a LoRA adapter (peft's form) to merge into the weights; again for "
+                 "several")
+      ->take_all();
   app.add_flag("--no-preview", no_preview_,
                "Leave out of a .gguf how unfinished pictures are shown");
   app.add_flag("--force", force_, "Replace what is there");
@@ -173,15 +224,19 @@ void ConvertVerb::run() {
   open();
   const StoredTensors tensors = checkpoint_->tensors();
   const auto source = checkpoint_->source();
+  const Config config = checkpoint_->config();
+  Merging merging(config, *source, check_tensors(config, *source));
+  for (const std::string& adapter : adapters_) merging.add(adapter);
+  const auto stored = [&](const std::string& one) { return tensors.at(merging.origin(one)).dtype; };
   ModelToSave model{.name = name_of_snapshot(checkpoint_->path()).value_or(checkpoint_->title()),
-                    .config = checkpoint_->config(),
-                    .source = *source,
-                    .stored = [&](const std::string& one) { return tensors.at(one).dtype; },
+                    .config = config,
+                    .source = merging.source(),
+                    .stored = stored,
                     .tokenizer_json = checkpoint_->tokenizer_json(),
                     .processor = checkpoint_->processor(),
                     .preview = {},
                     .preview_shape = {}};
-  model.config.layout = check_tensors(model.config, *source);
+  model.config.layout = merging.layout();
   if (!names_gguf(target_)) return write_directory(model);
   fit_preview(model);
   write_gguf(model);

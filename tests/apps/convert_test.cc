@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <fstream>
 #include <nlohmann/json.hpp>
+#include <span>
 
 #include "io/gguf.h"
 #include "io/safetensors.h"
@@ -81,6 +82,47 @@ TEST(ConvertProgram, ReplacesOnlyWhenTold) {
                 "no checkpoint directory");
   EXPECT_EQ(read_file(folder.file("mine/letter.txt")), "dear");
   EXPECT_EQ(folder.names(), (std::vector<std::string>{"a.gguf", "d", "mine"}));
+}
+
+// An adapter of ones at the text head: every number of it is one more, twice two more; and no other
+// tensor has changed, in either layout.
+TEST(ConvertProgram, MergesAdapters) {
+  const Folder folder;
+  std::filesystem::create_directory(folder.file("ones"));
+  std::ofstream(folder.file("ones/adapter_config.json"))
+      << R"({"peft_type": "LORA", "r": 1, "lora_alpha": 1})";
+  const std::vector<float> ones(640, 1.0f);
+  const auto factor = [&](const std::string& name, std::vector<int64_t> shape) {
+    const auto count = static_cast<size_t>(shape[0] * shape[1]);
+    return TensorEntry{
+        "base_model.model.lm_head." + name, Dtype::f32, std::move(shape),
+        [&ones, count](const auto& sink) { sink(std::as_bytes(std::span(ones).first(count))); }};
+  };
+  write_safetensors(folder.file("ones/adapter_model.safetensors"),
+                    {factor("lora_A.weight", {1, 64}), factor("lora_B.weight", {640, 1})});
+  const StoredTensors before = read_safetensors(golden("tiny-hf") + "/model.safetensors");
+  for (int times = 1; times <= 2; ++times) {
+    std::vector<std::string> arguments = {"convert", golden("tiny-official"),
+                                          folder.file(std::to_string(times)), "--type", "f32"};
+    for (int i = 0; i < times; ++i)
+      arguments.insert(arguments.end(), {"--merge", folder.file("ones")});
+    expect_done(run_program(arguments));
+    for (const auto& [name, tensor] :
+         read_safetensors(folder.file(std::to_string(times)) + "/model.safetensors")) {
+      std::vector<float> wanted(static_cast<size_t>(tensor.count())), made(wanted.size());
+      before.at(name).read_f32(0, wanted);
+      tensor.read_f32(0, made);
+      if (name == "lm_head.weight") {
+        for (float& value : wanted) {
+          for (int i = 0; i < times; ++i) value += 1;
+        }
+      }
+      EXPECT_EQ(made, wanted) << name;
+    }
+  }
+  expect_failed(
+      run_program({"convert", golden("tiny-hf"), folder.file("x"), "--merge", folder.file("none")}),
+      1, "adapter_config.json");
 }
 
 TEST(ConvertProgram, WrongUseExitsWithTwo) {
