@@ -65,7 +65,7 @@ int go(const fs::path& run, int threads, const StopSignal& signal) {
 }
 
 struct Arguments {
-  std::string recipe, run, out, model, data;
+  std::string recipe, run, out, model, data, gradients;
   std::vector<std::string> overrides;
   int threads = 0;
   std::string type = "f32";
@@ -78,20 +78,22 @@ struct Arguments {
 };
 
 int print_losses(const Arguments& a) {
-  janus::train::row_losses(
-      janus::checkpoint_path(a.model), a.data, [&a](const janus::train::RowLoss& loss) {
-        if (a.json) {
-          std::cout << nlohmann::ordered_json({{"row", loss.row},
-                                               {"task", loss.task},
-                                               {"targets", loss.targets},
-                                               {"loss_sum", loss.sum}})
-                           .dump()
-                    << std::endl;
-        } else {
-          std::cout << loss.row << "  " << loss.task << "  " << loss.targets << " targets  "
-                    << loss.sum / static_cast<double>(loss.targets) << " a target" << std::endl;
-        }
-      });
+  janus::train::row_losses(janus::checkpoint_path(a.model), a.data, a.gradients, print_line,
+                           [&a](const janus::train::RowLoss& loss) {
+                             if (a.json) {
+                               std::cout << nlohmann::ordered_json({{"row", loss.row},
+                                                                    {"task", loss.task},
+                                                                    {"targets", loss.targets},
+                                                                    {"loss_sum", loss.sum}})
+                                                .dump()
+                                         << std::endl;
+                             } else {
+                               std::cout << loss.row << "  " << loss.task << "  " << loss.targets
+                                         << " targets  "
+                                         << loss.sum / static_cast<double>(loss.targets)
+                                         << " a target" << std::endl;
+                             }
+                           });
   return 0;
 }
 
@@ -178,10 +180,13 @@ int main(int argc, char** argv) {
   CLI::App* loss = app.add_subcommand("loss", "the loss of a model on given rows, no training");
   loss->fallthrough();
   loss->add_option("-m,--model", a.model,
-                   "checkpoint directory, or org/name[@revision] once pulled")
+                   "checkpoint directory, .gguf, or org/name[@revision] once pulled")
       ->required();
   loss->add_option("data", a.data, "rows, one JSON object a line")->required();
   loss->add_flag("--json", a.json, "one JSON object a row");
+  loss->add_option("--gradients", a.gradients,
+                   "a .safetensors to write: the gradient of the sum of all losses by every "
+                   "parameter but the codec's");
   loss->footer("Example: januspro-train loss -m models/toyland rows.jsonl --json");
   add_score(app, a);
   try {

@@ -130,12 +130,6 @@ std::vector<int32_t> PromptBuilder::plain(const Message& message) const {
   return tokenize(with_placeholders(message, 0), message.images);
 }
 
-std::vector<int32_t> PromptBuilder::reply(std::string_view text) const {
-  std::vector<int32_t> ids = tokenizer_.encode(" " + std::string(strip(text)));
-  ids.push_back(ids_.eos);
-  return ids;
-}
-
 std::vector<int32_t> PromptBuilder::draw(std::string_view text) const {
   std::string prompt;
   append_turn(prompt, Role::user, text, 0);

@@ -71,10 +71,6 @@ class PromptBuilder {
   // roles. Throws as read() does.
   std::vector<int32_t> plain(const Message& message) const;
 
-  // Ids of a reply as it follows read() in a later turn and in training: a space, the stripped
-  // text, the end token.
-  std::vector<int32_t> reply(std::string_view text) const;
-
   // Ids [P] of a drawing prompt: begin token, the text as the only user turn, open assistant turn,
   // begin-of-image.
   std::vector<int32_t> draw(std::string_view text) const;

@@ -7,6 +7,7 @@
 
 #include "base/error.h"
 #include "base/rng.h"
+#include "io/special_tokens.h"
 #include "world/streams.h"
 
 namespace janus::train {
@@ -74,21 +75,40 @@ PictureBatch codec_batch(const Recipe& recipe, int64_t step, int64_t pass) {
   return batch;
 }
 
+// The whole is made of ids once and the replies are found in it: ids of parts, put together, need
+// not be those of the whole. Each begins after the role and its colon, with the space that its
+// first word has taken in.
 Dialogue teach(const PromptBuilder& prompts, std::span<const Message> messages,
                std::optional<std::string_view> system) {
+  const SpecialIds& special = prompts.ids();
+  check(special.assistant >= 0, Code::not_supported,
+        "the sides of a conversation are plain words (", prompts.roles().user, ", ",
+        prompts.roles().assistant, ") in this model; training finds replies by tokens");
+  const std::vector<int32_t> colon = prompts.tokenizer().encode(":");
   Dialogue dialogue;
-  for (size_t i = 0; i < messages.size(); ++i) {
-    if (messages[i].role != Role::assistant) continue;
-    std::vector<int32_t> asked = prompts.read(messages.first(i), system);
-    check(asked.size() >= dialogue.ids.size() &&
-              std::equal(dialogue.ids.begin(), dialogue.ids.end(), asked.begin()),
-          Code::bad_input, "message ", i, ": the turns before it read differently from how they ",
-          "were taught; an empty reply is the usual cause");
-    dialogue.ids = std::move(asked);
-    dialogue.taught.resize(dialogue.ids.size(), false);
-    const std::vector<int32_t> reply = prompts.reply(messages[i].text);
-    dialogue.ids.insert(dialogue.ids.end(), reply.begin(), reply.end());
-    dialogue.taught.resize(dialogue.ids.size(), true);
+  std::vector<int32_t>& ids = dialogue.ids;
+  ids = prompts.read(messages, system);
+  ids.resize(ids.size() - 1 - colon.size());  // the turn that is open after the last reply
+  const auto wanted = std::count_if(messages.begin(), messages.end(), [](const Message& message) {
+    return message.role == Role::assistant;
+  });
+  const auto begins = std::count(ids.begin(), ids.end(), special.assistant);
+  const auto ends = std::count(ids.begin(), ids.end(), special.eos);
+  check(begins == wanted && ends == wanted && !messages.empty() &&
+            messages.back().role == Role::assistant,
+        Code::bad_input, "of ", wanted, " replies ", begins, " begin and ", ends,
+        " end; a conversation ends with a reply, none is empty, and no text holds ",
+        kAssistantToken, " or ", kEosToken);
+  dialogue.taught.resize(ids.size(), false);
+  for (auto at = ids.begin(); (at = std::find(at, ids.end(), special.assistant)) != ids.end();) {
+    const auto begin = std::min(at + 1 + std::ssize(colon), ids.end());
+    check(std::equal(at + 1, begin, colon.begin(), colon.end()), Code::bad_input,
+          "no colon of its own follows the role of a reply");
+    at = std::find(begin, ids.end(), special.eos);
+    check(at != ids.end(), Code::bad_input, "a reply is empty, or a text holds ", kEosToken);
+    ++at;  // the end is taught too
+    std::fill(dialogue.taught.begin() + (begin - ids.begin()),
+              dialogue.taught.begin() + (at - ids.begin()), true);
   }
   return dialogue;
 }

@@ -40,7 +40,8 @@ PictureBatch codec_batch(const Recipe& recipe, int64_t step, int64_t pass);
 struct DrawRow {
   std::vector<int32_t>
       prompt;  // up to and including begin-of-image; pads where the prompt is dropped
-  std::vector<float> pixels;     // [3, S, S]
+  std::vector<float> pixels;     // [3, S, S]; empty where the codes are given
+  std::vector<int64_t> codes;    // [N], or empty: those of the pixels
   std::vector<int64_t> shapes;   // [N] of the object nearest to the code's cell
   std::vector<int64_t> colours;  // [N]
   std::vector<bool> covered;     // [N] whether an object touches the cell
@@ -52,14 +53,16 @@ struct Dialogue {
   std::vector<bool> taught;  // [ids]
 };
 // `messages` end with the assistant's; `system` as for PromptBuilder::read(). Throws
-// Code::bad_input for a reply that is not in later turns what it was when it was given.
+// Code::bad_input where replies cannot be told from the rest: an empty one, or tokens of the
+// template in a text; Code::not_supported for a model whose roles are plain words.
 Dialogue teach(const PromptBuilder& prompts, std::span<const Message> messages,
                std::optional<std::string_view> system = std::nullopt);
 
-// Questions about a picture, or about none, and their replies.
+// Questions about pictures, or about none, and their replies. What follows the pixels is known of
+// pictures of the world alone.
 struct AskRow {
   Dialogue dialogue;
-  std::vector<float> pixels;     // [3, S, S]; without a picture this and what follows is empty
+  std::vector<float> pixels;     // [pictures, 3, S, S]
   std::vector<int64_t> shapes;   // [P] what covers each patch's centre: class, or kShapeCount
   std::vector<int64_t> colours;  // [P] ... colour, or kColourCount
   std::vector<bool> covered;     // [P] whether anything does

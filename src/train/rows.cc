@@ -2,157 +2,101 @@
 // SPDX-License-Identifier: MIT
 #include "train/rows.h"
 
-#include <fstream>
-#include <nlohmann/json.hpp>
-#include <vector>
-
 #include "base/error.h"
-#include "generate/prompt.h"
-#include "io/image.h"
-#include "io/preprocess.h"
-#include "io/processor_config.h"
-#include "io/special_tokens.h"
+#include "generate/load.h"
+#include "model/checkpoint.h"
 #include "train/checkpoint.h"
+#include "train/model_files.h"
 #include "train/net.h"
+#include "train/row_file.h"
 
 namespace janus::train {
 namespace {
 
 namespace fs = std::filesystem;
-using Json = nlohmann::json;
-
-constexpr std::string_view kMark = "<image>";
 
 // A model ready to be asked for losses.
 struct Judge {
   Config config;
   PromptBuilder prompts;
-  Preprocessing preprocessing;
   Janus net;
 };
 
-Judge load_judge(const fs::path& dir) {
-  const Config config = load_config(dir);
-  check(config.layout == Layout::transformers, Code::not_supported, dir.string(),
-        ": losses are computed on checkpoints in the transformers layout");
-  const ProcessorConfig processor = load_processor_config(dir);
-  Judge judge = {config,
-                 PromptBuilder(Tokenizer::load(dir / "tokenizer.json"), config.vision.tokens(),
-                               processor.system_prompt),
-                 load_preprocessing(dir), Janus(config)};
-  load_tensors(dir / "model.safetensors", named_parameters(*judge.net));
+Judge load_judge(const fs::path& model, const Log& log) {
+  const janus::Checkpoint checkpoint(model);
+  checkpoint.require({});
+  const Config config = checkpoint.config();
+  Judge judge{config, load_prompts(checkpoint, log), Janus(config)};
+  load_model(model, config, named_parameters(*judge.net));
+  for (auto& weight : judge.net->model->vqmodel->parameters()) weight.set_requires_grad(false);
   return judge;
 }
 
-// Replaces every mark by the placeholder of the template and counts them.
-int64_t place_images(std::string& text) {
-  int64_t count = 0;
-  for (size_t at = text.find(kMark); at != std::string::npos; at = text.find(kMark, at)) {
-    text.replace(at, kMark.size(), kImageToken);
-    at += kImageToken.size();
-    ++count;
-  }
-  return count;
+torch::Tensor sum_of_losses(const torch::Tensor& logits, const torch::Tensor& labels) {
+  return torch::cross_entropy_loss(logits, labels, {}, at::Reduction::Sum);
 }
 
-std::vector<Message> messages_of(const Json& row) {
-  std::vector<Message> messages;
-  for (const Json& item : row.at("messages")) {
-    const std::string role = item.at("role");
-    check(role == "user" || role == "assistant", Code::bad_input, "role \"", role,
-          "\" is neither user nor assistant");
-    Message message;
-    message.role = role == "user" ? Role::user : Role::assistant;
-    message.text = item.at("content");
-    message.images = place_images(message.text);
-    messages.push_back(std::move(message));
-  }
-  check(!messages.empty(), Code::bad_input, "no messages");
-  return messages;
+torch::Tensor pixels_of(const std::vector<float>& values, int64_t side) {
+  return torch::tensor(values).view({-1, 3, side, side});
 }
 
-double sum_of_losses(const torch::Tensor& logits, const torch::Tensor& labels) {
-  return torch::cross_entropy_loss(logits, labels, {}, at::Reduction::Sum).item<double>();
-}
-
-RowLoss generate_loss(Judge& judge, const Json& row) {
-  const std::vector<Message> messages = messages_of(row);
-  const std::vector<int64_t> codes = row.at("target_codes");
-  check(static_cast<int64_t>(codes.size()) == judge.config.image_tokens(), Code::bad_input,
-        codes.size(), " target_codes, the model draws ", judge.config.image_tokens());
-  for (const int64_t code : codes) {
-    check(code >= 0 && code < judge.config.vq.codes, Code::bad_input, "target code ", code,
-          " is outside 0..", judge.config.vq.codes - 1);
-  }
-  DrawRow drawn;
-  drawn.prompt = judge.prompts.draw(messages.front().text);
+torch::Tensor drawing_loss(Judge& judge, const FileRow& row, RowLoss& loss) {
+  const DrawRow drawn = draw_row(row, judge.prompts, judge.config);
+  const torch::Tensor codes =
+      drawn.codes.empty()
+          ? judge.net->model->vqmodel->encode(pixels_of(drawn.pixels, judge.config.image)).flatten()
+          : torch::tensor(drawn.codes);
   const Inputs inputs = draw_inputs({&drawn, 1}, judge.config, judge.prompts.ids());
-  const torch::Tensor wanted = torch::tensor(codes);
-  const torch::Tensor logits =
-      judge.net->code_logits(judge.net->decode_at(inputs, judge.net->embed_codes(wanted)));
-  return {0, "generate", wanted.numel(), sum_of_losses(logits, wanted)};
+  loss.targets = codes.numel();
+  return sum_of_losses(
+      judge.net->code_logits(judge.net->decode_at(inputs, judge.net->embed_codes(codes))), codes);
 }
 
-// Every picture of the row, prepared for reading.   -> [n, 3, S, S]
-torch::Tensor pictures_of(const Judge& judge, const Json& row, const fs::path& folder) {
-  const int64_t side = judge.config.vision.image;
-  std::vector<torch::Tensor> pictures;
-  for (const Json& path : row.value("images", Json::array())) {
-    const torch::Tensor pixels = torch::empty({side, side, 3});
-    prepare_for_reading(load_image(folder / path.get<std::string>()), static_cast<int>(side),
-                        judge.preprocessing,
-                        {pixels.data_ptr<float>(), static_cast<size_t>(pixels.numel())});
-    pictures.push_back(pixels.permute({2, 0, 1}).contiguous());
-  }
-  return pictures.empty() ? torch::empty({0, 3, side, side}) : torch::stack(pictures);
-}
-
-RowLoss understand_loss(Judge& judge, const Json& row, const fs::path& folder) {
-  const std::vector<Message> messages = messages_of(row);
-  std::optional<std::string> system;
-  if (row.contains("system")) system = row.at("system").get<std::string>();
-  AskRow taught;
-  taught.dialogue = teach(judge.prompts, messages, system);
+torch::Tensor reading_loss(Judge& judge, const FileRow& row, RowLoss& loss) {
+  const AskRow taught = ask_row(row, judge.prompts, judge.config);
   const Inputs inputs = ask_inputs({&taught, 1}, judge.config, judge.prompts.ids());
-  check(!inputs.labels.empty(), Code::bad_input, "no reply to compute a loss on");
-  const torch::Tensor pictures = pictures_of(judge, row, folder);
-  int64_t marks = 0;
-  for (const Message& message : messages) marks += message.images;
-  check(marks == pictures.size(0), Code::bad_input, marks, " <image> marks for ", pictures.size(0),
-        " images");
-  const torch::Tensor vectors = pictures.size(0) > 0
-                                    ? judge.net->embed_image(pictures).flatten(0, 1)
-                                    : torch::empty({0, judge.config.llama.width});
-  const torch::Tensor logits = judge.net->text_logits(judge.net->decode_at(inputs, vectors));
-  return {0, row.at("task"), static_cast<int64_t>(inputs.labels.size()),
-          sum_of_losses(logits, torch::tensor(inputs.labels))};
+  torch::Tensor vectors;  // stays undefined without a picture
+  if (!taught.pixels.empty()) {
+    vectors =
+        judge.net->embed_image(pixels_of(taught.pixels, judge.config.vision.image)).flatten(0, 1);
+  }
+  loss.targets = static_cast<int64_t>(inputs.labels.size());
+  return sum_of_losses(judge.net->text_logits(judge.net->decode_at(inputs, vectors)),
+                       torch::tensor(inputs.labels));
+}
+
+void save_gradients(const fs::path& path, const Judge& judge) {
+  NamedTensors gradients;
+  for (const auto& [name, weight] : named_parameters(*judge.net)) {
+    if (!weight.requires_grad()) continue;
+    gradients[name] = weight.grad().defined() ? weight.grad() : torch::zeros_like(weight);
+  }
+  save_tensors(path, gradients);
 }
 
 }  // namespace
 
-void row_losses(const fs::path& model, const fs::path& data,
-                const std::function<void(const RowLoss&)>& report) {
-  torch::NoGradGuard off;
-  Judge judge = load_judge(model);
-  std::ifstream in(data);
-  check(in.good(), Code::bad_input, data.string(), " cannot be read");
-  std::string line;
-  for (int64_t number = 0; std::getline(in, line); ++number) {
+void row_losses(const fs::path& model, const fs::path& data, const fs::path& gradients,
+                const Log& log, const std::function<void(const RowLoss&)>& report) {
+  const RowFile file(data);
+  Judge judge = load_judge(model, log);
+  const torch::AutoGradMode wanted(!gradients.empty());
+  for (int64_t i = 0; i < file.count(); ++i) {
+    const FileRow row = file.row(i);
+    RowLoss loss;
+    loss.row = i;
+    loss.task = row.task;
     try {
-      const Json row = Json::parse(line);
-      const std::string task = row.at("task");
-      check(task == "generate" || task == "understand" || task == "text", Code::bad_input,
-            "task \"", task, "\" is none of generate, understand, text");
-      RowLoss loss = task == "generate" ? generate_loss(judge, row)
-                                        : understand_loss(judge, row, data.parent_path());
-      loss.row = number;
-      report(loss);
-    } catch (const Json::exception& error) {
-      fail(Code::bad_input, data.string(), ", line ", number + 1, ": ", error.what());
+      const torch::Tensor sum =
+          row.task == "generate" ? drawing_loss(judge, row, loss) : reading_loss(judge, row, loss);
+      if (!gradients.empty()) sum.backward();
+      loss.sum = sum.item<double>();
     } catch (const Error& error) {
-      fail(error.code(), data.string(), ", line ", number + 1, ": ", error.what());
+      fail(error.code(), file.place(i), ": ", error.what());
     }
+    report(loss);
   }
+  if (!gradients.empty()) save_gradients(gradients, judge);
 }
 
 }  // namespace janus::train

@@ -1,13 +1,5 @@
-// Rows of training data in a file, one JSON object a line, and the loss of a model on them without
-// any training: what an engine's own figures are compared with.
-//
-//   {"task": "generate", "messages": [{"role": "user", "content": TEXT}, ...], "target_codes":
-//   [..]}
-//   {"task": "understand", "messages": [.., {"role": "assistant", "content": TEXT}],
-//    "images": [PATH, ...], "system": TEXT}
-//
-// `<image>` in a text stands for the next picture; paths are relative to the file. "text" is
-// "understand" without pictures.
+// The loss of a model on the rows of a file (row_file.h) without any training, and its gradient:
+// what another implementation is held against.
 // SPDX-License-Identifier: MIT
 #pragma once
 
@@ -16,18 +8,23 @@
 #include <functional>
 #include <string>
 
+#include "base/log.h"
+
 namespace janus::train {
 
 struct RowLoss {
-  int64_t row = 0;
+  int64_t row = 0;  // from 0, blank lines left out
   std::string task;
   int64_t targets = 0;  // supervised tokens or codes
-  double sum = 0;       // of -log p, in f32
+  double sum = 0;       // of -log p over them, in f32; no prompt is dropped
 };
 
-// `model`: a checkpoint directory in the transformers layout. Throws Code::bad_input naming file
-// and line for a row that cannot be used.
+// `model`: a checkpoint in any form that januspro loads. `gradients`: where to write, as
+// safetensors, the gradient of the sum over all rows by every parameter but the codec's, named as
+// in the transformers layout, zeros where nothing depends on one; empty for none. Throws
+// Code::bad_input naming file and line for a row that cannot be used.
 void row_losses(const std::filesystem::path& model, const std::filesystem::path& data,
+                const std::filesystem::path& gradients, const Log& log,
                 const std::function<void(const RowLoss&)>& report);
 
 }  // namespace janus::train

@@ -10,6 +10,7 @@
 #include <map>
 
 #include "base/error.h"
+#include "io/special_tokens.h"
 #include "support.h"
 #include "train/inputs.h"
 #include "train/vocabulary.h"
@@ -188,16 +189,18 @@ TEST(Data, SupervisedTokensAreTheRepliesAndTheirEnds) {
   for (size_t i = 0; i < batch.ask.size(); ++i) {
     const AskRow& row = batch.ask[i];
     const Inputs inputs = ask_inputs({&row, 1}, recipe.model.config, prompts.ids());
-    std::vector<int64_t> replies;
+    std::string replies;
     const std::vector<AskSample> samples =
         ask_dialogue(Split::train, slots(recipe, Teaches::understand)[i].index, 3);
     EXPECT_GT(samples.size(), 1u);
     for (const AskSample& sample : samples) {
-      for (const int32_t id : prompts.reply(sample.answer)) replies.push_back(id);
+      replies.append(" ").append(sample.answer).append(kEosToken);
     }
-    EXPECT_EQ(inputs.labels, replies);
+    EXPECT_EQ(prompts.tokenizer().decode(
+                  std::vector<int32_t>(inputs.labels.begin(), inputs.labels.end()), true),
+              replies);
     for (size_t k = 0; k < inputs.at.size(); ++k) {
-      EXPECT_EQ(row.dialogue.ids[static_cast<size_t>(inputs.at[k]) + 1], replies[k]);
+      EXPECT_EQ(row.dialogue.ids[static_cast<size_t>(inputs.at[k]) + 1], inputs.labels[k]);
     }
     // Up to its last question the dialogue is what the engine would be asked with.
     std::vector<Message> messages;
@@ -239,12 +242,47 @@ TEST(Data, CodesOfSeveralObjectsKnowTheirs) {
   EXPECT_GT(several, 1);
 }
 
-TEST(Data, RepliesThatReadDifferentlyLaterAreRefused) {
-  const std::vector<Message> messages = {{Role::user, "one", 0},
-                                         {Role::assistant, "", 0},
-                                         {Role::user, "three", 0},
-                                         {Role::assistant, "four", 0}};
-  EXPECT_THROW(teach(tiny_prompts(), messages), Error);
+std::string refusal(const std::vector<Message>& messages) {
+  try {
+    teach(tiny_prompts(), messages);
+  } catch (const Error& error) {
+    return error.what();
+  }
+  return "accepted";
+}
+
+TEST(Data, RepliesThatCannotBeToldApartAreRefused) {
+  const Message one = {Role::user, "one", 0};
+  const auto two = [](const std::string& text) { return Message{Role::assistant, text, 0}; };
+  EXPECT_EQ(refusal({one, two("two"), one, two("four")}), "accepted");
+  EXPECT_NE(refusal({one, two(" "), one, two("four")}).find("of 2 replies 2 begin and 1 end"),
+            std::string::npos);
+  EXPECT_NE(
+      refusal({one, two(std::string("a") + std::string(kEosToken))}).find("1 begin and 2 end"),
+      std::string::npos);
+  EXPECT_NE(
+      refusal({{Role::user, "<|Assistant|>: me", 0}, two("two")}).find("of 1 replies 2 begin"),
+      std::string::npos);
+  EXPECT_NE(refusal({one, two("two"), one}).find("ends with a reply"), std::string::npos);
+  EXPECT_NE(refusal({}).find("ends with a reply"), std::string::npos);
+}
+
+// Whatever a reply begins with, it is supervised from its space on.
+TEST(Data, RepliesBeginBehindTheColon) {
+  const PromptBuilder prompts = tiny_prompts();
+  for (const std::string text :
+       {"Two", "3 red stars.", "(none)", "是", "é!", "...", ": :", "\"x"}) {
+    const Dialogue dialogue =
+        teach(prompts, std::vector<Message>{{Role::user, "One", 0}, {Role::assistant, text, 0}});
+    std::vector<int32_t> taught;
+    for (size_t i = 0; i < dialogue.ids.size(); ++i) {
+      if (dialogue.taught[i]) taught.push_back(dialogue.ids[i]);
+    }
+    EXPECT_EQ(prompts.tokenizer().decode(taught, true), " " + text + std::string(kEosToken));
+    const std::vector<int32_t> asked = prompts.read(std::vector<Message>{{Role::user, "One", 0}});
+    ASSERT_EQ(asked.size() + taught.size(), dialogue.ids.size()) << text;
+    EXPECT_TRUE(std::equal(asked.begin(), asked.end(), dialogue.ids.begin())) << text;
+  }
 }
 
 TEST(Data, AheadGivesItemsInOrderAndHandsOnFailures) {

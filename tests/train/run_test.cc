@@ -123,7 +123,7 @@ TEST(Run, LossOfRowsIsThatOfThePublishedLogits) {
       "\n");
   file.commit();
   std::vector<RowLoss> losses;
-  row_losses(golden("tiny-hf"), folder / "rows.jsonl",
+  row_losses(golden("tiny-hf"), folder / "rows.jsonl", {}, kSilent,
              [&losses](const RowLoss& loss) { losses.push_back(loss); });
   ASSERT_EQ(losses.size(), 2u);
   EXPECT_EQ(losses[0].targets, 64);
