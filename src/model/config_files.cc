@@ -5,6 +5,7 @@
 #include <array>
 #include <cmath>
 #include <nlohmann/json.hpp>
+#include <optional>
 
 #include "base/error.h"
 #include "io/special_tokens.h"
@@ -17,6 +18,10 @@ using Json = nlohmann::ordered_json;
 
 const char* torch_name(Dtype type) {
   return type == Dtype::f32 ? "float32" : type == Dtype::f16 ? "float16" : "bfloat16";
+}
+
+std::optional<int32_t> id_of(const Tokenizer* tokenizer, std::string_view token) {
+  return tokenizer ? tokenizer->find(token) : std::nullopt;
 }
 
 Json language_json(const LlamaConfig& llama) {
@@ -47,7 +52,7 @@ void check_statable(bool fits, Layout layout, const std::string& what) {
         "; write a .gguf instead");
 }
 
-Json transformers_config(const Config& config, const Tokenizer& tokenizer, Dtype type) {
+Json transformers_config(const Config& config, const Tokenizer* tokenizer, Dtype type) {
   const VisionConfig& vision = config.vision;
   const VqConfig& vq = config.vq;
   check_statable(vq.multipliers == vq.decoder_multipliers, Layout::transformers,
@@ -84,7 +89,7 @@ Json transformers_config(const Config& config, const Tokenizer& tokenizer, Dtype
               {"projection_dim", config.llama.width},
               {"image_token_embed_dim", config.llama.width}}}};
   if (vq.groups != VqConfig{}.groups) json["vq_config"]["num_groups"] = vq.groups;
-  if (const auto id = tokenizer.find(kImageToken)) json["image_token_id"] = *id;
+  if (const auto id = id_of(tokenizer, kImageToken)) json["image_token_id"] = *id;
   return json;
 }
 
@@ -193,14 +198,14 @@ Json processor_json(const Config& config, Layout layout, const ProcessorConfig& 
   return json;
 }
 
-Json generation_json(const ProcessorConfig& processor, const Tokenizer& tokenizer) {
+Json generation_json(const ProcessorConfig& processor, const Tokenizer* tokenizer) {
   Json json = Json::object();
   for (const auto& [key, token] : {std::pair{"bos_token_id", kBosToken},
                                    {"eos_token_id", kEosToken},
                                    {"pad_token_id", kPadToken}}) {
-    if (const auto id = tokenizer.find(token)) json[key] = *id;
+    if (const auto id = id_of(tokenizer, token)) json[key] = *id;
   }
-  if (const auto id = tokenizer.find(kBeginImageToken)) {
+  if (const auto id = id_of(tokenizer, kBeginImageToken)) {
     json["generation_kwargs"] = {{"boi_token_id", *id}};
   }
   json["guidance_scale"] = processor.guidance.value_or(5.0f);
@@ -212,7 +217,7 @@ Json generation_json(const ProcessorConfig& processor, const Tokenizer& tokenize
 
 std::map<std::string, std::string> config_files(const Config& config, Layout layout,
                                                 const ProcessorConfig& processor,
-                                                const Tokenizer& tokenizer, Dtype type) {
+                                                const Tokenizer* tokenizer, Dtype type) {
   const bool official = layout == Layout::official;
   std::map<std::string, Json> files{
       {"config.json",

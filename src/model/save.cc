@@ -206,7 +206,7 @@ void save_directory(const fs::path& directory, Layout layout, const ModelToSave&
   const Tokenizer tokenizer =
       Tokenizer::parse(model.tokenizer_json, model.name + ": its tokenizer");
   for (const auto& [name, text] :
-       config_files(model.config, layout, model.processor, tokenizer, main)) {
+       config_files(model.config, layout, model.processor, &tokenizer, main)) {
     write_atomically(directory / name, std::as_bytes(std::span(text)));
   }
   write_atomically(directory / "tokenizer.json", std::as_bytes(std::span(model.tokenizer_json)));

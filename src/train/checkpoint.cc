@@ -77,11 +77,10 @@ void save_tensors(const fs::path& path, const NamedTensors& tensors, bool bf16) 
   write_safetensors(path, entries, {{"format", "pt"}});
 }
 
-void load_tensors(const fs::path& path, const NamedTensors& into, const std::string& prefix) {
+void load_tensors(const fs::path& path, const NamedTensors& into) {
   torch::NoGradGuard off;
   const StoredTensors stored = read_safetensors(path);
   for (const auto& [name, tensor] : into) {
-    if (!name.starts_with(prefix)) continue;
     const auto found = stored.find(name);
     check(found != stored.end(), Code::bad_checkpoint, path.string(), ": ", name, " ",
           shape_text(tensor.sizes()), " is missing; was it written by another kind of run?");

@@ -26,11 +26,9 @@ NamedTensors named_parameters(const torch::nn::Module& module);
 void save_tensors(const std::filesystem::path& path, const NamedTensors& tensors,
                   bool bf16 = false);
 
-// Overwrites every tensor of `into` in place with the stored one of its name. `prefix`: only names
-// that begin so are wanted (others stay). Throws Code::bad_checkpoint naming a missing or
-// mis-shaped tensor with both shapes.
-void load_tensors(const std::filesystem::path& path, const NamedTensors& into,
-                  const std::string& prefix = {});
+// Overwrites every tensor of `into` in place with the stored one of its name. Throws
+// Code::bad_checkpoint naming a missing or mis-shaped tensor with both shapes.
+void load_tensors(const std::filesystem::path& path, const NamedTensors& into);
 
 struct Checkpoint {
   int64_t step = 0;  // steps done

@@ -12,6 +12,7 @@
 #include "train/checkpoint.h"
 #include "train/codec.h"
 #include "train/data.h"
+#include "train/model_files.h"
 #include "train/pictures.h"
 #include "train/task.h"
 #include "world/detect.h"
@@ -67,8 +68,7 @@ class CodecTask final : public Task {
     model->register_module("vqmodel", codec_);
     root_.register_module("model", model);
     if (!recipe.model.init.empty()) {
-      load_tensors(std::filesystem::path(recipe.model.init) / "model.safetensors",
-                   named_parameters(root_));
+      load_model(recipe.model.init, recipe.model.config, named_parameters(root_), kCodecParts);
     }
     usage_ = torch::full({recipe.model.config.vq.codes}, 1.0 / recipe.model.config.vq.codes);
   }
@@ -82,8 +82,11 @@ class CodecTask final : public Task {
         first_step * passes);
   }
 
-  void next(int64_t) override { batch_ = loader_->next(); }
-  torch::Tensor loss(int64_t step, int shard, int shards, Figures& figures) override;
+  void next() override {
+    passes_.clear();
+    for (int64_t i = 0; i < recipe_.batch.accumulate; ++i) passes_.push_back(loader_->next());
+  }
+  torch::Tensor loss(int64_t step, int64_t pass, int shard, int shards, Figures& figures) override;
   void after(int64_t step, Optimizer& optimizer, Figures& figures) override;
   NamedTensors state() const override { return {{"codec.usage", usage_}}; }
   Figures evaluate(Split split, const std::filesystem::path& dir, const std::string& name,
@@ -105,7 +108,7 @@ class CodecTask final : public Task {
   torch::nn::Module root_;
   Codec codec_;
   std::unique_ptr<Ahead<PictureBatch>> loader_;
-  PictureBatch batch_;
+  std::vector<PictureBatch> passes_;
   torch::Tensor usage_;  // average share of the picks per code   [K]
   struct Seen {
     torch::Tensor unit;   // encoder outputs of the last pass  [b*G*G, E]
@@ -114,18 +117,20 @@ class CodecTask final : public Task {
   std::vector<Seen> seen_ = std::vector<Seen>(kMaxShards);
 };
 
-torch::Tensor CodecTask::loss(int64_t, int shard, int shards, Figures& figures) {
-  const int64_t first = batch_.count * shard / shards;
-  const int64_t count = batch_.count * (shard + 1) / shards - first;
-  const double share = static_cast<double>(count) / static_cast<double>(batch_.count);
+torch::Tensor CodecTask::loss(int64_t, int64_t pass, int shard, int shards, Figures& figures) {
+  PictureBatch& batch = passes_[static_cast<size_t>(pass)];
+  const int64_t first = batch.count * shard / shards;
+  const int64_t count = batch.count * (shard + 1) / shards - first;
+  const double share =
+      static_cast<double>(count) / static_cast<double>(batch.count * std::ssize(passes_));
   Seen& seen = seen_[static_cast<size_t>(shard)];
   seen = {};
   if (count == 0) return torch::zeros({}, torch::requires_grad());
-  const int64_t area = batch_.side * batch_.side;
-  const auto pixels = torch::from_blob(batch_.pixels.data() + first * area * 3,
-                                       {count, 3, batch_.side, batch_.side});
+  const int64_t area = batch.side * batch.side;
+  const auto pixels =
+      torch::from_blob(batch.pixels.data() + first * area * 3, {count, 3, batch.side, batch.side});
   const auto coverage =
-      torch::from_blob(batch_.coverage.data() + first * area, {count, batch_.side, batch_.side});
+      torch::from_blob(batch.coverage.data() + first * area, {count, batch.side, batch.side});
   torch::Tensor latent, made;
   {
     const Precision precision(recipe_);

@@ -8,6 +8,7 @@
 #include "base/error.h"
 #include "base/rng.h"
 #include "io/special_tokens.h"
+#include "train/row_file.h"
 #include "world/streams.h"
 
 namespace janus::train {
@@ -117,6 +118,7 @@ namespace {
 
 // Streams of random numbers of their own, so that one does not disturb another.
 constexpr uint64_t kDropStream = 0x64726f70;
+constexpr uint64_t kOrderStream = 0x6f726472;
 
 // Whether anything covers a pixel of each cell of a code.   coverage [S, S] -> [N]
 std::vector<bool> touched_cells(const std::vector<float>& coverage, const Config& config) {
@@ -140,13 +142,18 @@ const Object& nearest_object(const Scene& scene, double x, double y) {
                            [&](const Object& a, const Object& b) { return depth(a) < depth(b); });
 }
 
-DrawRow draw_row(const Recipe& recipe, const PromptBuilder& prompts, const Slot& slot) {
-  const uint64_t index = slot.index;
-  const DrawSample sample = drawing(slot.source->stream, Split::train, index);
-  DrawRow row;
-  row.prompt = prompts.draw(sample.prompt);
+// `index` tells one sample from another.
+void drop_condition(const Recipe& recipe, const PromptBuilder& prompts, uint64_t index,
+                    DrawRow& row) {
   Philox rng(recipe.seed ^ kDropStream, index);
   if (rng.chance(recipe.condition_drop)) row.prompt = prompts.unguided(row.prompt);
+}
+
+DrawRow draw_row(const Recipe& recipe, const PromptBuilder& prompts, const Slot& slot) {
+  const DrawSample sample = drawing(slot.source->stream, Split::train, slot.index);
+  DrawRow row;
+  row.prompt = prompts.draw(sample.prompt);
+  drop_condition(recipe, prompts, slot.index, row);
   const int side = recipe.model.config.image;
   const Rendering drawn = render(sample.scene, side);
   append_pixels(drawn.image, 0, 0, side, row.pixels);
@@ -182,6 +189,11 @@ void label_patches(const Scene* scene, const std::vector<float>& coverage, const
   }
 }
 
+void check_length(const Recipe& recipe, size_t positions) {
+  check(static_cast<int64_t>(positions) <= recipe.batch.max_len, Code::bad_input, "a sample of ",
+        positions, " positions is longer than batch.max_len = ", recipe.batch.max_len);
+}
+
 AskRow ask_row(const Recipe& recipe, const PromptBuilder& prompts, const Slot& slot) {
   const Lesson lesson =
       reading(slot.source->stream, Split::train, slot.index, static_cast<int>(slot.source->turns));
@@ -193,9 +205,7 @@ AskRow ask_row(const Recipe& recipe, const PromptBuilder& prompts, const Slot& s
   }
   AskRow row;
   row.dialogue = teach(prompts, messages);
-  check(static_cast<int64_t>(row.dialogue.ids.size()) <= recipe.batch.max_len, Code::bad_input,
-        "a dialogue of ", row.dialogue.ids.size(),
-        " positions is longer than batch.max_len = ", recipe.batch.max_len);
+  check_length(recipe, row.dialogue.ids.size());
   if (blind) return row;
   const int side = recipe.model.config.image;
   const Rendering drawn = draw_lesson(lesson, side);
@@ -204,29 +214,115 @@ AskRow ask_row(const Recipe& recipe, const PromptBuilder& prompts, const Slot& s
   return row;
 }
 
+// Adds row `index` of an endless reading of the file.
+void add_file_row(const Recipe& recipe, const PromptBuilder& prompts, const RowFile& file,
+                  uint64_t index, LanguageBatch& batch) {
+  const auto at = static_cast<int64_t>(
+      shuffled(index, static_cast<uint64_t>(file.count()), recipe.seed ^ kOrderStream));
+  const FileRow row = file.row(at);
+  try {
+    if (row.task == "generate") {
+      DrawRow drawn = draw_row(row, prompts, recipe.model.config);
+      check_length(recipe, drawn.prompt.size() +
+                               static_cast<size_t>(recipe.model.config.image_tokens()) - 1);
+      drop_condition(recipe, prompts, index, drawn);
+      batch.draw.push_back(std::move(drawn));
+    } else {
+      AskRow asked = ask_row(row, prompts, recipe.model.config);
+      check_length(recipe, asked.dialogue.ids.size());
+      batch.ask.push_back(std::move(asked));
+    }
+  } catch (const Error& error) {
+    fail(error.code(), file.place(at), ": ", error.what());
+  }
+}
+
+__extension__ typedef unsigned __int128 Wide;  // which -Wpedantic knows nothing of
+
+constexpr Wide kRange = Wide{1} << 64;
+// The golden ratio as a fraction of that range: its multiples lie evenly in every part of it.
+constexpr uint64_t kGolden = 0x9E3779B97F4A7C15u;
+
+// Sum of floor((kGolden i + shift) / kRange) over i < count, as Euclid's algorithm goes: lattice
+// points below a line are counted from the other axis, over and over.
+Wide floor_sum(Wide count, Wide shift) {
+  Wide slope = kGolden, range = kRange, sum = 0;
+  for (;;) {
+    sum += count * (count - 1) / 2 * (slope / range) + count * (shift / range);
+    slope %= range;
+    shift %= range;
+    const Wide top = slope * count + shift;
+    if (top < range) return sum;
+    count = top / range;
+    shift = top % range;
+    std::swap(slope, range);
+  }
+}
+
+// How many of the first `count` multiples lie below `end`.
+Wide multiples_below(uint64_t count, Wide end) {
+  return count + floor_sum(count, 0) - floor_sum(count, kRange - end);
+}
+
 }  // namespace
 
-// Multiples of the golden ratio, as fractions of 2^64, lie evenly in every range.
 Slot slot_of(const Recipe& recipe, uint64_t place) {
-  const double at = static_cast<double>((place * 0x9E3779B97F4A7C15u) >> 11) * 0x1p-53;
   double all = 0;
   for (const Source& source : recipe.data) all += source.weight;
   double sum = 0;
-  const Source* chosen = &recipe.data.back();
-  for (const Source& source : recipe.data) {
-    sum += source.weight / all;
-    if (at >= sum) continue;
-    chosen = &source;
-    break;
+  Wide begin = 0, end = 0;  // of a source's part of the range
+  size_t chosen = 0;
+  for (;; ++chosen) {
+    sum += recipe.data[chosen].weight;
+    begin = end;
+    end = chosen + 1 < recipe.data.size() ? static_cast<Wide>(std::ldexp(sum / all, 64)) : kRange;
+    if (place * kGolden < end) break;
   }
-  return {chosen, chosen->samples > 0 ? place % static_cast<uint64_t>(chosen->samples) : place};
+  const Source& source = recipe.data[chosen];
+  uint64_t index = place;
+  if (source.from_file()) {
+    index = static_cast<uint64_t>(multiples_below(place, end) - multiples_below(place, begin));
+  }
+  return {&source, source.samples > 0 ? index % static_cast<uint64_t>(source.samples) : index};
 }
 
-LanguageBatch language_batch(const Recipe& recipe, const PromptBuilder& prompts, int64_t pass) {
+// A Feistel network of four rounds permutes the smallest power of four that holds `count`; walking
+// on until the value is below it permutes those that are.
+uint64_t shuffled(uint64_t index, uint64_t count, uint64_t key) {
+  const uint64_t round = index / count;
+  int half = 1;
+  while ((uint64_t{1} << (2 * half)) < count) ++half;
+  const uint64_t mask = (uint64_t{1} << half) - 1;
+  uint64_t at = index % count;
+  do {
+    uint64_t left = at >> half, right = at & mask;
+    for (uint32_t step = 0; step < 4; ++step) {
+      const auto words = philox({static_cast<uint32_t>(key), static_cast<uint32_t>(key >> 32)},
+                                {static_cast<uint32_t>(right), static_cast<uint32_t>(right >> 32),
+                                 static_cast<uint32_t>(round), step});
+      left = std::exchange(right, (left ^ words[0]) & mask);
+    }
+    at = left << half | right;
+  } while (at >= count);
+  return at;
+}
+
+RowFiles open_files(const Recipe& recipe) {
+  RowFiles files;
+  for (const Source& source : recipe.data) {
+    if (source.from_file()) files.emplace(source.path, source.path);
+  }
+  return files;
+}
+
+LanguageBatch language_batch(const Recipe& recipe, const PromptBuilder& prompts,
+                             const RowFiles& files, int64_t pass) {
   LanguageBatch batch;
   for (int64_t i = 0; i < recipe.batch.micro; ++i) {
     const Slot slot = slot_of(recipe, static_cast<uint64_t>(pass * recipe.batch.micro + i));
-    if (slot.source->task == Teaches::generate) {
+    if (slot.source->from_file()) {
+      add_file_row(recipe, prompts, files.at(slot.source->path), slot.index, batch);
+    } else if (slot.source->task == Teaches::generate) {
       batch.draw.push_back(draw_row(recipe, prompts, slot));
     } else {
       batch.ask.push_back(ask_row(recipe, prompts, slot));

@@ -9,9 +9,11 @@
 #include <deque>
 #include <exception>
 #include <functional>
+#include <map>
 #include <mutex>
 #include <optional>
 #include <span>
+#include <string>
 #include <string_view>
 #include <thread>
 #include <utility>
@@ -74,15 +76,25 @@ struct LanguageBatch {
 };
 
 // Which sample of which source fills place `place`, counted over all passes. Any run of places
-// holds the sources by weight, to within two.
+// holds the sources by weight, to within two. Of a file: how many places before it were the file's.
 struct Slot {
   const Source* source;
   uint64_t index;
 };
 Slot slot_of(const Recipe& recipe, uint64_t place);
 
-// The rows of pass `pass`: recipe.batch.micro of them.
-LanguageBatch language_batch(const Recipe& recipe, const PromptBuilder& prompts, int64_t pass);
+// Where item `index` of an endless reading of `count` items lies: every run of `count` from a
+// multiple of it on is each of them once, in an order of its own that `key` decides.
+uint64_t shuffled(uint64_t index, uint64_t count, uint64_t key);
+
+// The files among the sources, by their paths.
+class RowFile;
+using RowFiles = std::map<std::string, RowFile>;
+RowFiles open_files(const Recipe& recipe);
+
+// The rows of pass `pass`: recipe.batch.micro of them. `files`: those of the recipe.
+LanguageBatch language_batch(const Recipe& recipe, const PromptBuilder& prompts,
+                             const RowFiles& files, int64_t pass);
 
 // u8 / 127.5 - 1 as [3, side, side]; the window starts at (x, y). The image must hold it.
 void append_pixels(const Image& image, int x, int y, int side, std::vector<float>& out);

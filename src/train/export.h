@@ -6,15 +6,16 @@
 #include <filesystem>
 #include <string>
 
+#include "io/processor_config.h"
 #include "model/config.h"
 #include "train/optimizer.h"
 
 namespace janus::train {
 
-// Writes all files beside `dir` and renames them into place. `tokenizer_json`: empty for a codec
-// alone. `guidance`: what drawing is best done with. `weights` in f32; `bf16` rounds them.
+// `tokenizer_json`: empty for a codec alone, which is config.json and weights. `weights` in f32;
+// `bf16` rounds them. config.json is written last: a directory with it is whole.
 void write_checkpoint(const std::filesystem::path& dir, const Config& config,
-                      const std::string& tokenizer_json, const NamedTensors& weights,
-                      double guidance, bool bf16);
+                      const ProcessorConfig& processor, const std::string& tokenizer_json,
+                      const NamedTensors& weights, bool bf16);
 
 }  // namespace janus::train

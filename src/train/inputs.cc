@@ -5,48 +5,95 @@
 #include <algorithm>
 
 namespace janus::train {
+namespace {
 
-Inputs draw_inputs(std::span<const DrawRow> rows, const Config& config, const SpecialIds& ids) {
-  const int64_t codes = config.image_tokens();
-  Inputs inputs;
-  inputs.rows = static_cast<int64_t>(rows.size());
-  for (const DrawRow& row : rows) {
-    inputs.length = std::max(inputs.length, static_cast<int64_t>(row.prompt.size()) + codes - 1);
+// One sample by itself; positions are its own.
+struct Sample {
+  std::vector<int64_t> slots, at, labels;
+};
+
+// The sequence each sample goes to and where in it.
+struct Place {
+  size_t row = 0;
+  int64_t start = 0;
+};
+
+std::vector<Place> places_of(const std::vector<Sample>& samples, int64_t pack,
+                             std::vector<int64_t>& lengths) {
+  std::vector<Place> places;
+  for (const Sample& sample : samples) {
+    const int64_t length = std::ssize(sample.slots);
+    const auto room = std::find_if(lengths.begin(), lengths.end(),
+                                   [&](int64_t taken) { return taken + length <= pack; });
+    const auto row = static_cast<size_t>(room - lengths.begin());
+    if (room == lengths.end()) lengths.push_back(0);
+    places.push_back({row, lengths[row]});
+    lengths[row] += length;
   }
-  for (int64_t r = 0; r < inputs.rows; ++r) {
-    const std::vector<int32_t>& prompt = rows[static_cast<size_t>(r)].prompt;
-    const int64_t first = r * inputs.length;
-    inputs.slots.insert(inputs.slots.end(), prompt.begin(), prompt.end());
-    for (int64_t k = 0; k + 1 < codes; ++k) {
-      inputs.slots.push_back(config.llama.vocabulary + r * codes + k);
+  return places;
+}
+
+Inputs lay_out(const std::vector<Sample>& samples, int32_t pad, int64_t pack) {
+  std::vector<int64_t> lengths;  // of the sequences
+  const std::vector<Place> places = places_of(samples, pack, lengths);
+  Inputs inputs;
+  inputs.rows = std::ssize(lengths);
+  for (const int64_t length : lengths) inputs.length = std::max(inputs.length, length);
+  const auto total = static_cast<size_t>(inputs.rows * inputs.length);
+  inputs.slots.assign(total, pad);
+  if (pack > 0) {
+    inputs.starts.resize(total);  // a pad sees itself alone
+    for (size_t i = 0; i < total; ++i) inputs.starts[i] = static_cast<int64_t>(i) % inputs.length;
+  }
+  for (size_t i = 0; i < samples.size(); ++i) {
+    const Sample& sample = samples[i];
+    const int64_t first = static_cast<int64_t>(places[i].row) * inputs.length + places[i].start;
+    std::copy(sample.slots.begin(), sample.slots.end(), inputs.slots.begin() + first);
+    if (pack > 0) {
+      std::fill_n(inputs.starts.begin() + first, sample.slots.size(), places[i].start);
     }
-    inputs.slots.resize(static_cast<size_t>(first + inputs.length), ids.pad);
-    for (int64_t k = 0; k < codes; ++k) {
-      inputs.at.push_back(first + static_cast<int64_t>(prompt.size()) - 1 + k);
-    }
+    for (const int64_t at : sample.at) inputs.at.push_back(first + at);
+    inputs.labels.insert(inputs.labels.end(), sample.labels.begin(), sample.labels.end());
   }
   return inputs;
 }
 
-Inputs ask_inputs(std::span<const AskRow> rows, const Config& config, const SpecialIds& ids) {
-  Inputs inputs;
-  inputs.rows = static_cast<int64_t>(rows.size());
-  for (const AskRow& row : rows) {
-    inputs.length = std::max(inputs.length, static_cast<int64_t>(row.dialogue.ids.size()) - 1);
-  }
-  int64_t patch = config.llama.vocabulary;
-  for (int64_t r = 0; r < inputs.rows; ++r) {
-    const auto& [ids_of_row, taught] = rows[static_cast<size_t>(r)].dialogue;
-    const int64_t first = r * inputs.length;
-    for (size_t t = 0; t + 1 < ids_of_row.size(); ++t) {
-      inputs.slots.push_back(ids_of_row[t] == ids.image ? patch++ : ids_of_row[t]);
-      if (!taught[t + 1]) continue;
-      inputs.at.push_back(first + static_cast<int64_t>(t));
-      inputs.labels.push_back(ids_of_row[t + 1]);
+}  // namespace
+
+Inputs draw_inputs(std::span<const DrawRow> rows, const Config& config, const SpecialIds& ids,
+                   int64_t pack) {
+  const int64_t codes = config.image_tokens();
+  std::vector<Sample> samples;
+  int64_t vector = config.llama.vocabulary;
+  for (const DrawRow& row : rows) {
+    Sample sample;
+    sample.slots.assign(row.prompt.begin(), row.prompt.end());
+    for (int64_t k = 0; k < codes; ++k) {
+      sample.at.push_back(std::ssize(sample.slots) - 1);
+      if (k + 1 < codes) sample.slots.push_back(vector + k);
     }
-    inputs.slots.resize(static_cast<size_t>(first + inputs.length), ids.pad);
+    vector += codes;
+    samples.push_back(std::move(sample));
   }
-  return inputs;
+  return lay_out(samples, ids.pad, pack);
+}
+
+Inputs ask_inputs(std::span<const AskRow> rows, const Config& config, const SpecialIds& ids,
+                  int64_t pack) {
+  std::vector<Sample> samples;
+  int64_t patch = config.llama.vocabulary;
+  for (const AskRow& row : rows) {
+    const auto& [ids_of_row, taught] = row.dialogue;
+    Sample sample;
+    for (size_t t = 0; t + 1 < ids_of_row.size(); ++t) {
+      sample.slots.push_back(ids_of_row[t] == ids.image ? patch++ : ids_of_row[t]);
+      if (!taught[t + 1]) continue;
+      sample.at.push_back(static_cast<int64_t>(t));
+      sample.labels.push_back(ids_of_row[t + 1]);
+    }
+    samples.push_back(std::move(sample));
+  }
+  return lay_out(samples, ids.pad, pack);
 }
 
 }  // namespace janus::train

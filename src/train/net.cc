@@ -3,6 +3,8 @@
 #include "train/net.h"
 
 #include <cmath>
+#include <optional>
+#include <tuple>
 #include <utility>
 
 namespace janus::train {
@@ -31,29 +33,29 @@ torch::Tensor join_heads(const torch::Tensor& x) {
 // softmax(q k^T / sqrt(H)) v in f32 even under autocast: libtorch's backward of it in bf16 takes
 // three times as long (docs/training.md).   [B, N, T, H]
 torch::Tensor attend(const torch::Tensor& q, const torch::Tensor& k, const torch::Tensor& v,
-                     bool causal) {
+                     bool causal, const torch::Tensor& mask = {}) {
   const c10::impl::ExcludeDispatchKeyGuard plain(c10::DispatchKey::AutocastCPU);
   return torch::scaled_dot_product_attention(q.to(torch::kFloat), k.to(torch::kFloat),
-                                             v.to(torch::kFloat), {}, 0, causal, std::nullopt,
-                                             q.size(1) != k.size(1));
+                                             v.to(torch::kFloat),
+                                             mask.defined() ? std::optional(mask) : std::nullopt, 0,
+                                             causal, std::nullopt, q.size(1) != k.size(1));
 }
 
-// Rotate-half form: pairs are (j, j + H/2).   x [B, N, T, H]; cosines, sines [T, H]
+// Rotate-half form: pairs are (j, j + H/2).   x [B, N, T, H]; cosines, sines [T, H] or more
 torch::Tensor rotate(const torch::Tensor& x, const torch::Tensor& cosines,
                      const torch::Tensor& sines) {
   const std::vector<torch::Tensor> halves = x.chunk(2, -1);
   return x * cosines + torch::cat({-halves[1], halves[0]}, -1) * sines;
 }
 
-// Angles of positions begin .. begin + count - 1.   -> cosines, sines [count, H]
-std::pair<torch::Tensor, torch::Tensor> rope(const LlamaConfig& config, int64_t begin,
-                                             int64_t count) {
+// Angles of positions [.., T] in f32.   -> cosines, sines [.., T, H]
+std::pair<torch::Tensor, torch::Tensor> rope(const LlamaConfig& config,
+                                             const torch::Tensor& positions) {
   const torch::Tensor exponents =
       torch::arange(0, config.head_width, 2, torch::kFloat) / config.head_width;
   const torch::Tensor frequencies =
       1 / torch::pow(torch::tensor(config.rope_theta, torch::kFloat), exponents);
-  const torch::Tensor angles =
-      torch::outer(torch::arange(begin, begin + count, torch::kFloat), frequencies);
+  const torch::Tensor angles = positions.unsqueeze(-1) * frequencies;
   const torch::Tensor both = torch::cat({angles, angles}, -1);
   return {both.cos(), both.sin()};
 }
@@ -77,12 +79,12 @@ DecoderAttentionImpl::DecoderAttentionImpl(const LlamaConfig& config)
   o_proj = register_module("o_proj", linear(heads * head_width, width, false));
 }
 
-torch::Tensor DecoderAttentionImpl::forward(const torch::Tensor& x, const torch::Tensor& cosines,
-                                            const torch::Tensor& sines, LayerCache* cache) {
-  const torch::Tensor q = rotate(split_heads(q_proj(x), heads), cosines, sines);
-  torch::Tensor k = rotate(split_heads(k_proj(x), kv_heads), cosines, sines);
+torch::Tensor DecoderAttentionImpl::forward(const torch::Tensor& x, const Seen& seen,
+                                            LayerCache* cache) {
+  const torch::Tensor q = rotate(split_heads(q_proj(x), heads), seen.cosines, seen.sines);
+  torch::Tensor k = rotate(split_heads(k_proj(x), kv_heads), seen.cosines, seen.sines);
   torch::Tensor v = split_heads(v_proj(x), kv_heads);
-  bool causal = true;
+  bool causal = !seen.mask.defined();
   if (cache) {
     causal = !cache->keys.defined();  // a single new position may see everything before it
     if (!causal) {
@@ -92,7 +94,7 @@ torch::Tensor DecoderAttentionImpl::forward(const torch::Tensor& x, const torch:
     cache->keys = k;
     cache->values = v;
   }
-  return o_proj(join_heads(attend(q, k, v, causal)));
+  return o_proj(join_heads(attend(q, k, v, causal, seen.mask)));
 }
 
 DecoderMlpImpl::DecoderMlpImpl(const LlamaConfig& config) {
@@ -120,14 +122,23 @@ LanguageModelImpl::LanguageModelImpl(const LlamaConfig& given) : config(given) {
   norm = register_module("norm", RmsNorm(config.width, config.rms_eps));
 }
 
-torch::Tensor LanguageModelImpl::forward(torch::Tensor x, std::vector<LayerCache>* cache) {
+torch::Tensor LanguageModelImpl::forward(torch::Tensor x, std::vector<LayerCache>* cache,
+                                         const torch::Tensor& starts) {
   const bool begun = cache && cache->front().keys.defined();
   const int64_t before = begun ? cache->front().keys.size(2) : 0;
-  const auto [cosines, sines] = rope(config, before, x.size(1));
+  const torch::Tensor places = torch::arange(before, before + x.size(1));
+  Seen seen;
+  if (starts.defined()) {
+    std::tie(seen.cosines, seen.sines) =
+        rope(config, (places - starts).unsqueeze(1).to(torch::kFloat));
+    const torch::Tensor before_it = places.unsqueeze(0) <= places.unsqueeze(1);  // [T, T]
+    seen.mask = (before_it & (places >= starts.unsqueeze(2))).unsqueeze(1);
+  } else {
+    std::tie(seen.cosines, seen.sines) = rope(config, places.to(torch::kFloat));
+  }
   for (size_t i = 0; i < layers->size(); ++i) {
     auto& layer = *layers->ptr<DecoderLayerImpl>(i);
-    x = x +
-        layer.self_attn(layer.input_layernorm(x), cosines, sines, cache ? &cache->at(i) : nullptr);
+    x = x + layer.self_attn(layer.input_layernorm(x), seen, cache ? &cache->at(i) : nullptr);
     x = x + layer.mlp(layer.post_attention_layernorm(x));
   }
   return norm(x);
@@ -252,7 +263,11 @@ torch::Tensor JanusImpl::decode_at(const Inputs& inputs, const torch::Tensor& ve
   if (vectors.defined()) table = torch::cat({table, vectors.to(torch::kFloat)});
   const torch::Tensor x = table.index_select(0, torch::tensor(inputs.slots))
                               .view({inputs.rows, inputs.length, table.size(1)});
-  const torch::Tensor hidden = model->language_model(x);
+  torch::Tensor starts;
+  if (!inputs.starts.empty()) {
+    starts = torch::tensor(inputs.starts).view({inputs.rows, inputs.length});
+  }
+  const torch::Tensor hidden = model->language_model(x, nullptr, starts);
   return hidden.flatten(0, 1).index_select(0, torch::tensor(inputs.at));
 }
 

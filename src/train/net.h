@@ -30,11 +30,16 @@ struct RmsNormImpl : torch::nn::Module {
 };
 TORCH_MODULE(RmsNorm);
 
+// What attention is told about the places of a pass.
+struct Seen {
+  torch::Tensor cosines, sines;  // of their positions      [T, H], or [B, 1, T, H] where packed
+  torch::Tensor mask;  // which place sees which  [B, 1, T, T]; undefined: all before and itself
+};
+
 struct DecoderAttentionImpl : torch::nn::Module {
   explicit DecoderAttentionImpl(const LlamaConfig& config);
-  // x [B, T, D]; cosines, sines [T, H]. With a cache the T positions follow those in it.
-  torch::Tensor forward(const torch::Tensor& x, const torch::Tensor& cosines,
-                        const torch::Tensor& sines, LayerCache* cache);
+  // x [B, T, D]. With a cache the T positions follow those in it.
+  torch::Tensor forward(const torch::Tensor& x, const Seen& seen, LayerCache* cache);
   int heads, kv_heads, head_width;
   torch::nn::Linear q_proj{nullptr}, k_proj{nullptr}, v_proj{nullptr}, o_proj{nullptr};
 };
@@ -58,8 +63,9 @@ TORCH_MODULE(DecoderLayer);
 struct LanguageModelImpl : torch::nn::Module {
   explicit LanguageModelImpl(const LlamaConfig& config);
   // Embeddings [B, T, D] -> after the final norm [B, T, D]. Causal; every row starts at position 0,
-  // or after what `cache` (one per layer) holds.
-  torch::Tensor forward(torch::Tensor x, std::vector<LayerCache>* cache = nullptr);
+  // or after what `cache` (one per layer) holds, or is packed: `starts` [B, T] as in inputs.h.
+  torch::Tensor forward(torch::Tensor x, std::vector<LayerCache>* cache = nullptr,
+                        const torch::Tensor& starts = {});
   LlamaConfig config;
   torch::nn::Embedding embed_tokens{nullptr};
   torch::nn::ModuleList layers;

@@ -10,6 +10,7 @@
 
 #include "base/error.h"
 #include "train/stage.h"
+#include "train/start.h"
 #include "world/streams.h"
 
 namespace janus::train {
@@ -106,6 +107,7 @@ class Section {
   }
   static const char* type_name(int64_t) { return "whole number"; }
   static const char* type_name(double) { return "number"; }
+  static const char* type_name(bool) { return "true or false"; }
   static const char* type_name(const std::string&) { return "string"; }
 
   const toml::table* table_;
@@ -113,6 +115,14 @@ class Section {
   const std::string& file_;
   std::set<std::string> seen_;
 };
+
+bool states_sizes(const toml::table& root) {
+  const toml::table* model = root["model"].as_table();
+  if (!model) return false;
+  constexpr std::string_view kSizes[] = {"image", "vq", "language", "vision"};
+  return std::any_of(std::begin(kSizes), std::end(kSizes),
+                     [model](std::string_view key) { return model->contains(key); });
+}
 
 void read_model(Section section, Recipe& recipe) {
   Config& config = recipe.model.config;
@@ -201,7 +211,7 @@ void find_stream(Source& source, const std::string& name) {
   const bool world = source.format == "world" && source.path.starts_with(kWorld) &&
                      (source.path.size() == kWorld.size() || source.path[kWorld.size()] == '/');
   check(world, Code::bad_input, name, ": data.format = \"", source.format, "\", data.path = \"",
-        source.path, "\": only the world \"toyland\" can be trained on");
+        source.path, "\": there are the world \"toyland\" and files of the format \"jsonl\"");
   const bool reads = source.task == Teaches::understand, draws = source.task == Teaches::generate;
   const auto streams = reads ? reading_streams() : draws ? drawing_streams() : codec_streams();
   source.stream = source.path == kWorld ? (reads   ? "short"
@@ -218,9 +228,9 @@ void find_stream(Source& source, const std::string& name) {
 void read_data(Section& root, Recipe& recipe, const std::string& name) {
   for (Section& item : root.sections("data")) {
     Source source;
-    std::string task = "reconstruct";
     item.read("path", source.path);
     item.read("format", source.format);
+    std::string task = source.from_file() ? "understand" : "reconstruct";
     item.read("task", task);
     item.read("weight", source.weight);
     item.read("samples", source.samples);
@@ -239,11 +249,13 @@ void read_data(Section& root, Recipe& recipe, const std::string& name) {
     else
       fail(Code::bad_input, name, ": data.task = \"", task,
            "\", one of reconstruct, generate, understand is expected");
-    find_stream(source, name);
+    if (!source.from_file()) find_stream(source, name);
     recipe.data.push_back(source);
   }
   check(!recipe.data.empty(), Code::bad_input, name, ": no [[data]] is given");
   for (const Source& source : recipe.data) {
+    check(!source.from_file() || source.task != Teaches::reconstruct, Code::bad_input, name,
+          ": data.task \"reconstruct\" has no files yet, the codec learns from the world");
     check((source.task == Teaches::reconstruct) == recipe.trains_codec(), Code::bad_input, name,
           ": data.task \"reconstruct\" trains the codec and cannot be mixed with other tasks");
   }
@@ -275,10 +287,11 @@ void read_training(Section& root, Recipe& r) {
   batch.read("micro", r.batch.micro);
   batch.read("accumulate", r.batch.accumulate);
   batch.read("max_len", r.batch.max_len);
+  batch.read("pack", r.batch.pack);
   batch.finish();
 }
 
-void read_rest(Section& root, Recipe& r) {
+void read_rest(Section& root, Recipe& r, const std::string& name) {
   Section codec = root.section("codec");
   codec.read("crop", r.codec.crop);
   codec.read("crop_until", r.codec.crop_until);
@@ -286,8 +299,16 @@ void read_rest(Section& root, Recipe& r) {
   codec.read("revive_until", r.codec.revive_until);
   codec.finish();
   Section loss = root.section("loss");
+  std::string norm = "token";
+  loss.read("norm", norm);
+  check(norm == "token" || norm == "sample" || norm == "task", Code::bad_input, name,
+        ": loss.norm = \"", norm, "\", one of token, sample, task is expected");
+  r.loss.norm = norm == "token"    ? LossNorm::token
+                : norm == "sample" ? LossNorm::sample
+                                   : LossNorm::task;
   loss.read("generate", r.loss.generate);
   loss.read("understand", r.loss.understand);
+  loss.read("text", r.loss.text);
   loss.read("object", r.loss.object);
   loss.read("outline", r.loss.outline);
   loss.read("subject", r.loss.subject);
@@ -333,6 +354,18 @@ void check_ranges(const Recipe& r, const std::string& name) {
   need(r.batch.micro > 0 && r.batch.micro <= 4096, "batch.micro is outside 1..4096");
   need(r.batch.accumulate > 0, "batch.accumulate must be positive");
   need(r.loss.object >= 0, "loss.object is negative");
+  need(r.loss.generate >= 0 && r.loss.understand >= 0 && r.loss.text >= 0 &&
+           r.loss.generate + r.loss.understand + r.loss.text > 0,
+       "loss.generate, loss.understand and loss.text must not be negative, nor all 0");
+  need(r.loss.norm == LossNorm::task ||
+           (r.loss.generate == 1 && r.loss.understand == 1 && r.loss.text == 1),
+       "loss.generate, loss.understand and loss.text weigh tasks where loss.norm is \"task\"; with "
+       "token and sample the weights of [[data]] decide");
+  const bool files = std::any_of(r.data.begin(), r.data.end(),
+                                 [](const Source& source) { return source.from_file(); });
+  need(!files || (r.loss.outline <= 0 && r.loss.subject <= 0 && r.loss.probe <= 0),
+       "loss.outline, loss.subject and loss.probe need what the world knows of its pictures; rows "
+       "of a file come without");
   need(r.checkpoint.every > 0, "checkpoint.every must be positive");
   need(r.checkpoint.keep > 0, "checkpoint.keep must be positive");
   need(r.log.every > 0, "log.every must be positive");
@@ -385,7 +418,7 @@ toml::table merged_table(const std::string& text, const std::string& name,
 }  // namespace
 
 Recipe parse_recipe(const std::string& text, const std::string& name,
-                    std::span<const std::string> overrides) {
+                    std::span<const std::string> overrides, const std::filesystem::path& start) {
   const toml::table table = merged_table(text, name, overrides);
   Recipe recipe;
   Section root(&table, "", name);
@@ -393,10 +426,19 @@ Recipe parse_recipe(const std::string& text, const std::string& name,
   root.read("precision", recipe.precision);
   root.read("condition_drop", recipe.condition_drop);
   read_model(root.section("model"), recipe);
-  complete_config(recipe.model.config, name);
+  const bool sized = states_sizes(table);
+  if (sized) complete_config(recipe.model.config, name);
+  if (!recipe.model.init.empty()) {
+    const Start from = start_of(start.empty() ? std::filesystem::path(recipe.model.init) : start);
+    if (!sized) recipe.model.config = from.config;
+    recipe.model.processor = from.processor;
+    recipe.eval.guidance = from.processor.guidance.value_or(recipe.eval.guidance);
+  }
+  check(sized || !recipe.model.init.empty(), Code::bad_input, name,
+        ": neither model.init nor sizes (model.image, model.vq, model.language, model.vision)");
   read_data(root, recipe, name);
   read_training(root, recipe);
-  read_rest(root, recipe);
+  read_rest(root, recipe, name);
   root.finish();
   check_ranges(recipe, name);
   return recipe;

@@ -11,23 +11,28 @@
 #include <string>
 #include <vector>
 
+#include "io/processor_config.h"
 #include "model/config.h"
 
 namespace janus::train {
 
 // What a row teaches. `reconstruct` trains the codec alone; the other two train the language model
-// with its towers, the codec frozen.
+// with its towers, the codec frozen. Rows of a file say themselves which.
 enum class Teaches { reconstruct, generate, understand };
 
 struct Source {
-  std::string path;    // "toyland" or "toyland/STREAM": the built-in world
-  std::string stream;  // of world/streams.h
-  std::string format = "world";
+  std::string path;              // "toyland" or "toyland/STREAM": the built-in world; or a file
+  std::string stream;            // of world/streams.h
+  std::string format = "world";  // or "jsonl": rows of train/row_file.h
   Teaches task = Teaches::reconstruct;
   double weight = 1;
   int64_t samples = 0;  // only so many different ones, over and over; 0: never the same twice
   int64_t turns = 1;    // questions about a picture, at most
+  bool from_file() const { return format == "jsonl"; }
 };
+
+// How the loss of a step averages over its targets: shares.h.
+enum class LossNorm { token, sample, task };
 
 struct Recipe {
   uint64_t seed = 1;
@@ -38,7 +43,14 @@ struct Recipe {
     std::string init;       // checkpoint directory to start from; empty: random weights
     std::string codec;      // checkpoint directory whose codec alone is taken
     std::string tokenizer;  // tokenizer.json; empty: the one of init, else one trained on the data
-    Config config;          // sizes, for random weights
+    Config config;          // sizes: as stated, else those of init
+    // How the model is talked to: as init is, else without a system prompt.
+    ProcessorConfig processor{.system_prompt = "",
+                              .image_tokens = {},
+                              .guidance = {},
+                              .image_id = {},
+                              .boi_id = {},
+                              .roles = {}};
   } model;
   struct {
     std::string modules;              // "stage1" .. "stage3": a published freeze table; or empty
@@ -64,6 +76,7 @@ struct Recipe {
     int64_t micro = 16;      // samples per forward pass
     int64_t accumulate = 1;  // passes per optimizer step
     int64_t max_len = 320;   // positions; longer samples are refused
+    bool pack = false;       // several samples in a sequence of max_len, apart from each other
   } batch;
   struct {
     int crop = 0;               // pictures are cut to crop x crop around an object; 0: whole
@@ -71,9 +84,12 @@ struct Recipe {
     double beta = 0.25;         // weight of the commitment
     double revive_until = 0.7;  // dead codes are replaced for this share of the steps
   } codec;
-  struct {  // weights of the parts of the language model's loss, each a mean over its targets
-    double generate = 1;
+  struct {  // of the language model
+    LossNorm norm = LossNorm::token;
+    double generate = 1;  // weights of the tasks where norm is `task`
     double understand = 1;
+    double text = 1;
+    // What helps to train counts with its task: these are shares of the task's own loss.
     double object = 0;         // codes and patches that an object covers count 1 + object times
     double outline = 0;        // outputs that draw tell which of the next cells the object touches
     double subject = 0;        // outputs that draw tell class and colour of what is drawn
@@ -96,10 +112,12 @@ struct Recipe {
   bool trains_codec() const { return data.front().task == Teaches::reconstruct; }
 };
 
-// `overrides`: "section.key=value" as TOML; a value that is not TOML is taken as a string.
-// Throws Code::bad_input naming file, key and cure.
+// `overrides`: "section.key=value" as TOML; a value that is not TOML is taken as a string. What
+// model.init is like is read from it, or from `start`, where a run has kept it (start.h). Throws
+// Code::bad_input naming file, key and cure.
 Recipe parse_recipe(const std::string& toml, const std::string& name,
-                    std::span<const std::string> overrides = {});
+                    std::span<const std::string> overrides = {},
+                    const std::filesystem::path& start = {});
 
 // The recipe with the overrides merged in, as TOML text: what a run keeps beside its checkpoints.
 std::string merge_recipe(const std::string& toml, const std::string& name,

@@ -14,11 +14,11 @@
 
 #include "base/error.h"
 #include "io/file.h"
-#include "io/processor_config.h"
 #include "train/checkpoint.h"
 #include "train/export.h"
 #include "train/shards.h"
 #include "train/stage.h"
+#include "train/start.h"
 #include "train/task.h"
 #include "train/vocabulary.h"
 #include "world/streams.h"
@@ -67,7 +67,10 @@ std::string short_number(double value) {
 // goes on when the starting checkpoint is gone.
 Recipe recipe_of(const fs::path& run) {
   const fs::path file = run / "recipe.toml";
-  Recipe recipe = parse_recipe(read_text(file), file.string());
+  const fs::path kept = run / "start";
+  Recipe recipe =
+      parse_recipe(read_text(file), file.string(), {}, fs::exists(kept) ? kept : fs::path());
+  if (!recipe.model.init.empty() && !fs::exists(kept)) keep_start(recipe.model.init, kept);
   if (newest_checkpoint(run)) recipe.model.init = recipe.model.codec = "";
   if (recipe.trains_codec()) return recipe;
   const fs::path tokenizer = run / "tokenizer.json";
@@ -131,7 +134,8 @@ class Run {
     const double lr = learning_rate(recipe_, step_);
     optimizer_.zero_grad();
     Figures figures;
-    for (int64_t i = 0; i < recipe_.batch.accumulate; ++i) one_pass(figures);
+    task_->next();
+    for (int64_t pass = 0; pass < recipe_.batch.accumulate; ++pass) one_pass(pass, figures);
     const double norm = optimizer_.step(lr);
     if (std::isfinite(norm)) {
       task_->after(step_, optimizer_, figures);
@@ -150,23 +154,21 @@ class Run {
     ++window_steps_;
   }
 
-  // Adds the gradients of the next pass to those of the parameters, shard after shard, so that the
+  // Adds the gradients of a pass to those of the parameters, shard after shard, so that the
   // sum does not depend on which thread was first.
-  void one_pass(Figures& figures) {
-    task_->next(step_);
+  void one_pass(int64_t pass, Figures& figures) {
     const auto count = static_cast<size_t>(shards_.count());
     std::vector<torch::Tensor> inputs;
     for (const auto& [name, weight] : trained_) inputs.push_back(weight);
     std::vector<torch::autograd::variable_list> grads(count);
     std::vector<Figures> parts(count);
-    const double passes = static_cast<double>(recipe_.batch.accumulate);
     shards_.run([&](int shard) {
       const auto i = static_cast<size_t>(shard);
-      const torch::Tensor loss = task_->loss(step_, shard, shards_.count(), parts[i]) / passes;
+      const torch::Tensor loss = task_->loss(step_, pass, shard, shards_.count(), parts[i]);
       grads[i] = torch::autograd::grad({loss}, inputs, {}, std::nullopt, false, true);
     });
     for (size_t i = 0; i < count; ++i) {
-      for (const auto& [name, value] : parts[i]) figures[name] += value / passes;
+      for (const auto& [name, value] : parts[i]) figures[name] += value;
       for (size_t k = 0; k < inputs.size(); ++k) {
         if (!grads[i][k].defined()) continue;
         const torch::Tensor grad = grads[i][k].contiguous();  // the optimizer walks flat memory
@@ -274,19 +276,22 @@ void export_run(const fs::path& run, const fs::path& dir, bool bf16, const Log& 
   const int64_t step = load_checkpoint(*newest, weights, state).step;
   optimizer.swap_average();
   const std::string tokenizer = recipe.trains_codec() ? "" : recipe_tokenizer_json(recipe);
-  write_checkpoint(dir, recipe.model.config, tokenizer, weights, recipe.eval.guidance, bf16);
+  ProcessorConfig processor = recipe.model.processor;
+  processor.guidance = static_cast<float>(recipe.eval.guidance);
+  write_checkpoint(dir, recipe.model.config, processor, tokenizer, weights, bf16);
   log("exported " + run.string() + " after step " + std::to_string(step));
 }
 
 std::map<std::string, double> score(const fs::path& model, Split split, int64_t samples,
                                     std::optional<double> guidance, const fs::path& pictures,
                                     int threads, std::span<const std::string> streams) {
+  const Start start = start_of(model);
   Recipe recipe;
   recipe.model.init = model.string();
-  recipe.model.config = load_config(model);
+  recipe.model.config = start.config;
+  recipe.model.processor = start.processor;
   recipe.eval.samples = samples;
-  recipe.eval.guidance =
-      guidance.value_or(load_processor_config(model).guidance.value_or(recipe.eval.guidance));
+  recipe.eval.guidance = guidance.value_or(start.processor.guidance.value_or(recipe.eval.guidance));
   std::error_code error;
   fs::create_directories(pictures, error);
   check(!error, Code::device_failure, pictures.string(), ": ", error.message());

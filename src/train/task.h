@@ -28,12 +28,14 @@ class Task {
   // Parameters that help to train and are no part of the checkpoint's weights.
   virtual NamedTensors helpers() { return {}; }
 
-  // The data of passes comes in order, from the first pass of `first_step`.
+  // The data of steps comes in order, from that of `first_step`: all passes of a step at once, as
+  // what a target counts depends on all of them.
   virtual void start(int64_t first_step) = 0;
-  virtual void next(int64_t step) = 0;
-  // Loss of one shard of that data, scaled so that the shards' losses add up to the pass's; figures
-  // likewise. Called for all shards at once, each on its thread.
-  virtual torch::Tensor loss(int64_t step, int shard, int shards, Figures& figures) = 0;
+  virtual void next() = 0;
+  // Loss of one shard of a pass of that data, scaled so that passes and shards add up to the
+  // step's; figures likewise. Called for all shards at once, each on its thread.
+  virtual torch::Tensor loss(int64_t step, int64_t pass, int shard, int shards,
+                             Figures& figures) = 0;
   // After the optimizer's step, which follows the last pass.
   virtual void after(int64_t step, Optimizer& optimizer, Figures& figures) = 0;
 

@@ -2,11 +2,10 @@
 // SPDX-License-Identifier: MIT
 #include "train/vocabulary.h"
 
-#include <filesystem>
-
 #include "base/error.h"
 #include "io/bpe_train.h"
 #include "io/file.h"
+#include "train/start.h"
 #include "world/streams.h"
 
 namespace janus::train {
@@ -18,9 +17,7 @@ constexpr uint64_t kLines = 300'000;  // of the world's texts
 
 std::string recipe_tokenizer_json(const Recipe& recipe) {
   if (!recipe.model.tokenizer.empty()) return read_text(recipe.model.tokenizer);
-  if (!recipe.model.init.empty()) {
-    return read_text(std::filesystem::path(recipe.model.init) / "tokenizer.json");
-  }
+  if (!recipe.model.init.empty()) return tokenizer_of(recipe.model.init);
   BpeTrainer trainer;
   for (uint64_t i = 0; i < kLines; ++i) trainer.add(world_text(i));
   const std::vector<std::string> added = janus_added_tokens();

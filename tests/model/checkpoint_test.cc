@@ -132,7 +132,7 @@ TEST_F(Door, EverySizeComesBackFromMetadata) {
   const Tokenizer tokenizer = Tokenizer::parse(Checkpoint(golden("tiny-hf")).tokenizer_json(), "t");
   const auto json = [&](Config c) {
     c.vision.eps = VisionConfig{}.eps;
-    return config_files(c, Layout::official, {}, tokenizer, Dtype::f32).at("config.json");
+    return config_files(c, Layout::official, {}, &tokenizer, Dtype::f32).at("config.json");
   };
   EXPECT_EQ(json(back), json(config));
 }

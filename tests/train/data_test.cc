@@ -10,9 +10,11 @@
 #include <map>
 
 #include "base/error.h"
+#include "io/file.h"
 #include "io/special_tokens.h"
 #include "support.h"
 #include "train/inputs.h"
+#include "train/row_file.h"
 #include "train/vocabulary.h"
 #include "world/tasks.h"
 
@@ -68,6 +70,36 @@ weight = 1.0
   }
 }
 
+// A place of a file's is told how many came before it, however far the training has gone.
+TEST(Data, PlacesOfAFileAreCounted) {
+  std::string text = tiny_recipe(false);
+  text = text.substr(0, text.find("[[data]]")) +
+         "[[data]]\npath = \"a.jsonl\"\nformat = \"jsonl\"\nweight = 0.7\n"
+         "[[data]]\npath = \"toyland\"\ntask = \"understand\"\n"
+         "[[data]]\npath = \"b.jsonl\"\nformat = \"jsonl\"\nweight = 1.9\n";
+  const Recipe recipe = parse_recipe(text, "tiny");
+  std::map<std::string, uint64_t> next = {{"a.jsonl", 0}, {"b.jsonl", 0}};
+  uint64_t place = 0;
+  const auto expect_counted = [&](uint64_t end) {
+    for (; place < end; ++place) {
+      const Slot slot = slot_of(recipe, place);
+      if (!slot.source->from_file()) continue;
+      ASSERT_EQ(slot.index, next.at(slot.source->path)++) << place;
+    }
+  };
+  expect_counted(5000);
+  EXPECT_NEAR(static_cast<double>(next.at("a.jsonl")), 5000 * 0.7 / 3.6, 2);
+  place = 1'000'000'000'000;
+  std::map<std::string, uint64_t> first;
+  for (uint64_t at = place; first.size() < 2; ++at) {
+    const Slot slot = slot_of(recipe, at);
+    if (slot.source->from_file()) first.emplace(slot.source->path, slot.index);
+  }
+  EXPECT_NEAR(static_cast<double>(first.at("b.jsonl")), 1e12 * 1.9 / 3.6, 100);
+  next = first;
+  expect_counted(place + 1000);
+}
+
 TEST(Data, SourcesThatTheWorldLacksAreRefused) {
   const auto refused = [](const std::string& path) {
     std::string text = tiny_recipe(false);
@@ -115,7 +147,7 @@ TEST(Data, ConditionsAreDroppedAsOftenAsSaid) {
                                             "model.image=16", "model.language.vocabulary=640"});
   Recipe unbounded = recipe;
   for (Source& source : unbounded.data) source.samples = 0;
-  const LanguageBatch batch = language_batch(unbounded, prompts, 0);
+  const LanguageBatch batch = language_batch(unbounded, prompts, {}, 0);
   ASSERT_NEAR(static_cast<double>(batch.draw.size()), 400, 2);
   int dropped = 0;
   for (const DrawRow& row : batch.draw) {
@@ -148,7 +180,7 @@ TEST(Data, CodesAlignWithTheOutputsThatGiveThem) {
 TEST(Data, CoveredPlacesAreWhereTheObjectIs) {
   const PromptBuilder prompts = tiny_prompts();
   const Recipe recipe = tiny(false, {"model.language.vocabulary=640"});
-  const LanguageBatch batch = language_batch(recipe, prompts, 0);
+  const LanguageBatch batch = language_batch(recipe, prompts, {}, 0);
   const int side = recipe.model.config.image, cell = recipe.model.config.vq.downsample();
   const int grid = side / cell;
   ASSERT_FALSE(batch.draw.empty());
@@ -184,7 +216,7 @@ TEST(Data, SupervisedTokensAreTheRepliesAndTheirEnds) {
   const PromptBuilder prompts = tiny_prompts();
   Recipe recipe = tiny(false, {"model.language.vocabulary=640", "batch.max_len=1000"});
   for (Source& source : recipe.data) source.turns = 3;
-  const LanguageBatch batch = language_batch(recipe, prompts, 0);
+  const LanguageBatch batch = language_batch(recipe, prompts, {}, 0);
   ASSERT_FALSE(batch.ask.empty());
   for (size_t i = 0; i < batch.ask.size(); ++i) {
     const AskRow& row = batch.ask[i];
@@ -226,7 +258,7 @@ TEST(Data, CodesOfSeveralObjectsKnowTheirs) {
   recipe.data[0].stream = "prompts";
   recipe.data[0].samples = 0;
   recipe.data.resize(1);
-  const LanguageBatch batch = language_batch(recipe, prompts, 0);
+  const LanguageBatch batch = language_batch(recipe, prompts, {}, 0);
   int several = 0;
   for (size_t i = 0; i < batch.draw.size(); ++i) {
     const Scene scene = prompt_sample(Split::train, i).scene;
@@ -283,6 +315,74 @@ TEST(Data, RepliesBeginBehindTheColon) {
     ASSERT_EQ(asked.size() + taught.size(), dialogue.ids.size()) << text;
     EXPECT_TRUE(std::equal(asked.begin(), asked.end(), dialogue.ids.begin())) << text;
   }
+}
+
+TEST(Data, ShuffledReadsAllOfAFileBeforeAnyAgain) {
+  for (const uint64_t count : {1u, 2u, 5u, 16u, 17u, 1000u}) {
+    std::vector<std::vector<uint64_t>> orders;
+    for (uint64_t round = 0; round < 3; ++round) {
+      std::vector<uint64_t> order;
+      for (uint64_t i = 0; i < count; ++i) order.push_back(shuffled(round * count + i, count, 7));
+      std::vector<uint64_t> sorted = order;
+      std::sort(sorted.begin(), sorted.end());
+      for (uint64_t i = 0; i < count; ++i) EXPECT_EQ(sorted[i], i);
+      orders.push_back(order);
+    }
+    if (count >= 16) {
+      EXPECT_NE(orders[0], orders[1]);
+      EXPECT_NE(shuffled(0, count, 7) == shuffled(0, count, 8) &&
+                    shuffled(1, count, 7) == shuffled(1, count, 8),
+                true);
+    }
+  }
+}
+
+// Rows of a file beside those of the world: by weight, each of the file's once before any again,
+// a mixed file's rows by their own task.
+TEST(Data, FilesAreSourcesLikeTheWorld) {
+  const Folder folder("files");
+  AtomicFile file(folder / "rows.jsonl");
+  std::string codes = "[1";
+  for (int i = 1; i < 64; ++i) codes += ",1";
+  codes += "]";
+  for (int i = 0; i < 4; ++i) {
+    file.write(i % 2 == 0 ? "{\"prompt\": \"p" + std::to_string(i) +
+                                "\", \"target_codes\": " + codes + "}\n"
+                          : R"({"messages": [{"role": "user", "content": "q"}, )"
+                            R"({"role": "assistant", "content": "a)" +
+                                std::to_string(i) + "\"}]}\n");
+  }
+  file.commit();
+  std::string text = tiny_recipe(false);
+  text = text.substr(0, text.find("samples = 4\ntask = \"understand\"")) +
+         "task = \"understand\"\n" + "[[data]]\nformat = \"jsonl\"\npath = \"" +
+         (folder / "rows.jsonl").string() + "\"\n";
+  const Recipe recipe = parse_recipe(
+      text, "tiny",
+      std::vector<std::string>{"model.image=64", "model.vision.patch=8", "batch.micro=12",
+                               "model.vq.multipliers=[1, 2, 2, 2]", "batch.max_len=1000"});
+  const PromptBuilder prompts(Tokenizer::load(golden("tiny-hf/tokenizer.json")), 64, std::string());
+  const RowFiles files = open_files(recipe);
+  std::map<std::string, int> said;
+  for (int64_t pass = 0; pass < 2; ++pass) {
+    const LanguageBatch batch = language_batch(recipe, prompts, files, pass);
+    EXPECT_EQ(batch.draw.size() + batch.ask.size(), 12u);
+    for (const DrawRow& row : batch.draw) {
+      if (!row.codes.empty()) ++said[prompts.tokenizer().decode(row.prompt, false)];
+    }
+    for (const AskRow& row : batch.ask) {
+      if (row.pixels.empty()) ++said[prompts.tokenizer().decode(row.dialogue.ids, false)];
+    }
+  }
+  ASSERT_EQ(said.size(), 4u);
+  for (const auto& [row, times] : said) EXPECT_NEAR(times, 2, 1) << row;  // a third of 24 places
+  EXPECT_THROW(
+      language_batch(parse_recipe(text, "tiny",
+                                  std::vector<std::string>{"model.image=64",
+                                                           "model.vq.multipliers=[1, 2, 2, 2]",
+                                                           "batch.max_len=40"}),
+                     prompts, files, 0),
+      Error);
 }
 
 TEST(Data, AheadGivesItemsInOrderAndHandsOnFailures) {

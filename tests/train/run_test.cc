@@ -89,6 +89,66 @@ TEST(Run, KeepsTheNewestCheckpointsAndRefusesToStartTwice) {
   EXPECT_THROW(begin(folder / "run", true, {}), Error);
 }
 
+// Of a run of `steps` with the tokenizer of the golden model, which takes no time to make. Epsilon
+// outweighs the gradients, so that weights move as these do and rounding is not blown up.
+std::map<std::string, torch::Tensor> weights_after(const std::filesystem::path& run, int steps,
+                                                   std::vector<std::string> overrides) {
+  const std::vector<std::string> common = {
+      "model.language.vocabulary=640",
+      "model.tokenizer=" + golden("tiny-hf/tokenizer.json").string(),
+      "optim.eps=1.0",
+      "optim.ema=0",
+      "optim.lr=0.1",
+      "schedule.kind=constant",
+      "schedule.warmup=0",
+      "loss.object=3.0",
+      "loss.subject=0.2",
+      "loss.outline=0.3",
+      "loss.probe=0.3",
+      "condition_drop=0.5",
+      "schedule.steps=" + std::to_string(steps)};
+  overrides.insert(overrides.begin(), common.begin(), common.end());
+  begin(run, false, overrides);
+  train(run, 2, kSilent, kGoOn);
+  std::map<std::string, torch::Tensor> all;
+  const auto file = *newest_checkpoint(run) / "weights.safetensors";
+  for (const auto& [name, tensor] : read_safetensors(file)) {
+    all[name] = torch::empty(tensor.shape);
+    tensor.read_f32(0, {all[name].data_ptr<float>(), static_cast<size_t>(all[name].numel())});
+  }
+  return all;
+}
+
+// A step does not depend on how its rows are cut into passes or laid into sequences.
+TEST(Run, PassesAndPackingLeaveAStepAsItIs) {
+  const Folder folder("passes");
+  const auto start = weights_after(folder / "start", 1, {"optim.lr=1e-30"});
+  for (const std::string norm : {"token", "sample", "task"}) {
+    const auto whole = weights_after(folder / norm, 2, {"loss.norm=" + norm});
+    const auto moved = [&](const std::map<std::string, torch::Tensor>& to) {
+      double furthest = 0, largest = 0;
+      for (const auto& [name, weight] : whole) {
+        largest = std::max(largest, (weight - start.at(name)).abs().max().item<double>());
+      }
+      for (const auto& [name, weight] : whole) {
+        const double change = (weight - start.at(name)).abs().max().item<double>();
+        const double error = (weight - to.at(name)).abs().max().item<double>();
+        // Either step rounds a weight once. Biases of keys in attention move by rounding alone.
+        const double rounding = 2 * 0x1p-23 * weight.abs().max().item<double>();
+        furthest = std::max(furthest, (error - rounding) / std::max(change, 1e-3 * largest));
+      }
+      return furthest;
+    };
+    EXPECT_GT(moved(start), 0.99);
+    EXPECT_LT(moved(weights_after(folder / (norm + "-passes"), 2,
+                                  {"loss.norm=" + norm, "batch.micro=2", "batch.accumulate=4"})),
+              1e-4);
+    EXPECT_LT(moved(weights_after(folder / (norm + "-packed"), 2,
+                                  {"loss.norm=" + norm, "batch.pack=true"})),
+              1e-4);
+  }
+}
+
 // Codec, then a language model on it, then one that starts from that export: its weights and its
 // tokenizer are the exported ones, and a frozen codec never moves.
 TEST(Run, ExportIsWhatTheNextRunStartsFrom) {
