@@ -8,11 +8,14 @@
 #include <cmath>
 
 #include "base/error.h"
+#include "base/rng.h"
 #include "generate/prompt.h"
 #include "train/checkpoint.h"
 #include "train/data.h"
+#include "train/dense.h"
 #include "train/inputs.h"
 #include "train/language_scores.h"
+#include "train/lora.h"
 #include "train/model_files.h"
 #include "train/net.h"
 #include "train/row_file.h"
@@ -48,6 +51,7 @@ class LanguageTask final : public Task {
     for (const auto& [name, weight] : named_parameters(*outline_)) all["outline." + name] = weight;
     return all;
   }
+  NamedTensors adapter() override { return adapter_; }
   NamedTensors state() const override { return {}; }
   Figures evaluate(Split split, const std::filesystem::path& dir, const std::string& name,
                    Shards& shards) override;
@@ -66,6 +70,7 @@ class LanguageTask final : public Task {
   PromptBuilder prompts_;
   RowFiles files_;
   Janus net_;
+  NamedTensors adapter_;
   nn::Linear probe_;    // class and colour, or none, of what covers a patch
   nn::Linear subject_;  // class and colour of what is being drawn
   nn::Linear outline_;  // which of the next two rows' cells it touches
@@ -102,6 +107,7 @@ LanguageTask::LanguageTask(const Recipe& recipe)
             .flatten(1));
   }
   for (auto& parameter : net_->model->vqmodel->parameters()) parameter.set_requires_grad(false);
+  if (recipe.lora.rank > 0) adapter_ = add_lora(*net_, recipe);
 }
 
 // Small embeddings, and less of each block's output in the residual stream the more blocks add to
@@ -177,6 +183,14 @@ std::span<const Row> part(const std::vector<Row>& rows, int shard, int shards) {
   return std::span(rows).subspan(begin, end - begin);
 }
 
+// Of the random numbers of one shard of one pass.
+uint64_t dropout_key(uint64_t seed, int64_t step, int64_t pass, int shard) {
+  const auto words = philox({static_cast<uint32_t>(seed), static_cast<uint32_t>(seed >> 32)},
+                            {static_cast<uint32_t>(step), static_cast<uint32_t>(step >> 32),
+                             static_cast<uint32_t>(pass), static_cast<uint32_t>(shard)});
+  return uint64_t{words[1]} << 32 | words[0];
+}
+
 torch::Tensor LanguageTask::loss(int64_t step, int64_t pass, int shard, int shards,
                                  Figures& figures) {
   torch::Tensor sum = torch::zeros({}, torch::requires_grad());
@@ -184,6 +198,7 @@ torch::Tensor LanguageTask::loss(int64_t step, int64_t pass, int shard, int shar
                        static_cast<double>(step) <
                            recipe_.loss.probe_until * static_cast<double>(recipe_.schedule.steps);
   const LanguageBatch& batch = passes_[static_cast<size_t>(pass)];
+  const Dropout dropout(dropout_key(recipe_.seed, step, pass, shard));
   const auto draw = part(batch.draw, shard, shards);
   const auto ask = part(batch.ask, shard, shards);
   if (!draw.empty()) sum = sum + draw_loss(draw, figures);

@@ -12,9 +12,7 @@ namespace {
 
 namespace nn = torch::nn;
 
-nn::Linear linear(int in, int out, bool bias) {
-  return nn::Linear(nn::LinearOptions(in, out).bias(bias));
-}
+Dense linear(int in, int out, bool bias) { return Dense(nn::LinearOptions(in, out).bias(bias)); }
 
 nn::LayerNorm layer_norm(int width, double eps) {
   return nn::LayerNorm(nn::LayerNormOptions({width}).eps(eps));
@@ -214,7 +212,7 @@ AlignerImpl::AlignerImpl(int in, int width, int depth) {
 
 torch::Tensor AlignerImpl::forward(torch::Tensor x) {
   x = fc1(x);
-  for (const auto& layer : *hidden_layers) x = layer->as<nn::LinearImpl>()->forward(torch::gelu(x));
+  for (const auto& layer : *hidden_layers) x = layer->as<DenseImpl>()->forward(torch::gelu(x));
   return x;
 }
 

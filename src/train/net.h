@@ -12,6 +12,7 @@
 
 #include "model/config.h"
 #include "train/codec.h"
+#include "train/dense.h"
 #include "train/inputs.h"
 #include "train/torch.h"
 
@@ -41,14 +42,14 @@ struct DecoderAttentionImpl : torch::nn::Module {
   // x [B, T, D]. With a cache the T positions follow those in it.
   torch::Tensor forward(const torch::Tensor& x, const Seen& seen, LayerCache* cache);
   int heads, kv_heads, head_width;
-  torch::nn::Linear q_proj{nullptr}, k_proj{nullptr}, v_proj{nullptr}, o_proj{nullptr};
+  Dense q_proj{nullptr}, k_proj{nullptr}, v_proj{nullptr}, o_proj{nullptr};
 };
 TORCH_MODULE(DecoderAttention);
 
 struct DecoderMlpImpl : torch::nn::Module {
   explicit DecoderMlpImpl(const LlamaConfig& config);
   torch::Tensor forward(const torch::Tensor& x);
-  torch::nn::Linear gate_proj{nullptr}, up_proj{nullptr}, down_proj{nullptr};
+  Dense gate_proj{nullptr}, up_proj{nullptr}, down_proj{nullptr};
 };
 TORCH_MODULE(DecoderMlp);
 
@@ -85,7 +86,7 @@ struct VisionAttentionImpl : torch::nn::Module {
   explicit VisionAttentionImpl(const VisionConfig& config);
   torch::Tensor forward(const torch::Tensor& x);  // [B, P, W]
   int heads;
-  torch::nn::Linear q_proj{nullptr}, k_proj{nullptr}, v_proj{nullptr}, projection_layer{nullptr};
+  Dense q_proj{nullptr}, k_proj{nullptr}, v_proj{nullptr}, projection_layer{nullptr};
 };
 TORCH_MODULE(VisionAttention);
 
@@ -93,7 +94,7 @@ TORCH_MODULE(VisionAttention);
 struct VisionMlpImpl : torch::nn::Module {
   explicit VisionMlpImpl(const VisionConfig& config);
   torch::Tensor forward(const torch::Tensor& x);
-  torch::nn::Linear fc1{nullptr}, fc2{nullptr};
+  Dense fc1{nullptr}, fc2{nullptr};
 };
 TORCH_MODULE(VisionMlp);
 
@@ -125,7 +126,7 @@ TORCH_MODULE(VisionModel);
 struct AlignerImpl : torch::nn::Module {
   AlignerImpl(int in, int width, int depth);
   torch::Tensor forward(torch::Tensor x);
-  torch::nn::Linear fc1{nullptr};
+  Dense fc1{nullptr};
   torch::nn::ModuleList hidden_layers;
 };
 TORCH_MODULE(Aligner);
@@ -133,7 +134,7 @@ TORCH_MODULE(Aligner);
 struct GenerationHeadImpl : torch::nn::Module {
   GenerationHeadImpl(int width, int hidden, int codes);
   torch::Tensor forward(const torch::Tensor& x);
-  torch::nn::Linear proj_out{nullptr}, vision_head{nullptr};
+  Dense proj_out{nullptr}, vision_head{nullptr};
 };
 TORCH_MODULE(GenerationHead);
 
@@ -161,7 +162,7 @@ struct JanusImpl : torch::nn::Module {
 
   Config config;
   JanusModel model{nullptr};
-  torch::nn::Linear lm_head{nullptr};
+  Dense lm_head{nullptr};
 };
 TORCH_MODULE(Janus);
 

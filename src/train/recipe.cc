@@ -268,6 +268,13 @@ void read_training(Section& root, Recipe& r) {
   stage.read("freeze", r.stage.freeze);
   stage.read("lr_scale", r.stage.lr_scale);
   stage.finish();
+  Section lora = root.section("lora");
+  lora.read("rank", r.lora.rank);
+  r.lora.alpha = 2 * static_cast<double>(r.lora.rank);
+  lora.read("alpha", r.lora.alpha);
+  lora.read("dropout", r.lora.dropout);
+  lora.read("targets", r.lora.targets);
+  lora.finish();
   Section optim = root.section("optim");
   optim.read("lr", r.optim.lr);
   optim.read("beta1", r.optim.beta1);
@@ -329,6 +336,19 @@ void read_rest(Section& root, Recipe& r, const std::string& name) {
   log.finish();
 }
 
+template <class Need>
+void check_lora(const Recipe& r, const Need& need) {
+  need(r.lora.rank >= 0 && r.lora.rank <= 4096, "lora.rank is outside 0..4096");
+  if (r.lora.rank == 0) return;
+  need(r.lora.alpha > 0, "lora.alpha must be positive");
+  need(r.lora.dropout >= 0 && r.lora.dropout < 1, "lora.dropout is outside 0..1, 1 excluded");
+  need(!r.trains_codec(), "lora is for the language model; the codec has no such layers");
+  need(!r.model.init.empty(), "lora adds to a model that is there: model.init is missing");
+  need(r.stage.modules.empty() && r.stage.train.empty() && r.stage.freeze.empty(),
+       "with lora nothing else is trained, lora.targets says what is; leave out stage.modules, "
+       "stage.train and stage.freeze");
+}
+
 void check_ranges(const Recipe& r, const std::string& name) {
   const auto need = [&](bool ok, const char* what) {
     check(ok, Code::bad_input, name, ": ", what);
@@ -348,6 +368,7 @@ void check_ranges(const Recipe& r, const std::string& name) {
     check(factor > 0 && std::isfinite(factor), Code::bad_input, name, ": stage.lr_scale.\"",
           pattern, "\" must be positive; stage.freeze keeps parameters as they are");
   }
+  check_lora(r, need);
   need(r.optim.lr > 0, "optim.lr must be positive");
   need(r.optim.clip > 0, "optim.clip must be positive");
   need(r.optim.ema >= 0 && r.optim.ema < 1, "optim.ema is outside 0..1");

@@ -58,6 +58,14 @@ struct Recipe {
     std::vector<std::string> freeze;  // taken away from those
     std::map<std::string, double> lr_scale;  // name pattern -> factor of optim.lr
   } stage;
+  struct {             // a low-rank adapter is trained in place of the parameters
+    int64_t rank = 0;  // 0: none
+    double alpha = 0;  // the addition counts alpha / rank; by default twice the rank
+    double dropout = 0;
+    std::vector<std::string> targets = {
+        "model.language_model.*.q_proj", "model.language_model.*.k_proj",
+        "model.language_model.*.v_proj", "model.language_model.*.o_proj"};  // name patterns
+  } lora;
   std::vector<Source> data;
   struct {
     double lr = 1e-3;

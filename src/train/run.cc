@@ -16,6 +16,7 @@
 #include "io/file.h"
 #include "train/checkpoint.h"
 #include "train/export.h"
+#include "train/lora.h"
 #include "train/shards.h"
 #include "train/stage.h"
 #include "train/start.h"
@@ -39,20 +40,25 @@ std::unique_ptr<Task> make_task(const Recipe& recipe) {
   return recipe.trains_codec() ? make_codec_task(recipe) : make_language_task(recipe);
 }
 
+// What a run changes and keeps: the network, or an adapter of it.
+NamedTensors learners(Task& task) {
+  const NamedTensors adapter = task.adapter();
+  return adapter.empty() ? named_parameters(task.network()) : adapter;
+}
+
 // Parameters the recipe trains; the others stop asking for gradients.
 NamedTensors trainable(const Recipe& recipe, Task& task) {
-  const NamedTensors all = named_parameters(task.network());
+  const NamedTensors all = learners(task);
   std::vector<std::string> names;
   for (const auto& [name, weight] : all) names.push_back(name);
   check_patterns(recipe, names);
   NamedTensors chosen;
   for (const auto& [name, weight] : task.helpers()) chosen["helper." + name] = weight;
   for (const auto& [name, weight] : all) {
-    if (weight.requires_grad() && is_trained(recipe, name)) {
-      chosen[name] = weight;
-    } else {
-      weight.set_requires_grad(false);
-    }
+    if (weight.requires_grad() && is_trained(recipe, name)) chosen[name] = weight;
+  }
+  for (const auto& [name, weight] : named_parameters(task.network())) {
+    if (chosen.count(name) == 0) weight.set_requires_grad(false);
   }
   return chosen;
 }
@@ -64,14 +70,14 @@ std::string short_number(double value) {
 }
 
 // The recipe kept in a run. What the run holds by now replaces what it started from, so that it
-// goes on when the starting checkpoint is gone.
+// goes on when the starting checkpoint is gone; an adapter alone needs it as long as it is trained.
 Recipe recipe_of(const fs::path& run) {
   const fs::path file = run / "recipe.toml";
   const fs::path kept = run / "start";
   Recipe recipe =
       parse_recipe(read_text(file), file.string(), {}, fs::exists(kept) ? kept : fs::path());
   if (!recipe.model.init.empty() && !fs::exists(kept)) keep_start(recipe.model.init, kept);
-  if (newest_checkpoint(run)) recipe.model.init = recipe.model.codec = "";
+  if (newest_checkpoint(run) && recipe.lora.rank == 0) recipe.model.init = recipe.model.codec = "";
   if (recipe.trains_codec()) return recipe;
   const fs::path tokenizer = run / "tokenizer.json";
   if (!fs::exists(tokenizer)) {
@@ -92,7 +98,7 @@ class Run {
         shards_(threads),
         recipe_(recipe_of(dir)),
         task_(make_task(recipe_)),
-        weights_(named_parameters(task_->network())),
+        weights_(learners(*task_)),
         trained_(trainable(recipe_, *task_)),
         optimizer_(recipe_, trained_) {
     if (const auto newest = newest_checkpoint(dir_)) {
@@ -268,13 +274,18 @@ void export_run(const fs::path& run, const fs::path& dir, bool bf16, const Log& 
   check(newest.has_value(), Code::bad_input, run.string(), " holds no checkpoint yet");
   const Recipe recipe = recipe_of(run);
   const std::unique_ptr<Task> task = make_task(recipe);
-  const NamedTensors weights = named_parameters(task->network());
+  const NamedTensors weights = learners(*task);
   Optimizer optimizer(recipe, trainable(recipe, *task));
   NamedTensors state = optimizer.state();
   for (const auto& [name, tensor] : task->state()) state["task." + name] = tensor;
   for (const auto& [name, tensor] : task->helpers()) state["helper." + name] = tensor;
   const int64_t step = load_checkpoint(*newest, weights, state).step;
   optimizer.swap_average();
+  if (recipe.lora.rank > 0) {
+    save_adapter(dir, recipe, recipe.model.init, weights, bf16);
+    log("exported the adapter of " + run.string() + " after step " + std::to_string(step));
+    return;
+  }
   const std::string tokenizer = recipe.trains_codec() ? "" : recipe_tokenizer_json(recipe);
   ProcessorConfig processor = recipe.model.processor;
   processor.guidance = static_cast<float>(recipe.eval.guidance);
@@ -319,7 +330,9 @@ std::string plan(const Recipe& recipe) {
   const std::unique_ptr<Task> task = make_task(recipe);
   const NamedTensors chosen = trainable(recipe, *task);
   std::map<std::string, std::pair<int64_t, int64_t>> modules;  // trained, frozen parameters
-  for (const auto& [name, weight] : named_parameters(task->network())) {
+  NamedTensors all = named_parameters(task->network());
+  all.merge(task->adapter());
+  for (const auto& [name, weight] : all) {
     const std::string inner = name.starts_with("model.") ? name.substr(6) : name;
     auto& counts = modules[inner.substr(0, inner.find('.'))];
     (chosen.count(name) ? counts.first : counts.second) += weight.numel();

@@ -28,6 +28,9 @@ class Task {
   // Parameters that help to train and are no part of the checkpoint's weights.
   virtual NamedTensors helpers() { return {}; }
 
+  // Factors of a low-rank adapter; where there are any, they are trained and the network is not.
+  virtual NamedTensors adapter() { return {}; }
+
   // The data of steps comes in order, from that of `first_step`: all passes of a step at once, as
   // what a target counts depends on all of them.
   virtual void start(int64_t first_step) = 0;

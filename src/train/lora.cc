@@ -1,0 +1,105 @@
+// See lora.h. Names and keys: huggingface/peft, tuners/lora/config.py and utils/save_and_load.py.
+// SPDX-License-Identifier: MIT
+#include "train/lora.h"
+
+#include <cmath>
+#include <nlohmann/json.hpp>
+#include <set>
+#include <system_error>
+#include <vector>
+
+#include "base/error.h"
+#include "io/file.h"
+#include "train/checkpoint.h"
+#include "train/dense.h"
+#include "train/stage.h"
+
+namespace janus::train {
+namespace {
+
+namespace fs = std::filesystem;
+using Json = nlohmann::ordered_json;
+
+constexpr std::string_view kA = ".lora_A.weight", kB = ".lora_B.weight";
+
+// All linear layers, by name.
+std::map<std::string, DenseImpl*> layers_of(torch::nn::Module& network) {
+  std::map<std::string, DenseImpl*> layers;
+  for (const auto& item : network.named_modules()) {
+    if (auto* layer = item.value()->as<DenseImpl>()) layers[item.key()] = layer;
+  }
+  return layers;
+}
+
+void check_targets(const Recipe& recipe, const std::map<std::string, DenseImpl*>& layers) {
+  for (const std::string& pattern : recipe.lora.targets) {
+    bool found = false;
+    for (const auto& [name, layer] : layers) found = found || matches(pattern, name);
+    check(found, Code::bad_input, "lora.targets: \"", pattern, "\" matches no linear layer; ",
+          layers.begin()->first, " is one, and * stands for any part of a name");
+  }
+}
+
+bool is_target(const Recipe& recipe, const std::string& name) {
+  for (const std::string& pattern : recipe.lora.targets) {
+    if (matches(pattern, name)) return true;
+  }
+  return false;
+}
+
+}  // namespace
+
+NamedTensors add_lora(torch::nn::Module& network, const Recipe& recipe) {
+  const auto layers = layers_of(network);
+  check_targets(recipe, layers);
+  const auto& lora = recipe.lora;
+  auto random = torch::make_generator<at::CPUGeneratorImpl>(recipe.seed);
+  NamedTensors factors;
+  for (const auto& [name, layer] : layers) {
+    if (!is_target(recipe, name)) continue;
+    const int64_t inputs = layer->weight.size(1), outputs = layer->weight.size(0);
+    const double bound = 1 / std::sqrt(static_cast<double>(inputs));
+    Addition& addition = layer->addition;
+    addition.a = torch::empty({lora.rank, inputs}).uniform_(-bound, bound, random);
+    addition.b = torch::zeros({outputs, lora.rank});
+    addition.scale = lora.alpha / static_cast<double>(lora.rank);
+    addition.dropout = lora.dropout;
+    factors[name + std::string(kA)] = addition.a.set_requires_grad(true);
+    factors[name + std::string(kB)] = addition.b.set_requires_grad(true);
+  }
+  return factors;
+}
+
+void save_adapter(const fs::path& dir, const Recipe& recipe, const std::string& base,
+                  const NamedTensors& factors, bool bf16) {
+  std::error_code error;
+  fs::create_directories(dir, error);
+  check(!error, Code::device_failure, dir.string(), ": ", error.message());
+  std::set<std::string> layers;
+  NamedTensors named;
+  for (const auto& [name, tensor] : factors) {
+    named["base_model.model." + name] = tensor;
+    layers.insert(name.substr(0, name.size() - kA.size()));
+  }
+  save_tensors(dir / "adapter_model.safetensors", named, bf16);
+  const auto& lora = recipe.lora;
+  const Json json = {{"peft_type", "LORA"},
+                     {"task_type", nullptr},
+                     {"base_model_name_or_path", base},
+                     {"inference_mode", true},
+                     {"r", lora.rank},
+                     {"lora_alpha", lora.alpha},
+                     {"lora_dropout", lora.dropout},
+                     {"target_modules", layers},
+                     {"bias", "none"},
+                     {"fan_in_fan_out", false},
+                     {"init_lora_weights", true},
+                     {"use_rslora", false},
+                     {"use_dora", false},
+                     {"modules_to_save", nullptr}};
+  AtomicFile file(dir / "adapter_config.json");  // last: a directory with it is whole
+  file.write(json.dump(2) + "\n");
+  file.commit();
+}
+
+}  // namespace janus::train
