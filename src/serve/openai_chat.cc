@@ -90,10 +90,11 @@ void add_turn(AskRequest& request, const std::string& role, Said said) {
   std::move(said.images.begin(), said.images.end(), std::back_inserter(last.images));
 }
 
-void read_message(const Json& json, const std::string& path, const Served& served,
+// An instruction at the end, which nobody else's words follow, is what is answered.
+void read_message(const Json& json, const std::string& path, bool last, const Served& served,
                   AskRequest& request, size_t& pictures) {
   Fields message(json, path);
-  const std::string role = message.required_text("role");
+  std::string role = message.required_text("role");
   message.cannot("tool_calls", "the model calls no tools");
   if (role != "system" && role != "developer" && role != "user" && role != "assistant") {
     throw Refusal(400, "unsupported_value",
@@ -105,6 +106,10 @@ void read_message(const Json& json, const std::string& path, const Served& serve
   const Json* const content = message.find("content");
   Said said;
   if (content) said = read_content(*content, message.at("content"), served, pictures);
+  const bool instructs = role == "system" || role == "developer";
+  if (instructs && last && (request.messages.empty() || request.messages.back().role != "user")) {
+    role = "user";
+  }
   if (role == "user" || role == "assistant") return add_turn(request, role, std::move(said));
   if (!said.images.empty()) {
     throw Refusal(400, "invalid_value", path + " holds a picture; they belong to user or assistant",
@@ -122,11 +127,14 @@ void read_messages(Fields& fields, const Served& served, AskRequest& request) {
   if (!messages->is_array()) refuse_type("messages", "a list");
   size_t pictures = 0;
   for (size_t i = 0; i < messages->size(); ++i) {
-    read_message((*messages)[i], "messages[" + std::to_string(i) + "]", served, request, pictures);
+    read_message((*messages)[i], "messages[" + std::to_string(i) + "]", i + 1 == messages->size(),
+                 served, request, pictures);
   }
   if (request.messages.empty() || request.messages.back().role != "user") {
     throw Refusal(400, "invalid_value",
-                  "messages must end with one of the user's, which is answered", "messages");
+                  "messages must end with one of the user's, or with an instruction, which is "
+                  "answered",
+                  "messages");
   }
 }
 
