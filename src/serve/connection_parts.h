@@ -110,8 +110,9 @@ class PostedReply : public Reply {
 
   ~PostedReply() override {
     if (ended_) return;
-    post([](Connection& c) {
-      if (!c.answered_) {
+    // Work for a client that has gone is dropped, and nothing is to be said about that.
+    post([gone = gone()](Connection& c) {
+      if (!c.answered_ && !gone) {
         c.refuse({500, "internal_error", "the server let this request go without an answer"});
       } else {
         c.close();

@@ -1,0 +1,147 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""How `januspro serve` shares one model: `serving.py FOLDER_OF_PROGRAMS [MODEL] [--rounds N]`.
+
+stalls      the longest pause between two tokens of an answer that streams, alone and while others join: a long
+            prompt, a picture that is read, pictures that are drawn (their prompt, their steps, their pixels)
+drawings    codes a second of one drawing and of eight at once, pixels not counted, turn about; their ratio is
+            what one batch gains over one after another
+
+Machines do nothing else meanwhile. Plain Python, no packages.
+"""
+import argparse
+import base64
+import http.client
+import json
+import pathlib
+import re
+import statistics
+import sys
+import threading
+import time
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT / "tests/clients"))
+from _pictures import picture  # noqa: E402
+from _server import Server  # noqa: E402
+
+CHAT, DRAW = "/v1/chat/completions", "/v1/images/generations"
+TOKENS = 1500  # of the answer that streams: longer than what joins it takes
+
+
+def question(text, url=None):
+    parts = [{"type": "text", "text": text}] + ([{"type": "image_url", "image_url": {"url": url}}] if url else [])
+    return [{"role": "user", "content": parts}]
+
+
+class Stream(threading.Thread):
+    """An answer token by token, with the moment of each; again and again until it is to stop."""
+
+    def __init__(self, server, temperature):
+        super().__init__()
+        self.server, self.temperature, self.times, self.stop = server, temperature, [], False
+
+    def run(self):
+        while not self.stop:
+            connection = http.client.HTTPConnection("127.0.0.1", self.server.port, timeout=600)
+            body = {"messages": question("Tell me a story."), "max_tokens": TOKENS, "stream": True, "logprobs": True,
+                    "temperature": self.temperature}
+            self.times.append(time.monotonic())  # what comes before a first token is waited for too
+            connection.request("POST", CHAT, json.dumps(body), {"Content-Type": "application/json"})
+            answer = connection.getresponse()
+            for line in answer:
+                if self.stop:
+                    break
+                if line.startswith(b"data: {"):
+                    self.times.append(time.monotonic())
+            connection.close()
+
+    def pauses(self, since, until):
+        pairs = zip(self.times, self.times[1:])
+        return [b - a for a, b in pairs if a < until and b > since]
+
+
+def stalls(server):
+    stream = Stream(server, 1)
+    stream.start()
+    time.sleep(1)
+    size = server.call("GET", "/v1/models")[2]["data"][0]["januspro"]["image_size"]
+    url = "data:image/png;base64," + base64.b64encode(picture(size)).decode()
+    # Words that nobody else has said: what is remembered of earlier prompts would cost nothing.
+    words = " ".join(f"w{time.monotonic_ns() % 9973 + i}" for i in range(220))
+    others = {
+        "alone": lambda: time.sleep(3),
+        "a prompt of 220 words": lambda: server.call("POST", CHAT, {"messages": question(words), "max_tokens": 4}),
+        "a picture is read": lambda: server.call("POST", CHAT, {"messages": question("What is it?", url), "max_tokens": 4}),
+        "two pictures are drawn": lambda: server.call("POST", DRAW, {"prompt": "a red ball", "n": 2}),
+    }
+    found = {}
+    for name, work in others.items():
+        since = time.monotonic()
+        work()
+        found[name] = stream.pauses(since, time.monotonic())
+    stream.stop = True
+    stream.join()
+    return found
+
+
+class Codes(threading.Thread):
+    """When codes were drawn, by the server's own count."""
+
+    def __init__(self, server):
+        super().__init__()
+        self.server, self.stop, self.seen = server, False, []
+
+    def count(self):
+        text = self.server.call("GET", "/metrics")[2].decode()
+        found = re.search(r"^januspro_image_tokens_total (\d+)", text, re.M)
+        return int(found[1]) if found else 0
+
+    def run(self):
+        last = self.count()
+        while not self.stop:
+            now = self.count()
+            if now != last:
+                self.seen.append((time.monotonic(), now))
+            last = now
+            time.sleep(0.005)
+
+    def rate(self):
+        (begin, first), (end, last) = self.seen[0], self.seen[-1]
+        return (last - first) / (end - begin)
+
+
+def rate_of(server, count):
+    codes = Codes(server)
+    codes.start()
+    drawings = [threading.Thread(target=server.call, args=("POST", DRAW, {"prompt": "a red ball", "seed": seed}))
+                for seed in range(count)]
+    for drawing in drawings:
+        drawing.start()
+    for drawing in drawings:
+        drawing.join()
+    codes.stop = True
+    codes.join()
+    return codes.rate()
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("programs", type=pathlib.Path)
+    parser.add_argument("model", nargs="?", type=pathlib.Path, default=ROOT / "models/toyland")
+    parser.add_argument("--rounds", type=int, default=3)
+    arguments = parser.parse_args()
+    with Server(arguments.programs, "--ahead", "1", model=arguments.model) as server:
+        print(f"pauses between tokens, ms{'':16} median  longest  (of {arguments.rounds} rounds)")
+        rounds = [stalls(server) for _ in range(arguments.rounds)]
+        for name in rounds[0]:
+            pauses = [1000 * pause for one in rounds for pause in one[name]]
+            print(f"  {name:36} {statistics.median(pauses):8.1f} {max(pauses):8.1f}", flush=True)
+        rates = [(rate_of(server, 1), rate_of(server, 8)) for _ in range(arguments.rounds)]
+        one, eight = (statistics.median(each) for each in zip(*rates))
+        ratio = statistics.median(b / a for a, b in rates)
+        print(f"codes a second: {one:.1f} of one drawing, {eight:.1f} of eight at once: {ratio:.2f} times as many")
+
+
+if __name__ == "__main__":
+    main()
