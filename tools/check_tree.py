@@ -55,7 +55,7 @@ LIBRARIES = [
     (r"boost/.*", ["src/serve/http.cc", "src/serve/connection*"]),
     (r"sqlite3\.h", ["src/serve/jobs/sqlite.*"]),
     (r"libpq-fe\.h", ["src/serve/jobs/postgres.*"]),
-    (r"curl/.*", ["src/hub/**"]),
+    (r"curl/.*", ["src/hub/**", "src/serve/fetch.*"]),
     (r"CLI/.*", ["src/apps/**"]),
     (r"histedit\.h", ["src/apps/line_reader.*"]),
     (r"toml\+\+/.*|toml\.hpp", ["src/train/**", "src/apps/januspro_train*"]),
@@ -64,7 +64,7 @@ LIBRARIES = [
     (r"cpuid\.h|immintrin\.h", ["src/base/cpu.*"]),
     (r"std(def|int)\.h", ["include/januspro/januspro.h"]),  # which is C
     # The operating system: memory and processors, files, the terminal.
-    (r"(unistd|fcntl|fnmatch|sched|signal|termios|poll|pthread)\.h|(sys|linux)/.*", ["src/base/**", "src/io/**", "src/hub/**", "src/train/**", "src/serve/http.cc", "src/serve/metrics.cc", "src/serve/jobs/sqlite.cc", "src/serve/jobs/postgres.cc",
+    (r"(unistd|fcntl|fnmatch|sched|signal|termios|poll|pthread)\.h|(sys|linux|arpa|netinet)/.*", ["src/base/**", "src/io/**", "src/hub/**", "src/train/**", "src/serve/http.cc", "src/serve/metrics.cc", "src/serve/jobs/sqlite.cc", "src/serve/jobs/postgres.cc", "src/serve/fetch.*",
         "src/apps/**"]),
 ]
 

@@ -38,6 +38,7 @@ class ServeVerb {
   void run();
 
  private:
+  void add_access(CLI::App& app);
   Engine load() const;
   Recipe recipe_of(const DrawRequest& request, const ModelInfo& info) const;
 
@@ -54,16 +55,7 @@ ServeVerb::ServeVerb(CLI::App& app, const Interrupt& interrupt) : interrupt_(int
   app.add_option("--port", options_.port, "Port to listen on; 0 takes a free one")
       ->check(CLI::Range(0, 65535))
       ->capture_default_str();
-  app.add_option("--api-key", options_.gate.api_key, "A key that clients must send");
-  app.add_option("--keys", keys_,
-                 "A file of such keys, one a line, as `key` or `name key`; read again on SIGHUP");
-  app.add_flag("--no-auth", options_.no_auth, "Let other machines in without a key");
-  app.add_option("--allow-host", options_.gate.hosts,
-                 "A further name under which this machine is asked; may be given several times")
-      ->allow_extra_args(false);
-  app.add_option("--cors", options_.gate.origins,
-                 "An origin whose pages may use the server; may be given several times")
-      ->allow_extra_args(false);
+  add_access(app);
   app.add_option("--alias", options_.aliases,
                  "A further name of the model, `*` for any; may be given several times")
       ->allow_extra_args(false);
@@ -80,6 +72,7 @@ ServeVerb::ServeVerb(CLI::App& app, const Interrupt& interrupt) : interrupt_(int
   app.add_option("--max-pixels", options_.max_pixels, "Pixels of a picture that is sent")
       ->check(CLI::Range(int64_t{1}, int64_t{1'000'000'000}))
       ->capture_default_str();
+  app.add_flag("--allow-fetch", options_.allow_fetch, "Bring pictures that image_url names");
   app.add_option("--rate", options_.gate.rate,
                  "POSTs a minute of each caller (default: any number)")
       ->check(CLI::Range(1, 1'000'000));
@@ -107,6 +100,20 @@ ServeVerb::ServeVerb(CLI::App& app, const Interrupt& interrupt) : interrupt_(int
       "Example:\n  januspro serve --port 8080\nprints http://127.0.0.1:8080/, which a browser "
       "opens "
       "and OpenAI's libraries take as base_url with v1 behind it.");
+}
+
+// Who may ask, and under which names.
+void ServeVerb::add_access(CLI::App& app) {
+  app.add_option("--api-key", options_.gate.api_key, "A key that clients must send");
+  app.add_option("--keys", keys_,
+                 "A file of such keys, one a line, as `key` or `name key`; read again on SIGHUP");
+  app.add_flag("--no-auth", options_.no_auth, "Let other machines in without a key");
+  app.add_option("--allow-host", options_.gate.hosts,
+                 "A further name under which this machine is asked; may be given several times")
+      ->allow_extra_args(false);
+  app.add_option("--cors", options_.gate.origins,
+                 "An origin whose pages may use the server; may be given several times")
+      ->allow_extra_args(false);
 }
 
 Engine ServeVerb::load() const {

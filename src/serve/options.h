@@ -27,6 +27,7 @@ struct ServeOptions {
   double read_timeout = 10;
   double drain = 30;
   std::string public_url = {};
+  bool allow_fetch = false;  // image_url may be on the web
   bool json_log = false;
 
   std::function<Engine()> load = {};  // on a worker, once the socket listens

@@ -56,8 +56,8 @@ std::string file_of_url(std::string_view url, const std::string& param) {
   if (url.starts_with("http://") || url.starts_with("https://") || url.starts_with("file:")) {
     throw Refusal(400, "remote_image_refused",
                   param +
-                      " names a picture elsewhere, and this server fetches none; send it as a "
-                      "data URL (data:image/png;base64,…)",
+                      " names a picture elsewhere, and this server fetches none (--allow-fetch); "
+                      "send it as a data URL (data:image/png;base64,…)",
                   param);
   }
   throw Refusal(400, "invalid_value", param + " must be a data URL (data:image/png;base64,…)",

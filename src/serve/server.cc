@@ -4,6 +4,7 @@
 #include <mutex>
 
 #include "base/error.h"
+#include "serve/fetch.h"
 #include "serve/http.h"
 #include "serve/jobs/jobs.h"
 #include "serve/jobs/sql_store.h"
@@ -15,7 +16,10 @@ namespace janus::serve {
 
 namespace {
 
-constexpr int kWorkers = 3;  // they read and write JSON and pictures; the engine has its own
+// They read and write JSON and pictures, and wait for the web where they may ask it; the engine has
+// threads of its own.
+constexpr int kWorkers = 3;
+constexpr int kFetchingWorkers = 16;
 
 Dialect dialect_of(const std::string& path) {
   return path.starts_with("/sdapi/") ? Dialect::a1111 : Dialect::openai;
@@ -39,6 +43,7 @@ class Server : public Host {
   void load();
   void count_model();
   void check_body(const Request& request, const Route& route) const;
+  void fetch_pictures(Request& request, const Route& route) const;
   void answer_options(const Request& request, Reply& reply) const;
   std::string route_name(const Outcome& outcome) const;
 
@@ -65,7 +70,8 @@ Server::Server(const ServeOptions& options)
       log_(options.log, options.json_log),
       gate_(options.gate),
       desk_(options, log_),
-      http_(options.host, options.port, limits_of(options), *this, kWorkers) {
+      http_(options.host, options.port, limits_of(options), *this,
+            options.allow_fetch ? kFetchingWorkers : kWorkers) {
   desk_.work = [this](Desk::Job job) { http_.work(std::move(job)); };
   desk_.after = [this](double seconds, Desk::Job job) { http_.after(seconds, std::move(job)); };
   desk_.url = [this] {
@@ -197,12 +203,21 @@ void Server::answer_options(const Request& request, Reply& reply) const {
   reply.send(std::move(response));
 }
 
+// Before anybody reads the body: who keeps it then has the picture itself.
+void Server::fetch_pictures(Request& request, const Route& route) const {
+  if (route.body == Body::none || is_multipart(request.header("content-type"))) return;
+  if (request.body.find("http") == std::string::npos) return;
+  request.body = with_fetched(parse_json(request.body), {.bytes = options_.max_body}).dump();
+}
+
 void Server::handle(Request request, std::shared_ptr<Reply> reply) {
   const std::string id = request.id;
   const Dialect dialect = dialect_of(request.path);
   try {
     if (request.route < 0) return answer_options(request, *reply);
-    all_routes()[static_cast<size_t>(request.route)].handle(desk_, std::move(request), reply);
+    const Route& route = all_routes()[static_cast<size_t>(request.route)];
+    if (options_.allow_fetch) fetch_pictures(request, route);
+    route.handle(desk_, std::move(request), reply);
   } catch (...) {
     desk_.answer_failure(std::current_exception(), id, "", dialect, *reply);
   }

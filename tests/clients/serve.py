@@ -287,4 +287,19 @@ def _():
         assert code == 130 and "secret-1" not in log, (code, log)
 
 
+@check("pictures on the web, and none of this machine's own")
+def _():
+    def ask(server, address):
+        return server.call("POST", CHAT, {"max_tokens": 1, "messages": [{"role": "user", "content": [
+            {"type": "image_url", "image_url": {"url": address}}, {"type": "text", "text": "What?"}]}]})
+    for flags, words in (((), "--allow-fetch"), (("--allow-fetch",), "private network")):
+        with Server(sys.argv[1], *flags) as server:
+            for address in (server.url, f"http://localhost:{server.port}/page/icon.svg", "http://169.254.169.254/latest/meta-data"):
+                status, _, error = ask(server, address)
+                assert (status, error["error"]["code"]) == (400, "remote_image_refused") and words in error["error"]["message"], error
+                assert error["error"]["param"] == "messages[0].content[0].image_url.url", error
+            assert ask(server, "file:///etc/passwd")[0] == 400
+            assert " GET / " not in server.end()[1], "it asked itself"
+
+
 print(f"serve: {'; '.join(done)}")
