@@ -174,6 +174,15 @@ TEST_P(JobsPostgres, WhatCannotServeIsSaid) {
   Query(*held, "UPDATE januspro.layout SET version = 1").run();
 }
 
+TEST_P(JobsPostgres, WhatItCannotHoldIsRefusedAndItGoesOn) {
+  NewJob odd = job("job_a");
+  odd.metadata = std::string("a\0b", 3);
+  EXPECT_NE(failure([&] { store_->accept(odd); }), "");
+  store_->accept(job("job_b"));
+  EXPECT_EQ(status("job_b"), "queued");
+  EXPECT_FALSE(store_->find("me", "job_a"));
+}
+
 TEST(PostgresAddress, IsLookedAtBeforeAnythingElse) {
   EXPECT_TRUE(is_postgres("postgresql:///jobs"));
   EXPECT_TRUE(is_postgres("postgres://me@host/jobs"));

@@ -144,6 +144,12 @@ TEST(JobCalls, KeysComeByHeaderOrField) {
   EXPECT_EQ(refused(body, "other"), "invalid_value idempotency_key");
   EXPECT_EQ(refused(drawing({{{"prompt", "a"}}}), std::string(256, 'k')),
             "invalid_value idempotency_key");
+  body.erase("idempotency_key");
+  for (const std::string& key :
+       {std::string("a\0b", 3), std::string("\n"), std::string("\xff"), std::string("\x7f")}) {
+    EXPECT_EQ(refused(body, key), "invalid_value idempotency_key");
+  }
+  EXPECT_EQ(refused(body, "k\xc3\xa9y"), "");
   body["requests"][0]["seed"] = 2;
   EXPECT_NE(parsed(body).job.digest, digest);
 }

@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "base/sha256.h"
+#include "io/utf8.h"
 #include "serve/openai_edits.h"
 
 namespace janus::serve {
@@ -120,10 +121,14 @@ void add_request(JobCall& call, const Json& request, const Served& served,
 std::string read_key(Fields& fields, const std::string& header) {
   const std::string field = fields.text("idempotency_key").value_or("");
   const std::string& key = header.empty() ? field : header;
-  if (key.size() > kLongestKey || (!field.empty() && field != key)) {
+  const bool printable = std::all_of(key.begin(), key.end(), [](char c) {
+    return static_cast<unsigned char>(c) >= ' ' && c != 0x7f;
+  });
+  if (key.size() > kLongestKey || !printable || valid_utf8_prefix(key) != key.size() ||
+      (!field.empty() && field != key)) {
     throw Refusal(400, "invalid_value",
-                  "the Idempotency-Key must have 1 to 255 characters, the same in the header and "
-                  "in idempotency_key",
+                  "the Idempotency-Key must have 1 to 255 characters that can be printed, the same "
+                  "in the header and in idempotency_key",
                   "idempotency_key");
   }
   return key;

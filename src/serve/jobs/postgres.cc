@@ -273,7 +273,8 @@ void PostgresDatabase::refused(const PGresult* result) {
     const char* cure;
     bool lasting;
   };
-  static constexpr std::array<Fault, 6> kFaults = {{
+  static constexpr std::array<Fault, 7> kFaults = {{
+      {"22", "the database of jobs cannot hold this", "look at the text that it names", false},
       {"53100", "the disk that holds the jobs is full", "make room on it", false},
       {"40", "the database of jobs is busy", "it is tried again", false},
       {"55P03", "the database of jobs is busy", "see who holds its rows", false},
