@@ -24,6 +24,14 @@ class Serial : public std::enable_shared_from_this<Serial> {
     go_on();
   }
 
+  // What waits is dropped; for the end, when no worker is left to do it: a job may hold whoever
+  // holds this.
+  void forget() {
+    std::deque<Job> dropped;
+    const std::lock_guard lock(mutex_);
+    jobs_.swap(dropped);
+  }
+
  private:
   void go_on() {
     work_([self = shared_from_this()] { self->run(); });

@@ -341,11 +341,16 @@ void Runner::check(const std::string& job) {
 
 void Runner::drain() {
   stopped_ = true;
-  serial_->push([self = shared_from_this()] { self->close(); });
+  serial_->push([self = shared_from_this()] { self->let_go(); });
 }
 
 void Runner::close() {
   stopped_ = true;
+  let_go();
+  serial_->forget();
+}
+
+void Runner::let_go() {
   save_again();
   for (const auto& item : take([](const Item&) { return true; })) {
     item->drop();

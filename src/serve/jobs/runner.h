@@ -32,8 +32,8 @@ class Runner : public std::enable_shared_from_this<Runner> {
   void tick();  // every second
   void cancel(const std::string& job);
   void check(const std::string& job);  // another server has changed it
-  // Takes nothing more, and gives back what it holds. Once from wherever, and again when no worker
-  // is left.
+  // Takes nothing more, and gives back what it holds: soon, from wherever; and at once, when no
+  // worker is left.
   void drain();
   void close();
   // The parts that are done of a job's items that run here, added up.
@@ -57,6 +57,7 @@ class Runner : public std::enable_shared_from_this<Runner> {
   void save_again();
   void renew(const std::function<bool(const Lease&)>& which);
   void make_room();
+  void let_go();
   void give_back(const Lease& lease);
   void fail(const Lease& lease, const std::exception_ptr& failure);
 
