@@ -68,6 +68,18 @@ bool is_public_v6(const in6_addr& address) {
   return !(word(0) == 0x3fff && word(1) < 0x1000);
 }
 
+// libcurl counts who uses it.
+struct Library {
+  Library() : ready(curl_global_init(CURL_GLOBAL_DEFAULT) == CURLE_OK) {}
+  ~Library() {
+    if (ready) curl_global_cleanup();
+  }
+  Library(const Library&) = delete;
+  Library& operator=(const Library&) = delete;
+
+  const bool ready;
+};
+
 // One picture on its way.
 struct Fetch {
   const FetchLimits& limits;
@@ -97,8 +109,8 @@ struct Fetch {
 
 std::string fetched(const std::string& url, const std::string& param, const FetchLimits& limits,
                     Clock::time_point deadline) {
-  static const bool ready = curl_global_init(CURL_GLOBAL_DEFAULT) == CURLE_OK;
-  const std::unique_ptr<CURL, void (*)(CURL*)> handle(ready ? curl_easy_init() : nullptr,
+  const Library library;
+  const std::unique_ptr<CURL, void (*)(CURL*)> handle(library.ready ? curl_easy_init() : nullptr,
                                                       curl_easy_cleanup);
   const auto left = std::chrono::ceil<std::chrono::milliseconds>(deadline - Clock::now()).count();
   if (!handle || left <= 0) refuse("invalid_image", param, "could not be fetched in time");
