@@ -10,11 +10,9 @@ drawings    codes a second of one drawing and of eight at once, pixels not count
 Machines do nothing else meanwhile. Plain Python, no packages.
 """
 import argparse
-import base64
 import http.client
 import json
 import pathlib
-import re
 import statistics
 import sys
 import threading
@@ -22,7 +20,7 @@ import time
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "tests/clients"))
-from _pictures import picture  # noqa: E402
+from _pictures import data_url, picture  # noqa: E402
 from _server import Server  # noqa: E402
 
 CHAT, DRAW = "/v1/chat/completions", "/v1/images/generations"
@@ -66,7 +64,7 @@ def stalls(server):
     stream.start()
     time.sleep(1)
     size = server.call("GET", "/v1/models")[2]["data"][0]["januspro"]["image_size"]
-    url = "data:image/png;base64," + base64.b64encode(picture(size)).decode()
+    url = data_url(picture(size))
     # Words that nobody else has said: what is remembered of earlier prompts would cost nothing.
     words = " ".join(f"w{time.monotonic_ns() % 9973 + i}" for i in range(220))
     others = {
@@ -93,9 +91,7 @@ class Codes(threading.Thread):
         self.server, self.stop, self.seen = server, False, []
 
     def count(self):
-        text = self.server.call("GET", "/metrics")[2].decode()
-        found = re.search(r"^januspro_image_tokens_total (\d+)", text, re.M)
-        return int(found[1]) if found else 0
+        return self.server.metric("januspro_image_tokens_total")
 
     def run(self):
         last = self.count()

@@ -8,12 +8,10 @@ how far it lies from its mean after the first fifth; exits 1 where that is more 
 Python, no packages.
 """
 import argparse
-import base64
 import http.client
 import json
 import pathlib
 import random
-import re
 import socket
 import statistics
 import sys
@@ -22,7 +20,7 @@ import time
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "tests/clients"))
-from _pictures import picture  # noqa: E402
+from _pictures import data_url, picture  # noqa: E402
 from _server import Server  # noqa: E402
 
 CHAT, DRAW, EDIT, EMBED, JOBS = ("/v1/chat/completions", "/v1/images/generations", "/v1/images/edits", "/v1/embeddings",
@@ -31,7 +29,7 @@ CLIENTS, BOUND = 6, 0.05
 
 
 def url(size, chance):
-    return "data:image/png;base64," + base64.b64encode(picture(size + chance.randrange(64))).decode()
+    return data_url(picture(size + chance.randrange(64)))
 
 
 def works(server, chance):
@@ -77,8 +75,7 @@ class Client(threading.Thread):
 
 
 def memory(server):
-    text = server.call("GET", "/metrics")[2].decode()
-    return float(re.search(r"^process_resident_memory_bytes (\S+)", text, re.M)[1]) / 2**20
+    return server.metric("process_resident_memory_bytes") / 2**20
 
 
 def plot(path, samples, settled):

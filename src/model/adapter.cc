@@ -8,6 +8,7 @@
 
 #include "base/error.h"
 #include "io/file.h"
+#include "io/peft_names.h"
 #include "io/safetensors.h"
 #include "model/weight_names.h"
 
@@ -17,8 +18,6 @@ namespace {
 namespace fs = std::filesystem;
 using Json = nlohmann::json;
 
-constexpr std::string_view kPrefix = "base_model.model.";
-constexpr std::string_view kA = ".lora_A", kB = ".lora_B";
 constexpr std::string_view kEnds[] = {".weight", ".default.weight"};
 
 struct Settings {
@@ -50,11 +49,11 @@ Settings read_settings(const fs::path& path) {
 
 // "base_model.model.X.lora_A.weight" -> "X.weight" for ".lora_A"; empty for another.
 std::string matrix_of(std::string_view tensor, std::string_view factor) {
-  if (!tensor.starts_with(kPrefix)) return "";
+  if (!tensor.starts_with(kPeftPrefix)) return "";
   for (const std::string_view end : kEnds) {
     const std::string tail = std::string(factor) + std::string(end);
     if (!tensor.ends_with(tail)) continue;
-    tensor.remove_prefix(kPrefix.size());
+    tensor.remove_prefix(kPeftPrefix.size());
     tensor.remove_suffix(tail.size());
     return std::string(tensor) + ".weight";
   }
@@ -84,12 +83,12 @@ std::vector<float> values_of(const StoredTensor& tensor) {
 Adapter read_adapter(const fs::path& directory) {
   check(fs::is_directory(directory), Code::bad_input, directory.string(),
         ": an adapter is a directory with adapter_config.json and adapter_model.safetensors");
-  const Settings settings = read_settings(directory / "adapter_config.json");
-  const fs::path path = directory / "adapter_model.safetensors";
+  const Settings settings = read_settings(directory / kPeftConfig);
+  const fs::path path = directory / kPeftWeights;
   const std::string file = path.string();
   Adapter adapter{directory.string(), {}};
   for (const auto& [name, tensor] : read_safetensors(path)) {
-    const std::string a = matrix_of(name, kA), b = matrix_of(name, kB);
+    const std::string a = matrix_of(name, kPeftA), b = matrix_of(name, kPeftB);
     check(!a.empty() || !b.empty(), Code::not_supported, file, ": ", name,
           " is no factor of a linear layer (base_model.model.….lora_A.weight or lora_B)");
     if (!a.empty()) adapter.layers[a].a = tensor;
@@ -105,13 +104,17 @@ Adapter read_adapter(const fs::path& directory) {
 }
 
 Layout adapter_layout(const Adapter& adapter, const Config& config) {
-  const bool official = adapter.layers.begin()->first.starts_with("language_model.") ||
-                        adapter.layers.begin()->first.starts_with("gen_") ||
-                        adapter.layers.begin()->first.starts_with("vision_model.") ||
-                        adapter.layers.begin()->first.starts_with("aligner.");
-  const Layout layout = official ? Layout::official : Layout::transformers;
-  std::map<std::string, std::vector<int64_t>> shapes;
-  for (const TensorSpec& tensor : list_tensors(config, layout)) shapes[tensor.name] = tensor.shape;
+  const auto shapes_of = [&](Layout layout) {
+    std::map<std::string, std::vector<int64_t>> shapes;
+    for (const TensorSpec& spec : list_tensors(config, layout)) shapes[spec.name] = spec.shape;
+    return shapes;
+  };
+  Layout layout = Layout::transformers;
+  auto shapes = shapes_of(layout);
+  if (shapes.count(adapter.layers.begin()->first) == 0) {
+    layout = Layout::official;
+    shapes = shapes_of(layout);
+  }
   for (const auto& [matrix, layer] : adapter.layers) {
     const auto found = shapes.find(matrix);
     check(found != shapes.end(), Code::bad_checkpoint, adapter.name, ": changes ", matrix,

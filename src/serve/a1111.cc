@@ -13,10 +13,6 @@ namespace {
 constexpr int kSmallest = 64, kLargest = 2048, kMostPictures = 10;
 constexpr const char* kSampler = "Default";
 
-std::string base64(const std::string& file) {
-  return to_base64(std::as_bytes(std::span(file.data(), file.size())));
-}
-
 std::string short_hash(const Served& served) { return served.info.hash.substr(0, 10); }
 
 // These clients send a width and a height always and take no refusal of them: a square is drawn,
@@ -117,7 +113,7 @@ OrderedJson txt2img_json(const SdCall& call, const Served& served, const std::st
   OrderedJson images = OrderedJson::array(), seeds = OrderedJson::array(),
               prompts = OrderedJson::array(), texts = OrderedJson::array();
   for (const Drawn& picture : pictures) {
-    if (call.send_images) images.push_back(base64(picture.file));
+    if (call.send_images) images.push_back(to_base64(picture.file));
     seeds.push_back(picture.seed);
     prompts.push_back(request.prompt);
     texts.push_back(infotext(call, served, picture.seed));
@@ -173,7 +169,7 @@ OrderedJson progress_json(const SdProgress& progress) {
                         {"sampling_steps", progress.steps}}},
                       {"current_image", nullptr},
                       {"textinfo", nullptr}};
-  if (!progress.picture.empty()) json["current_image"] = base64(progress.picture);
+  if (!progress.picture.empty()) json["current_image"] = to_base64(progress.picture);
   return json;
 }
 

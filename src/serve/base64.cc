@@ -41,6 +41,10 @@ std::string to_base64(std::span<const std::byte> bytes) {
   return out;
 }
 
+std::string to_base64(std::string_view file) {
+  return to_base64(std::as_bytes(std::span(file.data(), file.size())));
+}
+
 std::optional<std::string> from_base64(std::string_view text) {
   std::string out;
   out.reserve(text.size() / 4 * 3 + 3);

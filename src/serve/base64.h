@@ -10,6 +10,7 @@
 namespace janus::serve {
 
 std::string to_base64(std::span<const std::byte> bytes);
+std::string to_base64(std::string_view file);
 // Nothing for what is no base64: padding may lack, line breaks are passed over.
 std::optional<std::string> from_base64(std::string_view text);
 

@@ -8,10 +8,12 @@
 
 #include <algorithm>
 #include <array>
+#include <chrono>
 #include <memory>
-#include <span>
+#include <string>
 
 #include "serve/base64.h"
+#include "serve/pictures.h"
 #include "serve/refusal.h"
 
 namespace janus::serve {
@@ -21,7 +23,6 @@ namespace {
 using Clock = std::chrono::steady_clock;
 
 constexpr long kMostRedirects = 3;
-constexpr int kMostPictures = 16;
 
 struct Block {
   uint32_t begin;
@@ -146,14 +147,10 @@ std::string fetched(const std::string& url, const std::string& param, const Fetc
   return std::move(fetch.bytes);
 }
 
-std::string base64_of(const std::string& file) {
-  return to_base64(std::as_bytes(std::span(file.data(), file.size())));
-}
-
 struct Walk {
   const FetchLimits& limits;
   Clock::time_point deadline;
-  int pictures = 0;
+  size_t pictures = 0;
 
   void fetch(Json& url, const std::string& param) {
     if (!url.is_string()) return;
@@ -162,7 +159,7 @@ struct Walk {
     if (++pictures > kMostPictures) {
       throw Refusal(400, "too_many_images", "more than 16 pictures in one request", param);
     }
-    url = "data:image/any;base64," + base64_of(fetched(text, param, limits, deadline));
+    url = "data:image/any;base64," + to_base64(fetched(text, param, limits, deadline));
   }
 
   void visit(Json& json, const std::string& path) {

@@ -1,9 +1,8 @@
 // Pictures that a request names by an address on the web. SPDX-License-Identifier: MIT
 #pragma once
 
-#include <chrono>
+#include <cstdint>
 #include <functional>
-#include <string>
 
 #include "serve/fields.h"
 

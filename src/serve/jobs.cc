@@ -62,12 +62,10 @@ void serve_submit_job(Desk& desk, Request request, std::shared_ptr<Reply> reply)
       desk.jobs->store().use([&](Store& store) { return store.accept(call.job); });
   if (!accepted.replayed) desk.jobs->accepted();
   Response response;
+  response.headers = ignored_header(call.ignored);
   response.status = accepted.replayed ? 200 : 202;
   response.headers.emplace_back("Location", "/v1/jobs/" + accepted.id);
   if (accepted.replayed) response.headers.emplace_back("Idempotent-Replayed", "true");
-  if (!call.ignored.empty()) {
-    response.headers.emplace_back("x-januspro-ignored", header_list(call.ignored));
-  }
   response.body = dump(desk.jobs->json(desk.jobs->find(request.owner, accepted.id)));
   reply->send(std::move(response));
 }

@@ -9,7 +9,6 @@ namespace janus::serve {
 
 namespace {
 
-constexpr size_t kMostPictures = 16;
 constexpr std::string_view kPlace = "<image_placeholder>";
 
 void add_line(std::string& text, std::string_view line) {

@@ -91,7 +91,7 @@ void read_harmless(Fields& fields, DrawCall& call) {
 OrderedJson event_json(const DrawCall& call, const std::string& name, const std::string& file,
                        int64_t created) {
   return {{"type", name},
-          {"b64_json", to_base64(std::as_bytes(std::span(file.data(), file.size())))},
+          {"b64_json", to_base64(file)},
           {"created_at", created},
           {"size", call.form.size_field},
           {"quality", call.quality},
@@ -145,8 +145,7 @@ OrderedJson images_json(const DrawCall& call, const Served& served, int64_t crea
   for (const Drawn& picture : pictures) {
     OrderedJson one;
     if (picture.url.empty()) {
-      one["b64_json"] =
-          to_base64(std::as_bytes(std::span(picture.file.data(), picture.file.size())));
+      one["b64_json"] = to_base64(picture.file);
     } else {
       one["url"] = picture.url;
     }
@@ -190,12 +189,9 @@ OrderedJson completed_json(const DrawCall& call, const Served& served, const std
 
 OrderedJson preview_json(const Served& served, int index, uint64_t seed, int rows,
                          const std::string& file) {
-  return {{"type", "januspro.preview"},
-          {"b64_json", to_base64(std::as_bytes(std::span(file.data(), file.size())))},
-          {"image_index", index},
-          {"seed", seed},
-          {"rows_done", rows},
-          {"rows", served.grid()}};
+  return {{"type", "januspro.preview"}, {"b64_json", to_base64(file)},
+          {"image_index", index},       {"seed", seed},
+          {"rows_done", rows},          {"rows", served.grid()}};
 }
 
 }  // namespace janus::serve

@@ -9,6 +9,8 @@
 
 namespace janus::serve {
 
+inline constexpr size_t kMostPictures = 16;  // of one request
+
 // The bytes of a file -> its pixels, upright. Throws `invalid_image`, `image_too_large`.
 Image read_picture(std::string_view bytes, const std::string& param, int64_t max_pixels);
 // The same of `data:image/png;base64,…`. Throws also `invalid_base64`, `remote_image_refused`.

@@ -5,11 +5,13 @@
 #include <cmath>
 #include <nlohmann/json.hpp>
 #include <set>
+#include <span>
 #include <system_error>
 #include <vector>
 
 #include "base/error.h"
 #include "io/file.h"
+#include "io/peft_names.h"
 #include "train/checkpoint.h"
 #include "train/dense.h"
 #include "train/stage.h"
@@ -20,7 +22,11 @@ namespace {
 namespace fs = std::filesystem;
 using Json = nlohmann::ordered_json;
 
-constexpr std::string_view kA = ".lora_A.weight", kB = ".lora_B.weight";
+constexpr std::string_view kEnd = ".weight";
+
+std::string factor(const std::string& layer, std::string_view part) {
+  return layer + std::string(part) + std::string(kEnd);
+}
 
 // All linear layers, by name.
 std::map<std::string, DenseImpl*> layers_of(torch::nn::Module& network) {
@@ -40,13 +46,6 @@ void check_targets(const Recipe& recipe, const std::map<std::string, DenseImpl*>
   }
 }
 
-bool is_target(const Recipe& recipe, const std::string& name) {
-  for (const std::string& pattern : recipe.lora.targets) {
-    if (matches(pattern, name)) return true;
-  }
-  return false;
-}
-
 }  // namespace
 
 NamedTensors add_lora(torch::nn::Module& network, const Recipe& recipe) {
@@ -56,7 +55,7 @@ NamedTensors add_lora(torch::nn::Module& network, const Recipe& recipe) {
   auto random = torch::make_generator<at::CPUGeneratorImpl>(recipe.seed);
   NamedTensors factors;
   for (const auto& [name, layer] : layers) {
-    if (!is_target(recipe, name)) continue;
+    if (!any_matches(lora.targets, name)) continue;
     const int64_t inputs = layer->weight.size(1), outputs = layer->weight.size(0);
     const double bound = 1 / std::sqrt(static_cast<double>(inputs));
     Addition& addition = layer->addition;
@@ -64,8 +63,8 @@ NamedTensors add_lora(torch::nn::Module& network, const Recipe& recipe) {
     addition.b = torch::zeros({outputs, lora.rank});
     addition.scale = lora.alpha / static_cast<double>(lora.rank);
     addition.dropout = lora.dropout;
-    factors[name + std::string(kA)] = addition.a.set_requires_grad(true);
-    factors[name + std::string(kB)] = addition.b.set_requires_grad(true);
+    factors[factor(name, kPeftA)] = addition.a.set_requires_grad(true);
+    factors[factor(name, kPeftB)] = addition.b.set_requires_grad(true);
   }
   return factors;
 }
@@ -78,10 +77,10 @@ void save_adapter(const fs::path& dir, const Recipe& recipe, const std::string& 
   std::set<std::string> layers;
   NamedTensors named;
   for (const auto& [name, tensor] : factors) {
-    named["base_model.model." + name] = tensor;
-    layers.insert(name.substr(0, name.size() - kA.size()));
+    named[std::string(kPeftPrefix) + name] = tensor;
+    layers.insert(name.substr(0, name.size() - kPeftA.size() - kEnd.size()));
   }
-  save_tensors(dir / "adapter_model.safetensors", named, bf16);
+  save_tensors(dir / kPeftWeights, named, bf16);
   const auto& lora = recipe.lora;
   const Json json = {{"peft_type", "LORA"},
                      {"task_type", nullptr},
@@ -97,9 +96,8 @@ void save_adapter(const fs::path& dir, const Recipe& recipe, const std::string& 
                      {"use_rslora", false},
                      {"use_dora", false},
                      {"modules_to_save", nullptr}};
-  AtomicFile file(dir / "adapter_config.json");  // last: a directory with it is whole
-  file.write(json.dump(2) + "\n");
-  file.commit();
+  const std::string text = json.dump(2) + "\n";
+  write_atomically(dir / kPeftConfig, std::as_bytes(std::span(text)));  // last: then it is whole
 }
 
 }  // namespace janus::train

@@ -16,12 +16,6 @@ constexpr std::array<std::string_view, 7> kModules = {
     "model.generation_head.*", "model.language_model.*",     "lm_head.*",
     "model.vision_model.*"};
 
-template <class Patterns>
-bool any_matches(const Patterns& patterns, std::string_view name) {
-  return std::any_of(patterns.begin(), patterns.end(),
-                     [name](const auto& pattern) { return matches(pattern, name); });
-}
-
 }  // namespace
 
 bool matches(std::string_view pattern, std::string_view name) {

@@ -14,6 +14,14 @@ namespace janus::train {
 // `*` stands for anything, dots included.
 bool matches(std::string_view pattern, std::string_view name);
 
+template <class Patterns>
+bool any_matches(const Patterns& patterns, std::string_view name) {
+  for (const auto& pattern : patterns) {
+    if (matches(pattern, name)) return true;
+  }
+  return false;
+}
+
 // Name patterns of the modules that a published stage trains; empty for a stage nobody published.
 // The codec is in none of them, the vision tower in the last alone.
 std::span<const std::string_view> stage_modules(std::string_view stage);

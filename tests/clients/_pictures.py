@@ -1,4 +1,5 @@
 """Small PNGs made and read without a package. SPDX-License-Identifier: MIT"""
+import base64
 import struct
 import zlib
 
@@ -9,6 +10,10 @@ def picture(side=40):
     rows = b"".join(b"\0" + b"\xd0\x20\x20" * side for _ in range(side))
     return (b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", struct.pack(">IIBBBBB", side, side, 8, 2, 0, 0, 0)) +
             chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b""))
+
+
+def data_url(png):
+    return "data:image/png;base64," + base64.b64encode(png).decode()
 
 
 def half_mask(side):

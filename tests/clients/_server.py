@@ -13,6 +13,22 @@ from pathlib import Path
 MODEL = Path(__file__).resolve().parents[2] / "models" / "toyland"
 
 
+class Checks:
+    """With `@checks("what it shows")` a test runs where it stands, and is named at the end."""
+
+    def __init__(self):
+        self.done = []
+
+    def __call__(self, what):
+        def run(test):
+            test()
+            self.done.append(what)
+        return run
+
+    def __str__(self):
+        return "; ".join(self.done)
+
+
 class Server:
     """With `with`: started on a free port, ready, and ended by SIGTERM. Jobs are kept in a folder
     of its own unless the arguments name another."""
@@ -65,6 +81,11 @@ class Server:
         if answer.getheader("Content-Type") == "application/json" and data:
             data = json.loads(data)
         return answer.status, answer.headers, data
+
+    def metric(self, name):
+        """Of /metrics, as `name{labels}`; 0 while nothing was counted."""
+        found = re.search(rf"^{re.escape(name)} (\S+)$", self.call("GET", "/metrics")[2].decode(), re.M)
+        return float(found[1]) if found else 0
 
     def events(self, path, body, **headers):
         """(name, data) of every event."""

@@ -17,24 +17,14 @@ import threading
 import time
 from pathlib import Path
 
-from _pictures import picture
-from _server import Server
+from _pictures import data_url, picture
+from _server import Checks, Server
 
 PROGRAMS = sys.argv[1]
 DRAW, CHAT, JOBS = "/v1/images/generations", "/v1/chat/completions", "/v1/jobs"
 HI = {"messages": [{"role": "user", "content": "Hello"}], "max_tokens": 3}
-done = []
+check = Checks()
 
-
-def check(what):
-    def run(test):
-        test()
-        done.append(what)
-    return run
-
-
-def url(png):
-    return "data:image/png;base64," + base64.b64encode(png).decode()
 
 
 def finished(server, job, **headers):
@@ -94,18 +84,18 @@ with Server(PROGRAMS) as server:
     @check("edits and questions")
     def _():
         size = server.call("GET", "/v1/models")[2]["data"][0]["januspro"]["image_size"]
-        edit = submit(server, {"type": "edit", "requests": [{"prompt": "a red ball", "seed": 3, "image": url(picture(size)), "keep": 0.5}]})
+        edit = submit(server, {"type": "edit", "requests": [{"prompt": "a red ball", "seed": 3, "image": data_url(picture(size)), "keep": 0.5}]})
         ask = submit(server, {"type": "ask", "requests": [
-            {"question": "What colour is it?", "images": [url(picture())], "max_tokens": 12}, {"question": "Hello", "max_tokens": 3}]})
+            {"question": "What colour is it?", "images": [data_url(picture())], "max_tokens": 12}, {"question": "Hello", "max_tokens": 3}]})
         edit, ask = finished(server, edit), finished(server, ask)
         assert edit["status"] == ask["status"] == "done", (edit, ask)
         direct = server.call("POST", "/v1/images/edits", {
-            "prompt": "a red ball", "seed": 3, "keep": 0.5, "images": [{"image_url": url(picture(size))}]})[2]
+            "prompt": "a red ball", "seed": 3, "keep": 0.5, "images": [{"image_url": data_url(picture(size))}]})[2]
         assert server.call("GET", edit["results"][0]["url"])[2] == base64.b64decode(direct["data"][0]["b64_json"])
         status, headers, answer = server.call("GET", ask["results"][0]["url"])
         assert headers["Content-Type"] == "application/json" and answer["usage"]["prompt_tokens_details"]["image_tokens"] > 0
         direct = server.call("POST", CHAT, {"max_tokens": 12, "messages": [{"role": "user", "content": [
-            {"type": "image_url", "image_url": {"url": url(picture())}}, {"type": "text", "text": "What colour is it?"}]}]})[2]
+            {"type": "image_url", "image_url": {"url": data_url(picture())}}, {"type": "text", "text": "What colour is it?"}]}]})[2]
         assert answer["text"] == direct["choices"][0]["message"]["content"]
 
     @check("lists, waiting, cancelling, removing")
@@ -276,7 +266,7 @@ def _():
         with Server(PROGRAMS, "--db", f"{folder}/jobs.sqlite", preexec_fn=limit) as server:
             ask = {"type": "ask", "requests": [{"question": "Hello", "max_tokens": 2}]}
             small = finished(server, submit(server, ask))
-            big = {"type": "edit", "requests": [{"prompt": "a", "image": url(picture(96)) }] * 256}
+            big = {"type": "edit", "requests": [{"prompt": "a", "image": data_url(picture(96)) }] * 256}
             draw = {"type": "draw", "requests": [{"prompt": "a cat", "n": 10, "seed": 1}] * 4}
             job = submit(server, draw)
             deadline = time.monotonic() + 60
@@ -309,4 +299,4 @@ def _():
         assert [p["name"] for p in paths[JOBS + "/{id}/results/{index}"]["get"]["parameters"]] == ["id", "index"]
 
 
-print(f"jobs: {'; '.join(done)}")
+print(f"jobs: {check}")

@@ -44,25 +44,20 @@ def load(server, path, requests, connections, body):
     return figure("Requests per second"), figure("50%")
 
 
-def metric(server, name):
-    found = re.search(rf"^{re.escape(name)} (\S+)$", server.call("GET", "/metrics")[2].decode(), re.M)
-    return float(found[1]) if found else 0
-
-
 def main():
     told = []
     with Server(sys.argv[1]) as server:
         for path, requests, connections, body in ROUNDS:  # connections and rooms for answers come into being
             load(server, path, requests // 10, connections, body)
-        resident = metric(server, "process_resident_memory_bytes")
+        resident = server.metric("process_resident_memory_bytes")
         for path, requests, connections, body in ROUNDS:
             name = f'januspro_http_requests_total{{method="{"POST" if body else "GET"}",route="{path}",code="200"}}'
-            before = metric(server, name)
+            before = server.metric(name)
             rate, median = load(server, path, requests, connections, body)
-            counted = metric(server, name) - before
+            counted = server.metric(name) - before
             assert counted == requests, f"{path}: {requests} requests, {counted:.0f} of them in /metrics"
             told.append(f"{path} {rate:.0f}/s, median {median:.0f} ms at {connections} connections")
-        after = metric(server, "process_resident_memory_bytes")
+        after = server.metric("process_resident_memory_bytes")
         assert 0 < after < resident * GROWTH, f"from {resident / 1e6:.0f} MB to {after / 1e6:.0f} MB"
         code, log = server.end()
         assert code == 0, log

@@ -6,7 +6,6 @@ that are none, bodies that are shorter or longer than they say, clients that lea
 server answers or closes, never with 500; it goes on as before, and its memory does not grow. The
 order is a fixed one. Prints one line. SPDX-License-Identifier: MIT
 """
-import base64
 import json
 import random
 import re
@@ -14,12 +13,12 @@ import socket
 import sys
 import time
 
-from _pictures import picture
+from _pictures import data_url, picture
 from _server import Server
 
 PROGRAMS, REQUESTS = sys.argv[1], int(sys.argv[2]) if len(sys.argv) > 2 else 10_000
 chance = random.Random(20260201)
-URL = "data:image/png;base64," + base64.b64encode(picture(24)).decode()
+URL = data_url(picture(24))
 HI = [{"role": "user", "content": "Hello"}]
 
 
@@ -116,8 +115,7 @@ class Wire:
 
 
 def memory(server):
-    found = re.search(r"^process_resident_memory_bytes (\S+)", server.call("GET", "/metrics")[2].decode(), re.M)
-    return float(found[1]) / 2**20
+    return server.metric("process_resident_memory_bytes") / 2**20
 
 
 with Server(PROGRAMS, "--read-timeout", "2") as server:

@@ -9,7 +9,7 @@ import io
 import sys
 import warnings
 
-from _pictures import half_mask, picture, size_of
+from _pictures import data_url, half_mask, picture, size_of
 from _server import Server
 
 try:
@@ -62,7 +62,7 @@ def openai_embeds(client):
     numbers = client.embeddings.create(model="gpt-4o", input=texts[1], encoding_format="float").data[0].embedding
     assert both[1].embedding == numbers and both[0].embedding != numbers
     assert abs(sum(value * value for value in numbers) - 1) < 1e-4
-    url = "data:image/png;base64," + base64.b64encode(picture(96)).decode()
+    url = data_url(picture(96))
     seen = client.embeddings.create(model="gpt-4o", input=[{"type": "image_url", "image_url": {"url": url}}])
     assert len(seen.data) == 1 and seen.usage.prompt_tokens > 100, seen.usage
 

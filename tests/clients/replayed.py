@@ -17,7 +17,7 @@ import re
 import sys
 from pathlib import Path
 
-from _pictures import picture, size_of
+from _pictures import data_url, picture, size_of
 from _server import Server
 
 CAPTURED = Path(__file__).resolve().parent / "captured"
@@ -182,7 +182,7 @@ def main():
     for key in ("", KEY):
         with Server(sys.argv[1], *NAMES, *(["--api-key", key] if key else [])) as server:
             pair = base64.b64encode(f"user:{key}".encode()).decode() if key else ""
-            url = "data:image/png;base64," + base64.b64encode(picture()).decode()
+            url = data_url(picture())
             for file in files:
                 captured = json.loads(file.read_text())
                 kept = {"key": key, "pair": pair, "picture_url": url, "address": server.url}

@@ -14,19 +14,13 @@ import sys
 import threading
 import time
 
-from _pictures import half_mask, picture, pixels_of, size_of
-from _server import Server
+from _pictures import data_url, half_mask, picture, pixels_of, size_of
+from _server import Checks, Server
 
 CHAT, DRAW, EDIT = "/v1/chat/completions", "/v1/images/generations", "/v1/images/edits"
 HI = {"messages": [{"role": "user", "content": "What is in the picture?"}], "max_tokens": 12}
-done = []
+check = Checks()
 
-
-def check(what):
-    def run(test):
-        test()
-        done.append(what)
-    return run
 
 
 def raw(port, data, wait=10.0):
@@ -46,7 +40,7 @@ server = Server(sys.argv[1], "--read-timeout", "1", "--max-body", "2MB", "--alia
 with server:
     @check("an answer, streamed and whole")
     def _():
-        url = "data:image/png;base64," + base64.b64encode(picture()).decode()
+        url = data_url(picture())
         content = [{"type": "image_url", "image_url": {"url": url}}, {"type": "text", "text": "What colour is it?"}]
         body = {"messages": [{"role": "user", "content": content}], "max_tokens": 20, "seed": 3, "temperature": 1, "n": 2,
                 "logprobs": True, "top_logprobs": 2}
@@ -102,12 +96,12 @@ with server:
     @check("edits: by mask, by keeping, by outpainting")
     def _():
         side = server.call("GET", "/v1/models")[2]["data"][0]["januspro"]["image_size"]
-        url = "data:image/png;base64," + base64.b64encode(picture(side)).decode()
+        url = data_url(picture(side))
         body = {"prompt": "a red ball", "seed": 7, "images": [{"image_url": url}]}
         whole = server.call("POST", EDIT, {**body, "keep": 1})[2]
         assert pixels_of(base64.b64decode(whole["data"][0]["b64_json"])) == pixels_of(picture(side)), "not the picture"
         assert whole["usage"]["input_tokens_details"]["image_tokens"] > 0
-        masked = {**body, "mask": {"image_url": "data:image/png;base64," + base64.b64encode(half_mask(side)).decode()}}
+        masked = {**body, "mask": {"image_url": data_url(half_mask(side))}}
         status, _, part = server.call("POST", EDIT, masked)
         assert status == 200, part
         before, after = pixels_of(picture(side)), pixels_of(base64.b64decode(part["data"][0]["b64_json"]))
@@ -117,7 +111,7 @@ with server:
         assert [n for n, _ in events] == ["image_edit.partial_image"] * 2 + ["image_edit.completed"], events
         assert events[-1][1]["b64_json"] == part["data"][0]["b64_json"]
         status, _, error = server.call("POST", EDIT, {**body, "mask": {
-            "image_url": "data:image/png;base64," + base64.b64encode(half_mask(9)).decode()}})
+            "image_url": data_url(half_mask(9))}})
         assert status == 400 and error["error"]["code"] == "mask_size_mismatch", error
         assert server.call("POST", EDIT, b"x", Content_Type="text/plain")[0] == 415
         assert server.call("POST", EDIT, b"x", Content_Type="multipart/form-data; boundary=y")[0] == 400
@@ -259,14 +253,14 @@ with server:
             assert s.recv(12) == b"HTTP/1.1 408"
             s.close()
 
-    began = threading.Thread(target=lambda: done.append(
+    began = threading.Thread(target=lambda: check.done.append(
         "a request that runs is finished at the end" if server.call("POST", DRAW, {"prompt": "a red ball", "n": 10})[0] == 200 else "lost"))
     began.start()
     while b'januspro_requests_running{kind="draw"} 1' not in server.call("GET", "/metrics")[2] and began.is_alive():
         pass
     code, log = server.end()
     began.join()
-    assert code == 0 and "lost" not in done, code
+    assert code == 0 and "lost" not in check.done, code
 lines = [json.loads(line) for line in log.splitlines() if line.startswith("{")]
 assert any(line.get("route") == CHAT and line["status"] == 200 and line["id"] == "mine.1" for line in lines)
 assert "What is in the picture" not in log and "a red ball" not in log, "a prompt is in the log"
@@ -302,4 +296,4 @@ def _():
             assert " GET / " not in server.end()[1], "it asked itself"
 
 
-print(f"serve: {'; '.join(done)}")
+print(f"serve: {check}")

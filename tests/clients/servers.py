@@ -6,7 +6,6 @@ started again and made to hang while chat and drawing go on. Prints one line.
 SPDX-License-Identifier: MIT
 """
 import base64
-import re
 import signal
 import subprocess
 import sys
@@ -15,21 +14,15 @@ import time
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "serve"))
-from _server import Server  # noqa: E402
+from _server import Checks, Server  # noqa: E402
 from postgres import Postgres  # noqa: E402
 
 PROGRAMS = sys.argv[1]
 DRAW, CHAT, JOBS = "/v1/images/generations", "/v1/chat/completions", "/v1/jobs"
 ASK = {"type": "ask", "requests": [{"question": "Hello", "max_tokens": 2}]}
 LEASE = 60  # seconds that the work of a dead server is waited for
-done = []
+check = Checks()
 
-
-def check(what):
-    def run(test):
-        test()
-        done.append(what)
-    return run
 
 
 def drawings(count, seed=1):
@@ -57,12 +50,11 @@ def finished(server, identity, within=120):
 
 def drawn(server):
     """Pictures that this server has made."""
-    found = re.search(r"^januspro_images_total (\d+)", server.call("GET", "/metrics")[2].decode(), re.M)
-    return int(found[1]) if found else 0
+    return server.metric("januspro_images_total")
 
 
 def running(server):
-    return int(re.search(r'^januspro_requests_running\{kind="job"\} (\d+)', server.call("GET", "/metrics")[2].decode(), re.M)[1])
+    return server.metric('januspro_requests_running{kind="job"}')
 
 
 def until(true, within, what):
@@ -178,4 +170,4 @@ with Postgres() as postgres:
         wrong = subprocess.run([f"{PROGRAMS}/januspro", "serve", "--port", "0", "--db", "postgresql:///x?nonsense=1"], capture_output=True, text=True)
         assert wrong.returncode == 2 and "nonsense" in wrong.stderr and wrong.stdout == "", wrong
 
-print(f"servers: {'; '.join(done)}")
+print(f"servers: {check}")

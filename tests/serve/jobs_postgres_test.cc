@@ -1,9 +1,11 @@
 // Several servers on one PostgreSQL: stores beside each other, and a database that goes away. Run
 // where the environment names one (tests/serve/postgres.py). SPDX-License-Identifier: MIT
 #include <algorithm>
+#include <latch>
 #include <map>
 #include <mutex>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "jobs_store_test.h"
@@ -41,8 +43,11 @@ TEST_P(JobsPostgres, EveryItemIsWorkedOnOnce) {
   std::mutex mutex;
   std::map<std::pair<std::string, int>, int> leases;
   std::map<int, int> by_server;
+  std::latch all_hold_one(4);  // at the same time, whoever was first
   const auto failures = on_threads(4, [&](Store& store, int server) {
+    bool first = true;
     while (const auto lease = store.lease(60)) {
+      if (std::exchange(first, false)) all_hold_one.arrive_and_wait();
       const bool back = lease->index == 3 && lease->number == 1;
       const bool bad = lease->index == 5;
       EXPECT_TRUE(back  ? store.give_back(*lease)
@@ -106,10 +111,10 @@ TEST_P(JobsPostgres, OneKeyIsOneJobWhoeverIsAsked) {
 TEST_P(JobsPostgres, LeasesOfOthersEndByTheDatabasesTime) {
   store_->accept(job("job_a"));
   const auto here = open_store(db(), false), there = open_store(db(), false);
-  const auto lease = here->lease(0.5);
+  const auto lease = here->lease(2);
   ASSERT_TRUE(lease);
   EXPECT_FALSE(there->lease(60)) << "it is another's, who may live";
-  std::this_thread::sleep_for(std::chrono::milliseconds(600));
+  std::this_thread::sleep_for(std::chrono::milliseconds(2100));
   const auto later = there->lease(60);
   ASSERT_TRUE(later);
   EXPECT_EQ(later->tries, 2);

@@ -78,10 +78,14 @@ void Runner::tick() {
 }
 
 int Runner::rows() const {
-  const std::lock_guard lock(mutex_);
   int rows = 0;
   for (const auto& item : items_) rows += item->rows;
   return rows;
+}
+
+bool Runner::is_idle() const {
+  const std::lock_guard lock(mutex_);
+  return items_.empty();
 }
 
 // --- from the store to the engine ----------------------------------------------------------------
@@ -91,13 +95,11 @@ int Runner::rows() const {
 bool Runner::has_room() const {
   if (!unsaved_.empty()) return false;
   const int allowed = rows_for_jobs(desk_.rows(), 2 * desk_.options.parallel);
-  int rows = 0;
   const std::lock_guard lock(mutex_);
   for (const auto& item : items_) {
     if (!item->begun || item->lease.tries > 1) return false;
-    rows += item->rows;
   }
-  return rows < allowed;
+  return rows() < allowed;
 }
 
 void Runner::fill() {
@@ -110,7 +112,7 @@ void Runner::fill() {
       }
       if (!held_) return;
     }
-    if (held_->tries > 1 && rows() > 0) return;
+    if (held_->tries > 1 && !is_idle()) return;
     const Lease lease = std::move(*held_);
     held_.reset();
     begin(lease);
@@ -284,9 +286,7 @@ void Runner::make_room() {
     std::shared_ptr<Item> youngest;
     {
       const std::lock_guard lock(mutex_);
-      int rows = 0;
-      for (const auto& item : items_) rows += item->rows;
-      if (items_.size() < 2 || rows <= allowed) return;
+      if (items_.size() < 2 || rows() <= allowed) return;
       youngest = items_.back();
     }
     take([&](const Item& each) { return &each == youngest.get(); });

@@ -64,7 +64,8 @@ class Runner : public std::enable_shared_from_this<Runner> {
   bool step(Item& item, int64_t done, int64_t rows);
   ResultFile file_of(const Item& item) const;
   std::vector<std::shared_ptr<Item>> take(const std::function<bool(const Item&)>& which);
-  int rows() const;
+  bool is_idle() const;
+  int rows() const;  // under the lock
 
   Desk& desk_;
   StoreDoor& door_;

@@ -100,7 +100,10 @@ void SqlStore::void_leases(double before) {
           .run();
     }
   }
-  for (const auto& [job, places] : lost) settle(job);
+  for (const auto& [job, places] : lost) {
+    hold(job);
+    settle(job);
+  }
 }
 
 // What others do to this job is seen whole from here on, and they wait for us.
@@ -117,9 +120,8 @@ void SqlStore::tell(int64_t job) {
   if (row.next()) database_->tell(row.text(0));
 }
 
-// A job that is at its end, or that nobody works on any more.
+// A job, held, that is at its end, or that nobody works on any more.
 void SqlStore::settle(int64_t job) {
-  hold(job);
   tell(job);
   std::map<std::string, int64_t> items;
   {
@@ -464,6 +466,7 @@ bool SqlStore::give_back(const Lease& lease) {
   Transaction whole(*database_);
   const auto job = change(lease, "status = 'waiting', tries = tries - 1", {});
   if (!job) return false;
+  hold(*job);
   settle(*job);
   whole.commit();
   return true;
