@@ -114,12 +114,15 @@ typedef struct januspro_engine_options {
   int (*on_load)(void* user, double fraction); /* 0 stops with JANUSPRO_CANCELLED */
   void (*on_warning)(void* user, const char* line);
   void* user;
-  int remember;   /* 0 or 1 */
-  int64_t memory; /* bytes; 0: what is free */
-  int ahead;      /* 0: as many positions in one pass as pay; 1: one */
+  int remember;                /* 0 or 1 */
+  int64_t memory;              /* bytes; 0: what is free */
+  int ahead;                   /* 0: as many positions in one pass as pay; 1: one */
+  const char* const* adapters; /* directories */
+  const float* adapter_scales; /* of each; NULL: 1 */
+  size_t adapter_count;
 } januspro_engine_options;
 
-/* As ModelInfo of januspro.hpp. Texts are the engine's. */
+/* As ModelInfo of januspro.hpp, without its adapters. Texts are the engine's. */
 typedef struct januspro_info {
   size_t size;
   const char* name;

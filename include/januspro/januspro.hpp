@@ -28,6 +28,13 @@
 
 namespace janus {
 
+// A low-rank adapter (LoRA): a directory in the form of the `peft` package, adapter_config.json
+// beside adapter_model.safetensors.
+struct LoraAdapter {
+  std::filesystem::path directory = {};
+  float scale = 1;  // besides the adapter's own; 0: as if it were not there
+};
+
 struct EngineOptions {
   // A directory in either published layout, a .gguf made by `januspro convert`, or the language
   // file of llama.cpp's pair; mmproj is its vision file (default: mmproj*.gguf beside it).
@@ -54,6 +61,9 @@ struct EngineOptions {
   // Codes or tokens that are guessed and decided in one pass, at most kMostAhead; results are the
   // same. 1: one at a time; 0: as many as prove to pay on this machine.
   int ahead = 0;
+  // Added to the weights when these are multiplied with, whatever type they are held in. Where an
+  // adapter does not fit the model, Engine::load() throws Code::bad_checkpoint naming the matrix.
+  std::vector<LoraAdapter> adapters = {};
   std::function<bool(double fraction)> on_load = {};             // false stops with Code::cancelled
   std::function<void(const std::string& line)> on_warning = {};  // about the checkpoint
 };
@@ -63,10 +73,12 @@ struct ModelInfo {
   std::string name = {};    // of the checkpoint's directory or file
   std::string layout = {};  // "transformers", "official", "gguf" or "llama.cpp"
   // Of the weights, the same for every layout: of the half that draws where it is loaded (so that
-  // a picture's recipe says the same whatever else is in memory), else of the one that reads.
+  // a picture's recipe says the same whatever else is in memory), else of the one that reads. And
+  // of the whole of every adapter, its scale too.
   std::string hash = {};
   std::string backend = {};  // "ref", "cpu avx512vnni"
   std::string weights = {};  // "f32", "bf16", "q8_0" or "q4_0"
+  std::vector<LoraAdapter> adapters = {};
   std::string cache = {};
   int threads = 0;
   bool reads = true, draws = true;  // which halves were loaded

@@ -1,5 +1,6 @@
 // The door: options -> model, tokenizer and backend; requests -> tasks over generate/, which run
 // together (scheduler.h). SPDX-License-Identifier: MIT
+#include <cmath>
 #include <mutex>
 #include <optional>
 
@@ -94,6 +95,7 @@ ModelInfo describe(const EngineOptions& options, const Model& model, const Setup
   info.hash = hex(model.weights().fingerprint);
   info.backend = model.backend().name();
   info.weights = traits(setup.weights).name;
+  info.adapters = options.adapters;
   info.cache = traits(setup.cache).name;
   info.threads = model.backend().threads();
   info.parameters = count_parameters(model);
@@ -125,6 +127,17 @@ Engine::~Engine() = default;
 
 namespace {
 
+std::vector<ScaledAdapter> read_adapters(const EngineOptions& options, const Config& config) {
+  std::vector<ScaledAdapter> adapters;
+  for (const LoraAdapter& one : options.adapters) {
+    check(std::isfinite(one.scale), Code::bad_input, one.directory.string(), ": the scale is ",
+          one.scale, "; it must be a number, such as 1 or 0.5");
+    adapters.push_back({read_adapter(one.directory), one.scale});
+  }
+  check_adapters(config, adapters);
+  return adapters;
+}
+
 // What the options and the checkpoint's small files say of an engine.
 Setup look_at(const EngineOptions& options, const Checkpoint& checkpoint) {
   check(options.threads >= 0, Code::bad_input, "threads is ", options.threads,
@@ -146,7 +159,8 @@ Setup look_at(const EngineOptions& options, const Checkpoint& checkpoint) {
                  [&] { return is_ref ? Dtype::f32 : held_type(checkpoint.tensors()); });
   const Dtype cache = parse_type(options.cache, "cache", {Dtype::f32, Dtype::bf16},
                                  [&] { return cache_type(weights); });
-  return make_setup(config, std::move(backend), weights, cache, parts, options.memory);
+  return make_setup(config, std::move(backend), weights, cache, parts, options.memory,
+                    read_adapters(options, config));
 }
 
 void check_at_once(const EngineOptions& options) {
@@ -187,6 +201,7 @@ Engine Engine::load(const EngineOptions& options) {
   load.backend = setup.backend;
   load.weights = setup.weights;
   load.parts = setup.parts;
+  load.adapters = setup.adapters;
   load.round_rope = options.round_rope;
   load.on_progress = [&](double fraction) {
     check(!options.on_load || options.on_load(fraction), Code::cancelled, "loading was stopped");

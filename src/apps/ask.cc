@@ -83,6 +83,7 @@ AskVerb::AskVerb(CLI::App& app, const Interrupt& interrupt) : app_(app), interru
   model_.add_to(app);
   model_.add_memory(app);
   model_.add_ahead(app);
+  model_.add_lora(app);
   app.footer(
       "Example:\n  januspro ask -i photo.jpg 'What is in the picture?'\n"
       "  januspro ask --images photos -o captions.jsonl 'Describe the picture.'");

@@ -145,6 +145,7 @@ ChatVerb::ChatVerb(CLI::App& app, Interrupt& interrupt) : app_(app), interrupt_(
   flags_.model.add_to(app);
   flags_.model.add_memory(app);
   flags_.model.add_ahead(app);
+  flags_.model.add_lora(app);
   app.footer(
       "Example:\n  januspro chat -i photo.jpg\n"
       "then type questions, or /draw a red ball and ask about that; /help lists the commands.\n"

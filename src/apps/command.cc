@@ -164,6 +164,29 @@ void ModelFlags::add_ahead(CLI::App& app) {
       ->capture_default_str();
 }
 
+void ModelFlags::add_lora(CLI::App& app) {
+  app.add_option("--lora", loras,
+                 "LoRA adapter (directory in peft's form) to add to the model, with a scale where "
+                 "it is not 1: DIR[:SCALE]; again for several")
+      ->allow_extra_args(false);
+}
+
+namespace {
+
+// "DIR" or "DIR:SCALE"; a directory may have a colon in its name.
+LoraAdapter read_lora(const std::string& text) {
+  const size_t colon = text.rfind(':');
+  if (colon == std::string::npos || std::filesystem::exists(text)) return {text, 1};
+  float scale = 0;
+  const char* const end = text.data() + text.size();
+  const auto [read, error] = std::from_chars(text.data() + colon + 1, end, scale);
+  check(error == std::errc() && read == end, Code::bad_input, "--lora ", text, ": \"",
+        text.substr(colon + 1), "\" is no scale, such as 0.5, and there is no such directory");
+  return {text.substr(0, colon), scale};
+}
+
+}  // namespace
+
 void ModelFlags::add_verbose(CLI::App& app) {
   app.add_flag("-v,--verbose", verbose, "What was loaded and how long it took, on stderr");
 }
@@ -199,6 +222,7 @@ EngineOptions ModelFlags::options(const Interrupt& interrupt, bool quiet) const 
   options.round_rope = round_rope;
   options.memory = memory;
   options.ahead = ahead;
+  for (const std::string& lora : loras) options.adapters.push_back(read_lora(lora));
   options.on_load = [&interrupt](double) { return !interrupt.asked(); };
   if (!quiet) options.on_warning = [](const std::string& line) { say("warning: " + line); };
   return options;

@@ -69,8 +69,9 @@ struct ModelFlags {
   std::string cache = "auto";
   std::string isa;
   bool round_rope = false;
-  int64_t memory = 0;  // bytes; 0: what is free
-  int ahead = 0;       // as EngineOptions::ahead
+  int64_t memory = 0;              // bytes; 0: what is free
+  int ahead = 0;                   // as EngineOptions::ahead
+  std::vector<std::string> loras;  // each DIR[:SCALE]
 
   void add_to(CLI::App& app);  // all of them, in three groups
   void add_model(CLI::App& app);
@@ -80,6 +81,7 @@ struct ModelFlags {
   void add_storage(CLI::App& app);   // of these, those that decide how much memory is taken
   void add_memory(CLI::App& app);    // for verbs that run an Engine
   void add_ahead(CLI::App& app);     // … and give it requests
+  void add_lora(CLI::App& app);      // … of what people make with it
   std::string backend_name() const;  // throws Code::not_supported for cuda
   std::filesystem::path path() const { return find_model(model); }
   Checkpoint checkpoint() const { return Checkpoint(path(), mmproj); }

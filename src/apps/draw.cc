@@ -91,6 +91,7 @@ DrawVerb::DrawVerb(CLI::App& app, const Interrupt& interrupt) : app_(app), inter
   flags_.model.add_to(app);
   flags_.model.add_memory(app);
   flags_.model.add_ahead(app);
+  flags_.model.add_lora(app);
   app.footer(
       "Example:\n  januspro draw 'a red ball on a green field' -n 4 --seed 7 -o ball.png\n"
       "writes ball-1.png … ball-4.png and prints their names.");
@@ -155,10 +156,14 @@ void DrawVerb::plan_prompts() {
 void DrawVerb::check_same_model(const ModelInfo& info) const {
   if (!repeated_) return;
   if (repeated_->model_hash != info.hash) {
-    const std::string text = flags_.from + ": was drawn by " + repeated_->model + " (" +
-                             repeated_->model_hash + "), this is " + flags_.model.shown_name(info) +
-                             " (" + info.hash + ")";
-    check(!flags_.model.model.empty(), Code::bad_input, text, "; name its checkpoint with -m");
+    std::string text =
+        flags_.from + ": was drawn by " + repeated_->model + " (" + repeated_->model_hash + ")";
+    for (const std::string& adapter : repeated_->adapters) text += " with --lora " + adapter;
+    text += ", this is " + flags_.model.shown_name(info) + " (" + info.hash + ")";
+    check(repeated_->adapters.empty() || !flags_.model.loras.empty(), Code::bad_input, text,
+          "; give the same adapters, by their directories, or --lora DIR:0 to do without");
+    check(!flags_.model.model.empty() || !flags_.model.loras.empty(), Code::bad_input, text,
+          "; name its checkpoint with -m");
     if (!flags_.result.quiet) say("warning: " + text + "; the picture will be another");
   } else if (repeated_->backend != info.backend && !flags_.result.quiet) {
     say("warning: " + flags_.from + ": was drawn on " + repeated_->backend + ", this is " +

@@ -72,6 +72,7 @@ EditVerb::EditVerb(CLI::App& app, const Interrupt& interrupt) : app_(app), inter
   flags_.model.add_to(app);
   flags_.model.add_memory(app);
   flags_.model.add_ahead(app);
+  flags_.model.add_lora(app);
   app.footer(
       "Any model that draws can do this: codes of the picture are kept, the others drawn anew.\n\n"
       "Example:\n  januspro edit -i ball.png 'a red ball on a green field' --outpaint right -o "

@@ -76,6 +76,7 @@ EvalVerb::EvalVerb(CLI::App& app, const Interrupt& interrupt) : interrupt_(inter
   model_.add_to(app);
   model_.add_memory(app);
   model_.add_ahead(app);
+  model_.add_lora(app);
   app.footer("Example:\n  januspro eval toyland:single,short --limit 20 -n 1 -o scores");
 }
 

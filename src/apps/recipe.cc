@@ -1,6 +1,8 @@
 // See recipe.h. SPDX-License-Identifier: MIT
 #include "apps/recipe.h"
 
+#include <cstdio>
+
 #include "base/error.h"
 
 namespace janus {
@@ -20,6 +22,13 @@ DrawRequest Recipe::request() const {
 void Recipe::drawn_by(const std::string& name, const ModelInfo& info, bool rounded_rope) {
   model = name;
   model_hash = info.hash;
+  adapters.clear();
+  for (const LoraAdapter& one : info.adapters) {
+    char scale[32];
+    std::snprintf(scale, sizeof scale, ":%g", one.scale);
+    adapters.push_back(std::filesystem::weakly_canonical(one.directory).filename().string() +
+                       scale);
+  }
   backend = info.backend;
   weights = info.weights;
   cache = info.cache;
@@ -42,6 +51,7 @@ nlohmann::ordered_json Recipe::to_json() const {
                               {"cache", cache},
                               {"round_rope", round_rope},
                               {"version", version}};
+  if (!adapters.empty()) json["adapters"] = adapters;
   if (!edit.is_null()) json["edit"] = edit;
   return json;
 }
@@ -73,6 +83,7 @@ Recipe read_recipe(const std::filesystem::path& picture) {
     json.at("cache").get_to(recipe.cache);
     json.at("round_rope").get_to(recipe.round_rope);
     json.at("version").get_to(recipe.version);
+    if (json.contains("adapters")) json["adapters"].get_to(recipe.adapters);
     if (json.contains("edit")) recipe.edit = json["edit"];
   } catch (const nlohmann::json::exception& error) {
     fail(Code::bad_input, picture.string(), ": its `", kRecipeKey,

@@ -8,6 +8,7 @@
 #include <map>
 #include <nlohmann/json.hpp>
 #include <string>
+#include <vector>
 
 #include "januspro/januspro.hpp"
 
@@ -21,10 +22,11 @@ struct Recipe {
   double temperature = 1;
   int top_k = 0;
   double top_p = 1;
-  std::string model;       // name of the checkpoint directory
-  std::string model_hash;  // of its config and weights
-  std::string backend;     // as ModelInfo says it: "cpu avx512vnni"
-  std::string weights;     // "f32", "bf16"
+  std::string model;                  // name of the checkpoint directory
+  std::string model_hash;             // of its config, weights and adapters
+  std::vector<std::string> adapters;  // names of their directories, each with its scale: "ink:0.5"
+  std::string backend;                // as ModelInfo says it: "cpu avx512vnni"
+  std::string weights;                // "f32", "bf16"
   std::string cache;
   bool round_rope = false;
   std::string version;  // of the program

@@ -96,10 +96,10 @@ ServeVerb::ServeVerb(CLI::App& app, const Interrupt& interrupt) : interrupt_(int
   model_.add_to(app);
   model_.add_memory(app);
   model_.add_ahead(app);
+  model_.add_lora(app);
   app.footer(
       "Example:\n  januspro serve --port 8080\nprints http://127.0.0.1:8080/, which a browser "
-      "opens "
-      "and OpenAI's libraries take as base_url with v1 behind it.");
+      "opens and OpenAI's libraries take as base_url with v1 behind it.");
 }
 
 // Who may ask, and under which names.

@@ -33,7 +33,8 @@ Setup held_as(Setup setup, Dtype weights, Dtype cache, const Parts& parts) {
   setup.weights = weights;
   setup.cache = cache;
   setup.parts = parts;
-  setup.weight_bytes = model_bytes(setup.config, *setup.backend, weights, parts);
+  setup.weight_bytes = model_bytes(setup.config, *setup.backend, weights, parts) +
+                       adapter_bytes(setup.config, setup.adapters, *setup.backend, parts);
   return setup;
 }
 
@@ -159,9 +160,11 @@ std::string count_text(int64_t count, const char* noun) {
 }  // namespace
 
 Setup make_setup(const Config& config, std::shared_ptr<const Backend> backend, Dtype weights,
-                 Dtype cache, const Parts& parts, int64_t allowed) {
+                 Dtype cache, const Parts& parts, int64_t allowed,
+                 std::vector<ScaledAdapter> adapters) {
   Setup setup;
   setup.config = config;
+  setup.adapters = std::move(adapters);
   setup.backend = std::move(backend);
   setup.program_bytes =
       kProgram + setup.backend->threads() * kThread + config.llama.vocabulary * kToken;

@@ -5,8 +5,10 @@
 #include <memory>
 #include <optional>
 #include <span>
+#include <vector>
 
 #include "generate/room.h"
+#include "model/low_rank.h"
 #include "model/parts.h"
 
 namespace janus {
@@ -18,7 +20,8 @@ struct Setup {
   Dtype weights = Dtype::f32;
   Dtype cache = Dtype::f32;
   Parts parts;
-  int64_t program_bytes = 0;  // what the process takes without the model, about
+  std::vector<ScaledAdapter> adapters = {};  // beside the weights, and in weight_bytes
+  int64_t program_bytes = 0;                 // what the process takes without the model, about
   int64_t weight_bytes = 0;
   int64_t allowed = 0;  // for all of it; 0: what is free
   bool loaded = false;  // the weights are in memory already
@@ -28,7 +31,8 @@ struct Setup {
 };
 
 Setup make_setup(const Config& config, std::shared_ptr<const Backend> backend, Dtype weights,
-                 Dtype cache, const Parts& parts, int64_t allowed);
+                 Dtype cache, const Parts& parts, int64_t allowed,
+                 std::vector<ScaledAdapter> adapters = {});
 
 // The model alone.
 MemoryPlan plan_loading(const Setup& setup);

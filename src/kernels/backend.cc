@@ -4,6 +4,7 @@
 // SPDX-License-Identifier: MIT
 #include "kernels/backend.h"
 
+#include <algorithm>
 #include <vector>
 
 #include "base/error.h"
@@ -11,6 +12,8 @@
 
 namespace janus {
 namespace {
+
+constexpr int64_t kLowRankRows = 64;  // that pass an addition together
 
 // Dense rows of f32, however many leading dimensions they have.
 void check_f32(const char* op, const char* what, const Tensor& t) {
@@ -131,6 +134,8 @@ int64_t Backend::block_rows_bytes(Dtype dtype, int64_t rows, int64_t inputs) con
   return multiplied_as_stored(dtype) ? do_block_rows_bytes(rows, inputs) : 0;
 }
 
+int64_t Backend::low_rank_bytes(int64_t rank) { return bytes_of(Dtype::f32, kLowRankRows * rank); }
+
 int64_t Backend::packed_bytes(Dtype dtype, int64_t outputs, int64_t inputs) const {
   check_matrix("packed_bytes", dtype, outputs, inputs);
   return do_packed_bytes(dtype, outputs, inputs);
@@ -182,7 +187,37 @@ void Backend::linear(Tensor x, const Weight& weight, Tensor out, Epilogue epilog
         Code::bug, "linear: x ", shape_text(x), ", weight [", weight.outputs, ", ", weight.inputs,
         "], out ", shape_text(out));
   check(x.data != out.data || x.count() == 0, Code::bug, "linear: x and out share memory");
-  do_linear(x, weight, out, epilogue);
+  if (weight.additions.empty()) return do_linear(x, weight, out, epilogue);
+  linear_with_additions(x, weight, out, epilogue);
+}
+
+// As many rows at once as the scratch has room for, whatever comes in one call.
+void Backend::linear_with_additions(Tensor x, const Weight& weight, Tensor out,
+                                    Epilogue epilogue) const {
+  const bool gelu = epilogue == Epilogue::gelu;
+  do_linear(x, weight, out, gelu ? Epilogue::store : epilogue);
+  const std::lock_guard lock(between_->in_use);
+  for (const LowRankAddition& addition : weight.additions) {
+    const int64_t rank = addition.a.outputs, outputs = addition.b.outputs;
+    const bool last = &addition == &weight.additions.back();
+    check(addition.a.inputs == weight.inputs && addition.b.inputs == rank &&
+              addition.first + outputs <= weight.outputs &&
+              (!gelu || !last || outputs == weight.outputs),
+          Code::bug, "linear: weight [", weight.outputs, ", ", weight.inputs,
+          "] with an addition of rank ", rank, " [", outputs, ", ", addition.a.inputs, "]");
+    if (between_->memory.bytes() < low_rank_bytes(rank)) {
+      between_->memory = Buffer();  // the old goes before the new comes
+      between_->memory = Buffer(low_rank_bytes(rank));
+    }
+    const Tensor to = out.columns(addition.first, outputs);
+    for (int64_t row = 0; row < x.rows(); row += kLowRankRows) {
+      const int64_t rows = std::min(kLowRankRows, x.rows() - row);
+      const Tensor between(between_->memory.data(), Dtype::f32, {rows, rank});
+      do_linear(x.slice(row, rows), addition.a, between, Epilogue::store);
+      do_linear(between, addition.b, to.slice(row, rows),
+                gelu && last ? Epilogue::add_gelu : Epilogue::add);
+    }
+  }
 }
 
 void Backend::swiglu(Tensor gate_up, Tensor out) const {
@@ -266,7 +301,8 @@ void Backend::conv2d(Tensor x, const Conv& conv, Tensor out, Epilogue epilogue) 
   check_weight("conv2d", conv.weight);
   check_format("conv2d", conv.weight.dtype);
   check(conv.kernel > 0 && conv.stride > 0 && conv.pad_before >= 0 && conv.pad_after >= 0 &&
-            epilogue != Epilogue::gelu,
+            (epilogue == Epilogue::store || epilogue == Epilogue::add) &&
+            conv.weight.additions.empty(),
         Code::bug, "conv2d: kernel ", conv.kernel, ", stride ", conv.stride, ", pads ",
         conv.pad_before, " and ", conv.pad_after);
   const int64_t reach = conv.kernel - conv.pad_before - conv.pad_after;

@@ -26,6 +26,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <mutex>
 #include <span>
 #include <string>
 
@@ -66,9 +67,10 @@ struct RopeTable {
 };
 
 enum class Epilogue {
-  store,  // y = x·Wᵀ + b
-  add,    // y += x·Wᵀ + b
-  gelu,   // y = gelu(x·Wᵀ + b), gelu(t) = t/2·(1 + erf(t/√2))
+  store,     // y = x·Wᵀ + b
+  add,       // y += x·Wᵀ + b
+  gelu,      // y = gelu(x·Wᵀ + b), gelu(t) = t/2·(1 + erf(t/√2))
+  add_gelu,  // y = gelu(y + x·Wᵀ + b)
 };
 
 class Backend {
@@ -98,6 +100,10 @@ class Backend {
   // all products.
   int64_t block_rows_bytes(Dtype dtype, int64_t rows, int64_t inputs) const;
 
+  // Bytes that linear takes for the numbers between A and B of additions up to that rank; kept, and
+  // shared by all products.
+  static int64_t low_rank_bytes(int64_t rank);
+
   // --- rows ------------------------------------------------------------------------------------
   // out[r] = table[ids[r]].  ids [R], out [R, D]. Ids outside the table: Code::bug.
   void gather(const Table& table, std::span<const int32_t> ids, Tensor out) const;
@@ -105,7 +111,8 @@ class Backend {
   void rms_norm(Tensor x, Tensor weight, float eps, Tensor out) const;
   // out = (x - mean) / sqrt(var + eps) · weight + bias, biased variance.  [R, D]. out may be x.
   void layer_norm(Tensor x, Tensor weight, Tensor bias, float eps, Tensor out) const;
-  // out (epilogue) x·Wᵀ + b.  x [R, K], out [R, O]; x and out are apart.
+  // out (epilogue) x·Wᵀ + b.  x [R, K], out [R, O]; x and out are apart. Additions of the weight
+  // count with x·Wᵀ, one after another; where gelu follows, the last is to all outputs.
   void linear(Tensor x, const Weight& weight, Tensor out,
               Epilogue epilogue = Epilogue::store) const;
   // out = silu(gate_up[:, :F]) · gate_up[:, F:].  gate_up [R, 2F], out [R, F].
@@ -168,6 +175,15 @@ class Backend {
   virtual void do_group_norm(Tensor, Tensor, Tensor, int, float, bool, Tensor) const = 0;
   virtual void do_upsample2x(Tensor, Tensor) const = 0;
   virtual void do_nearest_code(Tensor, Tensor, std::span<int32_t>) const = 0;
+
+ private:
+  void linear_with_additions(Tensor x, const Weight& weight, Tensor out, Epilogue epilogue) const;
+
+  struct Between {  // A and B of an addition
+    std::mutex in_use;
+    Buffer memory;
+  };
+  std::unique_ptr<Between> between_ = std::make_unique<Between>();
 };
 
 }  // namespace janus

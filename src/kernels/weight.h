@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <functional>
 #include <span>
+#include <vector>
 
 #include "base/buffer.h"
 #include "base/dtype.h"
@@ -19,16 +20,26 @@ using RowSource = std::function<void(int64_t index, std::span<float> out)>;
 // The same as whole blocks of the matrix's storage type, in ggml's bytes (base/quant.h).
 using BlockSource = std::function<void(int64_t index, std::span<std::byte> out)>;
 
+struct LowRankAddition;
+
 // W [O, K] for y = x·Wᵀ + b. A convolution is the same with K = kernel·kernel·c in (ky, kx, c)
 // order.
 struct Weight {
-  int64_t outputs = 0;       // O
-  int64_t inputs = 0;        // K
-  Dtype dtype = Dtype::f32;  // of the packed elements: f32, bf16, q8_0 or q4_0
-  Buffer data;               // the backend's own layout
-  OwnedTensor bias;          // [O] f32, or empty
+  int64_t outputs = 0;                     // O
+  int64_t inputs = 0;                      // K
+  Dtype dtype = Dtype::f32;                // of the packed elements: f32, bf16, q8_0 or q4_0
+  Buffer data;                             // the backend's own layout
+  OwnedTensor bias;                        // [O] f32, or empty
+  std::vector<LowRankAddition> additions;  // in the order in which they are added
 
-  int64_t bytes() const { return data.bytes() + bias.buffer.bytes(); }
+  int64_t bytes() const { return data.bytes() + bias.buffer.bytes(); }  // without the additions
+};
+
+// y[:, first …] += (x·Aᵀ)·Bᵀ beside the product of a matrix.
+struct LowRankAddition {
+  int64_t first = 0;  // the first of the outputs that it adds to
+  Weight a;           // [rank, K], no bias
+  Weight b;           // [outputs, rank], no bias
 };
 
 // Rows to be looked up by id. [V, D], row-major.

@@ -12,6 +12,10 @@ namespace janus {
 
 class Fingerprint {
  public:
+  Fingerprint() = default;
+  // Goes on from the value of another.
+  explicit Fingerprint(uint64_t before) { lanes_[0] = scatter(before ^ lanes_[0]); }
+
   // Depends on the values and their order, not on how many come in one call.
   void add(std::span<const float> values) {
     size_t i = 0;

@@ -48,6 +48,7 @@ Model Model::from(const Config& config, const TensorSource& source, const LoadOp
   loaded->backend = options.backend;
   loaded->weights = load_weights(config, source, *options.backend, options.weights,
                                  options.on_progress, options.parts);
+  add_adapters(config, options.adapters, *options.backend, options.parts, loaded->weights);
   if (options.parts.language) loaded->rope = make_rope_table(config.llama, options.round_rope);
   Model model;
   model.loaded_ = std::move(loaded);

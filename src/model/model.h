@@ -9,6 +9,7 @@
 #include <functional>
 #include <memory>
 #include <span>
+#include <vector>
 
 #include "base/log.h"
 #include "base/tensor.h"
@@ -16,6 +17,7 @@
 #include "model/checkpoint.h"
 #include "model/config.h"
 #include "model/kv_cache.h"
+#include "model/low_rank.h"
 #include "model/parts.h"
 #include "model/trace.h"
 #include "model/weights.h"
@@ -29,6 +31,7 @@ struct LoadOptions {
   Dtype weights = Dtype::bf16;  // of matrices: f32, bf16, q8_0 or q4_0 (model/storage.h)
   Parts parts;                  // what is wanted; more than the checkpoint holds is refused
   bool round_rope = false;      // round rotary frequencies to bf16, as the official bf16 scripts do
+  std::vector<ScaledAdapter> adapters;  // beside the weights, checked
   std::function<void(double fraction)> on_progress;
   Log log;
 };

@@ -5,13 +5,10 @@
 
 #include <algorithm>
 #include <cmath>
-#include <functional>
-#include <numeric>
 
-#include "io/safetensors.h"
 #include "io/temp_dir.h"
+#include "model/adapter_files.h"
 #include "model/checkpoint.h"
-#include "model/relaid.h"
 #include "model/support.h"
 
 namespace janus {
@@ -19,42 +16,18 @@ namespace {
 
 using namespace janus::testing;
 
-constexpr const char* kSettings =
-    R"({"peft_type": "LORA", "r": 2, "lora_alpha": 6, "bias": "none"})";
 const std::string kQuery = "model.language_model.layers.1.self_attn.q_proj";
-
-struct Factor {
-  std::string name;
-  std::vector<int64_t> shape;
-  std::vector<float> values;
-};
-
-// 0, 1/8, 2/8, … in small circles: sums of products are exact.
-Factor factor(const std::string& name, std::vector<int64_t> shape, int period) {
-  const auto count = std::accumulate(shape.begin(), shape.end(), int64_t{1}, std::multiplies<>());
-  Factor made{name, std::move(shape), std::vector<float>(static_cast<size_t>(count))};
-  for (size_t i = 0; i < made.values.size(); ++i) {
-    made.values[i] = static_cast<float>(static_cast<int>(i) % period) / 8;
-  }
-  return made;
-}
 
 class AdapterFiles : public ::testing::Test {
  protected:
   std::filesystem::path write(const std::vector<Factor>& factors,
-                              const std::string& settings = kSettings) {
-    dir_.write("adapter_config.json", settings);
-    std::vector<TensorEntry> entries;
-    for (const Factor& one : factors) {
-      entries.push_back({one.name, Dtype::f32, one.shape,
-                         [&one](const auto& sink) { sink(std::as_bytes(std::span(one.values))); }});
-    }
-    write_safetensors(dir_ / "adapter_model.safetensors", entries);
+                              const std::string& settings = kAdapterSettings) {
+    write_adapter(dir_.path(), factors, settings);
     return dir_.path();
   }
   // Of rank 2 at one matrix of the golden model, which is 64 × 64.
   std::filesystem::path query(const std::string& module = kQuery,
-                              const std::string& settings = kSettings) {
+                              const std::string& settings = kAdapterSettings) {
     return write({factor("base_model.model." + module + ".lora_A.weight", {2, 64}, 5),
                   factor("base_model.model." + module + ".lora_B.weight", {64, 2}, 7)},
                  settings);

@@ -139,6 +139,12 @@ EngineOptions read_options(const januspro_engine_options* given) {
   result.remember = options.remember != 0;
   result.memory = options.memory;
   result.ahead = options.ahead;
+  check_list(options.adapters, options.adapter_count, "adapters");
+  for (size_t i = 0; i < options.adapter_count; ++i) {
+    check(options.adapters[i] != nullptr, Code::bad_input, "adapter ", i + 1, " is NULL");
+    result.adapters.push_back(
+        {options.adapters[i], options.adapter_scales ? options.adapter_scales[i] : 1.0f});
+  }
   if (options.on_load) {
     result.on_load = [options](double done) { return options.on_load(options.user, done) != 0; };
   }

@@ -12,8 +12,8 @@ inline void finish_panel(const MatmulArgs& m, int64_t row, int64_t rows, int64_t
       float* to = m.out + (row + r) * m.out_stride + o;
       Vec y = Vec::load(c + r * kPanel + j);
       if (m.bias) y = y + bias;
-      if (m.finish == Finish::add) y = load(to, lanes) + y;
-      if (m.finish == Finish::gelu) y = gelu(y);
+      if (m.finish == Finish::add || m.finish == Finish::add_gelu) y = load(to, lanes) + y;
+      if (m.finish == Finish::gelu || m.finish == Finish::add_gelu) y = gelu(y);
       store(y, to, lanes);
     }
   }

@@ -51,6 +51,8 @@ cpu::Finish finish_of(Epilogue epilogue) {
       return cpu::Finish::add;
     case Epilogue::gelu:
       return cpu::Finish::gelu;
+    case Epilogue::add_gelu:
+      return cpu::Finish::add_gelu;
   }
   return cpu::Finish::store;
 }

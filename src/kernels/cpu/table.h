@@ -22,7 +22,7 @@ inline constexpr int kTileSide = 4;     // outputs of one side of a convolution'
 inline constexpr int kTileSpots = 36;   // numbers of its transformed window and filter
 
 enum class Format : uint8_t { f32, bf16 };
-enum class Finish : uint8_t { store, add, gelu };
+enum class Finish : uint8_t { store, add, gelu, add_gelu };
 
 // The left side of a product: rows of `kernel·kernel·channels` numbers in (ky, kx, c) order, read
 // from an image as windows. A plain matrix [R, K] is the image [1, 1, R, K] under kernel 1.

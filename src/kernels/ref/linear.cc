@@ -35,6 +35,8 @@ float finish(float sum, const Weight& w, int64_t o, float before, Epilogue epilo
       return before + y;
     case Epilogue::gelu:
       return gelu(y);
+    case Epilogue::add_gelu:
+      return gelu(before + y);
   }
   return y;
 }
