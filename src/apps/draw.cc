@@ -158,7 +158,11 @@ void DrawVerb::check_same_model(const ModelInfo& info) const {
   if (repeated_->model_hash != info.hash) {
     std::string text =
         flags_.from + ": was drawn by " + repeated_->model + " (" + repeated_->model_hash + ")";
-    for (const std::string& adapter : repeated_->adapters) text += " with --lora " + adapter;
+    const char* before = " with --lora ";
+    for (const std::string& adapter : repeated_->adapters) {
+      text += before + adapter;
+      before = " --lora ";
+    }
     text += ", this is " + flags_.model.shown_name(info) + " (" + info.hash + ")";
     check(repeated_->adapters.empty() || !flags_.model.loras.empty(), Code::bad_input, text,
           "; give the same adapters, by their directories, or --lora DIR:0 to do without");
