@@ -12,6 +12,12 @@ constexpr int most_rows(int panels) {
   const int rows = tile_rows(panels) < kTileRows ? tile_rows(panels) : kTileRows;
   return rows > 0 ? rows : 1;
 }
+// Of rows that are left, those of the next tile: as many in each as in the others, for a small tile
+// waits for its sums.
+inline int64_t next_tile(int64_t rows) {
+  const int64_t tiles = (rows + kTileRows - 1) / kTileRows;
+  return (rows + tiles - 1) / tiles;
+}
 constexpr int64_t kPrefetchBytes = 1536;  // ahead in each stream; 1 to 2 KiB measured best
 
 inline const char* panel_at(const MatmulArgs& m, int64_t panel, int64_t k) {
@@ -131,8 +137,8 @@ void stream_panels(const MatmulArgs& m, const MatmulPart& part, const int64_t* p
     const int64_t n = m.inputs - k < kSumBlock ? m.inputs - k : kSumBlock;
     const char* at[P];
     for (int p = 0; p < P; ++p) at[p] = panel_at(m, panel[p], k);
-    for (int64_t r = 0; r < rows; r += kTileRows) {
-      const int64_t some = rows - r < kTileRows ? rows - r : kTileRows;
+    for (int64_t r = 0, some; r < rows; r += some) {
+      some = next_tile(rows - r);
       tile_of_rows<most_rows(P), P, true>(static_cast<int>(some), m.format,
                                           packed + r * m.inputs + k * some, at, n, k == 0,
                                           c + r * kPanel, rows * kPanel);
@@ -158,8 +164,8 @@ void stream_part(const MatmulArgs& m, const MatmulPart& part, const float* packe
 
 void matmul_few(const MatmulArgs& m, const MatmulPart& part, float* scratch) {
   const int64_t rows = rows_of(part);
-  for (int64_t r = 0; r < rows; r += kTileRows) {
-    const int64_t some = rows - r < kTileRows ? rows - r : kTileRows;
+  for (int64_t r = 0, some; r < rows; r += some) {
+    some = next_tile(rows - r);
     for (int64_t k = 0; k < m.inputs; k += kSumBlock) {
       const int64_t n = m.inputs - k < kSumBlock ? m.inputs - k : kSumBlock;
       pack_windows(m.x, part.row_begin + r, static_cast<int>(some), k, n,
@@ -208,8 +214,8 @@ void pass_panels(const MatmulArgs& m, const MatmulPart& part, int64_t panel, int
       at[p] = reinterpret_cast<const char*>(wide + p * n * kPanel);
     }
   }
-  for (int64_t r = 0; r < rows; r += kTileRows) {
-    const int64_t some = rows - r < kTileRows ? rows - r : kTileRows;
+  for (int64_t r = 0, some; r < rows; r += some) {
+    some = next_tile(rows - r);
     tile_of_rows<kTileRows, P, false>(static_cast<int>(some), widen ? Format::f32 : m.format,
                                       packed + r * n, at, n, k == 0, c + r * kPanel, rows * kPanel);
   }
@@ -221,8 +227,8 @@ void matmul_many(const MatmulArgs& m, const MatmulPart& part, float* scratch) {
   float* sums = packed + whole_lines(rows * kSumBlock);  // [panel][row][16]
   for (int64_t k = 0; k < m.inputs; k += kSumBlock) {
     const int64_t n = m.inputs - k < kSumBlock ? m.inputs - k : kSumBlock;
-    for (int64_t r = 0; r < rows; r += kTileRows) {
-      const int64_t some = rows - r < kTileRows ? rows - r : kTileRows;
+    for (int64_t r = 0, some; r < rows; r += some) {
+      some = next_tile(rows - r);
       pack_windows(m.x, part.row_begin + r, static_cast<int>(some), k, n, packed + r * n);
     }
     int64_t panel = part.panel_begin;
