@@ -1,10 +1,13 @@
 // The training program: start, resume, export, and the loss of a model on given rows. Results go to
 // stdout, progress to stderr. The work itself is in train/.
 // SPDX-License-Identifier: MIT
+#include <algorithm>
 #include <atomic>
+#include <cmath>
 #include <csignal>
 #include <iostream>
 #include <optional>
+#include <sstream>
 #include <string>
 #include <thread>
 #include <vector>
@@ -15,6 +18,7 @@
 #include "apps/hub_options.h"
 #include "base/error.h"
 #include "io/file.h"
+#include "train/precision.h"
 #include "train/rows.h"
 #include "train/run.h"
 #include "world/streams.h"
@@ -133,18 +137,36 @@ void add_score(CLI::App& app, Arguments& a) {
   score->footer("Example: januspro-train score -m models/toyland -o scores --samples 500");
 }
 
-int dispatch(const CLI::App& app, const Arguments& a, const StopSignal& signal) {
-  if (app.got_subcommand("run")) {
-    const std::string text = janus::read_text(a.recipe);
-    const auto recipe = janus::train::parse_recipe(text, a.recipe, a.overrides);
-    if (a.dry_run) {
-      std::cout << janus::train::plan(recipe);
-      return 0;
-    }
-    janus::check(!a.run.empty(), janus::Code::bad_input, "-o RUN is missing: where to train");
-    janus::train::begin_run(a.run, janus::train::merge_recipe(text, a.recipe, a.overrides));
-    return go(a.run, a.threads, signal);
+// Also a way to find a library of products that was not made for this machine.
+std::string faster_precision() {
+  constexpr double slow = 20;  // GFLOP/s of a core
+  const janus::train::ProductSpeeds speeds = janus::train::measure_products();
+  std::ostringstream line;
+  line << "precision " << speeds.faster() << ": products on one core, " << std::lround(speeds.f32)
+       << " GFLOP/s in f32, " << std::lround(speeds.bf16) << " in bf16";
+  if (std::max(speeds.f32, speeds.bf16) < slow) {
+    line << "; that is slow, see \"Why it is as fast as it is\" in docs/training.md";
   }
+  print_line(line.str());
+  return speeds.faster();
+}
+
+int begin(const Arguments& a, const StopSignal& signal) {
+  const std::string text = janus::read_text(a.recipe);
+  const auto recipe = janus::train::parse_recipe(text, a.recipe, a.overrides);
+  if (a.dry_run) {
+    std::cout << janus::train::plan(recipe);
+    return 0;
+  }
+  janus::check(!a.run.empty(), janus::Code::bad_input, "-o RUN is missing: where to train");
+  std::vector<std::string> overrides = a.overrides;
+  if (recipe.precision == "auto") overrides.push_back("precision=" + faster_precision());
+  janus::train::begin_run(a.run, janus::train::merge_recipe(text, a.recipe, overrides));
+  return go(a.run, a.threads, signal);
+}
+
+int dispatch(const CLI::App& app, const Arguments& a, const StopSignal& signal) {
+  if (app.got_subcommand("run")) return begin(a, signal);
   if (app.got_subcommand("score")) return print_scores(a);
   if (app.got_subcommand("loss")) return print_losses(a);
   if (app.got_subcommand("resume")) return go(a.run, a.threads, signal);

@@ -14,6 +14,7 @@
 #include "train/data.h"
 #include "train/model_files.h"
 #include "train/pictures.h"
+#include "train/precision.h"
 #include "train/task.h"
 #include "world/detect.h"
 #include "world/streams.h"

@@ -18,6 +18,7 @@
 #include "train/lora.h"
 #include "train/model_files.h"
 #include "train/net.h"
+#include "train/precision.h"
 #include "train/row_file.h"
 #include "train/shares.h"
 #include "train/task.h"

@@ -353,7 +353,8 @@ void check_ranges(const Recipe& r, const std::string& name) {
   const auto need = [&](bool ok, const char* what) {
     check(ok, Code::bad_input, name, ": ", what);
   };
-  need(r.precision == "f32" || r.precision == "bf16", "precision is neither \"f32\" nor \"bf16\"");
+  need(r.precision == "f32" || r.precision == "bf16" || r.precision == "auto",
+       "precision is none of \"auto\", \"f32\" and \"bf16\"");
   need(r.condition_drop >= 0 && r.condition_drop <= 1, "condition_drop is outside 0..1");
   need(r.schedule.steps > 0, "schedule.steps must be given and positive");
   need(r.schedule.kind == "constant" || r.schedule.kind == "linear" || r.schedule.kind == "cosine",

@@ -36,8 +36,10 @@ enum class LossNorm { token, sample, task };
 
 struct Recipe {
   uint64_t seed = 1;
-  std::string precision = "f32";  // or "bf16": matrix products and convolutions
-  double condition_drop = 0.1;    // share of drawing prompts replaced by pads
+  // Of matrix products and convolutions: "f32", "bf16", or "auto", which a run replaces by the
+  // faster of both on its machine before it begins.
+  std::string precision = "f32";
+  double condition_drop = 0.1;  // share of drawing prompts replaced by pads
 
   struct {
     std::string init;       // checkpoint directory to start from; empty: random weights

@@ -255,16 +255,6 @@ class Run {
 
 }  // namespace
 
-Precision::Precision(const Recipe& recipe) : before_(at::autocast::is_autocast_enabled(at::kCPU)) {
-  at::autocast::set_autocast_dtype(at::kCPU, at::kBFloat16);
-  at::autocast::set_autocast_enabled(at::kCPU, recipe.precision == "bf16");
-}
-
-Precision::~Precision() {
-  at::autocast::clear_cache();
-  at::autocast::set_autocast_enabled(at::kCPU, before_);
-}
-
 Ended train(const fs::path& run, int threads, const Log& log, const std::function<bool()>& stop) {
   return Run(run, log, threads).loop(stop);
 }

@@ -54,16 +54,4 @@ class Task {
 std::unique_ptr<Task> make_codec_task(const Recipe& recipe);
 std::unique_ptr<Task> make_language_task(const Recipe& recipe);
 
-// bf16 in convolutions and matrix products while it lives, where the recipe asks for it.
-class Precision {
- public:
-  explicit Precision(const Recipe& recipe);
-  ~Precision();
-  Precision(const Precision&) = delete;
-  Precision& operator=(const Precision&) = delete;
-
- private:
-  bool before_;
-};
-
 }  // namespace janus::train

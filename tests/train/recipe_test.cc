@@ -100,6 +100,9 @@ TEST(Recipe, RefusesWhatCannotBe) {
             std::string::npos);
   EXPECT_NE(refusal("seed = 1\n[schedule]\nsteps = 3\n[model.vq]\ngroups = 32\n").find("[[data]]"),
             std::string::npos);
+  EXPECT_NE(refusal(tiny_recipe(true), {"precision=f16"}).find("precision is none of"),
+            std::string::npos);
+  EXPECT_EQ(refusal(tiny_recipe(true), {"precision=auto"}), "accepted");
   EXPECT_NE(refusal("seed = = 1").find("line 1"), std::string::npos);
 }
 

@@ -9,6 +9,7 @@ largest difference of any weight after ten steps over what ten steps can move on
 the learning rate; prints the worst of each run and exits 1 where one is above 1e-3.
 """
 import pathlib
+import re
 import subprocess
 import sys
 import tempfile
@@ -100,6 +101,14 @@ def trained_weights(program, work, name, **settings):
     return load_file(work / name / f"step-{STEPS:08}" / "weights.safetensors")
 
 
+def check_auto_precision(program, work):
+    """What "auto" came to is in the run's own recipe, so that resuming does not choose anew."""
+    told = subprocess.run([program, "run", work / "token-5-true.toml", "--set", "schedule.steps=1", "--set",
+                           "precision=auto", "-o", work / "auto"], check=True, capture_output=True, text=True).stderr
+    kept = re.search(r"precision = '(f32|bf16)'", (work / "auto/recipe.toml").read_text())
+    assert kept and f"precision {kept[1]}: products on one core" in told, (kept, told)
+
+
 def main():
     program = pathlib.Path(sys.argv[1]).resolve() / "januspro-train"
     breaches = 0
@@ -119,6 +128,7 @@ def main():
                 print(f"{norm}, {micro} rows x {accumulate} passes, packed {pack}: "
                       f"{errors[worst]:.1e} at {worst} (moved up to {moved / (RATE * STEPS):.2f})")
                 breaches += not errors[worst] <= BOUND
+        check_auto_precision(program, work)
     print(f"{breaches} breaches")
     return 1 if breaches else 0
 

@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: MIT
+#include "train/precision.h"
+
+#include <algorithm>
+#include <chrono>
+
+#include "train/torch.h"
+
+namespace janus::train {
+
+namespace {
+
+// The best of some: what else runs on the machine only slows.
+double speed_of(at::ScalarType type) {
+  constexpr int64_t side = 512;
+  constexpr int rounds = 5;
+  const torch::NoGradGuard no_grad;
+  const torch::Tensor a = torch::ones({side, side}).to(type),
+                      b = torch::ones({side, side}).to(type);
+  torch::mm(a, b);  // what is made once
+  double best = 0;
+  for (int i = 0; i < rounds; ++i) {
+    const auto began = std::chrono::steady_clock::now();
+    torch::mm(a, b);
+    const std::chrono::duration<double> took = std::chrono::steady_clock::now() - began;
+    best = std::max(best, 2e-9 * side * side * side / took.count());
+  }
+  return best;
+}
+
+}  // namespace
+
+Precision::Precision(const Recipe& recipe) : before_(at::autocast::is_autocast_enabled(at::kCPU)) {
+  at::autocast::set_autocast_dtype(at::kCPU, at::kBFloat16);
+  at::autocast::set_autocast_enabled(at::kCPU, recipe.precision == "bf16");
+}
+
+Precision::~Precision() {
+  at::autocast::clear_cache();
+  at::autocast::set_autocast_enabled(at::kCPU, before_);
+}
+
+ProductSpeeds measure_products() {
+  const int before = at::get_num_threads();
+  at::set_num_threads(1);
+  const ProductSpeeds speeds{speed_of(at::kFloat), speed_of(at::kBFloat16)};
+  at::set_num_threads(before);
+  return speeds;
+}
+
+}  // namespace janus::train
