@@ -6,6 +6,8 @@ stalls      the longest pause between two tokens of an answer that streams, alon
             prompt, a picture that is read, pictures that are drawn (their prompt, their steps, their pixels)
 drawings    codes a second of one drawing and of eight at once, pixels not counted, turn about; their ratio is
             what one batch gains over one after another
+idlers      how long a question takes alone, and beside 1,000 connections that say nothing and 20 that send a byte
+            a second, turn about (of the model that ships, whichever else is named)
 
 Machines do nothing else meanwhile. Plain Python, no packages.
 """
@@ -13,6 +15,8 @@ import argparse
 import http.client
 import json
 import pathlib
+import resource
+import socket
 import statistics
 import sys
 import threading
@@ -62,7 +66,8 @@ class Stream(threading.Thread):
 def stalls(server):
     stream = Stream(server, 1)
     stream.start()
-    time.sleep(1)
+    while len(stream.times) < 20:  # a first request touches memory that nobody has touched
+        time.sleep(0.1)
     size = server.call("GET", "/v1/models")[2]["data"][0]["januspro"]["image_size"]
     url = data_url(picture(size))
     # Words that nobody else has said: what is remembered of earlier prompts would cost nothing.
@@ -121,12 +126,88 @@ def rate_of(server, count):
     return codes.rate()
 
 
+class Idlers:
+    """Connections whose request never comes, or comes drop by drop; opened anew where the server ends them."""
+
+    def __init__(self, server, silent, dripping):
+        self.address, self.stop, self.opened = ("127.0.0.1", server.port), False, 0
+        self.silent, self.dripping = [self.open() for _ in range(silent)], [self.open() for _ in range(dripping)]
+        self.thread = threading.Thread(target=self.drip)
+        self.thread.start()
+
+    def open(self):
+        self.opened += 1
+        return socket.create_connection(self.address)
+
+    def is_over(self, wire):
+        wire.setblocking(False)
+        try:
+            return not wire.recv(4096)
+        except BlockingIOError:
+            return False
+        except OSError:
+            return True
+
+    def drip(self):
+        head = b"GET /health HTTP/1.1\r\nX-Long: " + b"x" * 100000
+        at = 0
+        while not self.stop:
+            for wires in (self.silent, self.dripping):
+                for i, wire in enumerate(wires):
+                    if self.is_over(wire):
+                        wire.close()
+                        wires[i] = self.open()
+            for wire in self.dripping:
+                try:
+                    wire.send(head[at:at + 1])
+                except OSError:
+                    pass  # found to be over at the next turn
+            at += 1
+            time.sleep(1)
+
+    def end(self):
+        self.stop = True
+        self.thread.join()
+        for wire in self.silent + self.dripping:
+            wire.close()
+
+
+def seconds_of_questions(server, count=40):
+    found = []
+    for i in range(count):
+        began = time.monotonic()
+        status = server.call("POST", CHAT, {"messages": question(f"Is it {i}?"), "max_tokens": 8})[0]
+        assert status == 200, status
+        found.append(time.monotonic() - began)
+    return found
+
+
+def idlers(server, rounds):
+    """Medians alone and in company, and connections opened."""
+    seconds_of_questions(server)
+    alone, beside, opened = [], [], 0
+    for _ in range(rounds):
+        alone += seconds_of_questions(server)
+        company = Idlers(server, 1000, 20)
+        time.sleep(1)
+        beside += seconds_of_questions(server)
+        company.end()
+        opened += company.opened
+    return statistics.median(alone), statistics.median(beside), opened
+
+
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("programs", type=pathlib.Path)
     parser.add_argument("model", nargs="?", type=pathlib.Path, default=ROOT / "models/toyland")
     parser.add_argument("--rounds", type=int, default=3)
     arguments = parser.parse_args()
+    Server.patience = 1800
+    resource.setrlimit(resource.RLIMIT_NOFILE, (resource.getrlimit(resource.RLIMIT_NOFILE)[1],) * 2)
+    with Server(arguments.programs) as server:
+        alone, beside, opened = idlers(server, arguments.rounds)
+        print(f"a question of 8 tokens: {1000 * alone:.1f} ms alone, {1000 * beside:.1f} ms beside 1,020 idle connections "
+              f"({opened} opened in all): {beside / alone:.2f} times as long", flush=True)
     with Server(arguments.programs, "--ahead", "1", model=arguments.model) as server:
         print(f"pauses between tokens, ms{'':16} median  longest  (of {arguments.rounds} rounds)")
         rounds = [stalls(server) for _ in range(arguments.rounds)]

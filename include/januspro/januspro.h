@@ -120,6 +120,7 @@ typedef struct januspro_engine_options {
   const char* const* adapters; /* directories */
   const float* adapter_scales; /* of each; NULL: 1 */
   size_t adapter_count;
+  int parallel; /* of all requests; 0: as many as fit */
 } januspro_engine_options;
 
 /* As ModelInfo of januspro.hpp, without its adapters. Texts are the engine's. */
@@ -145,7 +146,8 @@ typedef struct januspro_info {
   int image;
   int image_tokens;
   int codes;
-  int edits; /* by keeping codes: what draws and the codec's encoder were loaded */
+  int edits;    /* by keeping codes: what draws and the codec's encoder were loaded */
+  int parallel; /* pictures and answers that are worked on together */
 } januspro_info;
 
 JANUSPRO_API void januspro_engine_options_init(januspro_engine_options* options, size_t size);

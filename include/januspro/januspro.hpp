@@ -51,7 +51,10 @@ struct EngineOptions {
   std::string weights = "auto";
   std::string cache = "auto";  // keys and values: "f32", "bf16"; auto: as the weights
   bool round_rope = false;     // round rotary frequencies to bf16, as the official bf16 scripts do
-  int pictures_at_once = 8;    // drawn side by side, fewer where memory is short
+  int pictures_at_once = 8;    // of one request drawn side by side, fewer where memory is short
+  // Pictures and answers of all requests that are worked on together; the others wait. 0: as many
+  // as fit into memory, at most 16, or pictures_at_once where that is more.
+  int parallel = 0;
   // Keep vectors of pictures read, and keys and values of prompts and answers, so that the next
   // turn begins at once; given up where a request needs the room. Results are the same either way.
   bool remember = true;
@@ -81,6 +84,7 @@ struct ModelInfo {
   std::vector<LoraAdapter> adapters = {};
   std::string cache = {};
   int threads = 0;
+  int parallel = 0;                 // pictures and answers that are worked on together
   bool reads = true, draws = true;  // which halves were loaded
   bool edits = true;                // by keeping codes: what draws and the codec's encoder
   int64_t parameters = 0;

@@ -98,6 +98,7 @@ ModelInfo describe(const EngineOptions& options, const Model& model, const Setup
   info.adapters = options.adapters;
   info.cache = traits(setup.cache).name;
   info.threads = model.backend().threads();
+  info.parallel = setup.at_once;
   info.parameters = count_parameters(model);
   info.reads = model.parts().reads();
   info.draws = model.parts().draws();
@@ -166,6 +167,8 @@ Setup look_at(const EngineOptions& options, const Checkpoint& checkpoint) {
 void check_at_once(const EngineOptions& options) {
   check(options.pictures_at_once >= 1, Code::bad_input, "pictures at once is ",
         options.pictures_at_once, "; it must be 1 or more");
+  check(options.parallel >= 0, Code::bad_input, "parallel is ", options.parallel,
+        "; it must be 1 or more, or 0 for as many as fit");
 }
 
 // What is not said is as the checkpoint recommends.
@@ -209,6 +212,8 @@ Engine Engine::load(const EngineOptions& options) {
   load.log = options.on_warning;
   Model model = Model::load(checkpoint, load);
   setup.loaded = true;
+  setup.at_once =
+      options.parallel > 0 ? options.parallel : std::max(together(setup), options.pictures_at_once);
   ModelInfo info = describe(options, model, setup);
   info.guidance = guidance_of(checkpoint);
   std::unique_ptr<Parts> loaded(new Parts{std::move(checkpoint),

@@ -110,6 +110,8 @@ bool Scheduler::admit(const std::shared_ptr<Task>& task) {
   now.limit = limit_;
   check_fits(task->plan(now));
   now.limit = limit_ - taken_;
+  now.at_once = setup_.at_once - together_;
+  if (now.at_once == 0) return false;
   const MemoryPlan plan = task->plan(now);
   if (!plan.fits()) return false;
   join(task, plan);
@@ -121,14 +123,17 @@ void Scheduler::join(const std::shared_ptr<Task>& task, const MemoryPlan& plan) 
   std::unique_ptr<Member> member = task->begin(batch_.shared(), plan);
   if (!member) return;
   const int64_t taken = plan.request();
+  const int places = std::max(1, plan.pictures_at_once);  // an answer has none
   {
     const std::lock_guard lock(mutex_);
     running_.insert(task);
     if (stop_) task->cancel();
   }
   taken_ += taken;
-  batch_.join(std::move(member), [this, task, taken](std::exception_ptr failure) {
+  together_ += places;
+  batch_.join(std::move(member), [this, task, taken, places](std::exception_ptr failure) {
     taken_ -= taken;
+    together_ -= places;
     {
       const std::lock_guard lock(mutex_);
       running_.erase(task);

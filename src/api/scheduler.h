@@ -1,6 +1,6 @@
 // Scheduler: one thread that runs the engine's batch. Tasks join it in the order in which they
-// came, as soon as there is memory for them beside those that run; one for which there would be
-// none even alone is refused. SPDX-License-Identifier: MIT
+// came, as soon as there are places (Setup::at_once) and memory for them beside those that run; one
+// for which there would be none even alone is refused. SPDX-License-Identifier: MIT
 #pragma once
 
 #include <condition_variable>
@@ -50,6 +50,7 @@ class Scheduler {
   RunningBatch batch_;
   int64_t limit_ = 0;  // for engine and requests, as it was when the first of those that run joined
   int64_t taken_ = 0;  // planned for those that run
+  int together_ = 0;   // pictures and answers of those, at most setup.at_once
 
   std::mutex mutex_;  // of everything below; a task's own is taken after it
   std::condition_variable moved_;

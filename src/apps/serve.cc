@@ -1,8 +1,10 @@
 // `januspro serve`: the model over HTTP, for programs and for a browser. Everything that the server
 // takes from the outside world is put together here. SPDX-License-Identifier: MIT
+#include <poll.h>
 #include <sys/resource.h>
 
 #include <charconv>
+#include <climits>
 #include <csignal>
 #include <map>
 #include <memory>
@@ -59,10 +61,10 @@ ServeVerb::ServeVerb(CLI::App& app, const Interrupt& interrupt) : interrupt_(int
   app.add_option("--alias", options_.aliases,
                  "A further name of the model, `*` for any; may be given several times")
       ->allow_extra_args(false);
-  app.add_option("--parallel", options_.parallel,
-                 "Pictures drawn side by side, fewer where memory is short")
-      ->check(CLI::Range(1, 1024))
-      ->capture_default_str();
+  app.add_option(
+         "--parallel", options_.parallel,
+         "Pictures and answers worked on together (default: what --memory allows, at most 16)")
+      ->check(CLI::Range(1, 256));
   app.add_option("--queue", options_.queue, "Requests that may wait")
       ->check(CLI::Range(0, 100000))
       ->capture_default_str();
@@ -118,7 +120,8 @@ void ServeVerb::add_access(CLI::App& app) {
 
 Engine ServeVerb::load() const {
   EngineOptions options = model_.options(interrupt_, false);
-  options.pictures_at_once = options_.parallel;
+  options.parallel = options_.parallel;
+  if (options.parallel > 0) options.pictures_at_once = options.parallel;
   return Engine::load(options);
 }
 
@@ -133,6 +136,16 @@ Recipe ServeVerb::recipe_of(const DrawRequest& request, const ModelInfo& info) c
   recipe.top_p = static_cast<double>(request.top_p);
   recipe.drawn_by(model_.shown_name(info), info, model_.round_rope);
   return recipe;
+}
+
+// A pipe that nobody reads, or a terminal that is held, must not hold the server. What poll() calls
+// writable takes PIPE_BUF bytes at once.
+bool log_line(const std::string& line) {
+  static_assert(serve::kLongestLogLine < PIPE_BUF);
+  pollfd stderr_now{STDERR_FILENO, POLLOUT, 0};
+  if (poll(&stderr_now, 1, 0) != 1 || (stderr_now.revents & POLLOUT) == 0) return false;
+  say(line);
+  return true;
 }
 
 // Every open connection is a descriptor, and the usual limit is a thousand.
@@ -162,7 +175,7 @@ void ServeVerb::run() {
     std::random_device device;
     return uint64_t{device()} << 32 | device();
   };
-  options_.log = [](const std::string& line) { say(line); };
+  options_.log = log_line;
   options_.listening = [](const std::string& url) { print(url + "\n"); };
   options_.signals = interrupt_.fd();
   options_.to_end = [this] { return interrupt_.asked(); };

@@ -271,6 +271,7 @@ MemoryPlan plan_drawing(const Setup& setup, const DrawOrder& asked, int at_once)
     plan.pictures_at_once = n;
     return plan;
   };
+  if (setup.at_once > 0) at_once = std::min(at_once, setup.at_once);
   const int64_t most = std::min<int64_t>(at_once, std::max<int64_t>(count, 1));
   const auto found = most_that_fits(1, most, [&](int64_t n) { return plan_of(setup, n).fits(); });
   MemoryPlan plan = plan_of(setup, found.value_or(1));
@@ -288,6 +289,22 @@ MemoryPlan plan_drawing(const Setup& setup, const DrawOrder& asked, int at_once)
   plan.refusal = refusal.text("drawing " + count_text(count, "picture") +
                               (count > 1 ? ", one at a time," : ""));
   return plan;
+}
+
+int together(const Setup& setup) {
+  const Config& config = setup.config;
+  const int64_t context = config.llama.context;
+  const Sizes sizes{config, *setup.backend, setup.weights, setup.cache};
+  const MemoryPlan engine = engine_plan(setup, limit_of(setup));
+  const auto fits = [&](int64_t n) {
+    if (setup.parts.draws()) {
+      const int64_t prompt = std::max<int64_t>(1, context - config.image_tokens());
+      return with_room(engine, drawing_room(sizes, batch_shape(config, n, prompt), n)).fits();
+    }
+    const MemoryPlan one = with_room(engine, asking_room(sizes, {context / 2, context, 0, 0}));
+    return one.engine() + n * one.request() <= one.limit;
+  };
+  return static_cast<int>(most_that_fits(1, kMostTogether, fits).value_or(1));
 }
 
 MemoryPlan plan_asking(const Setup& setup, const AnswerShape& shape) {

@@ -13,6 +13,10 @@
 
 namespace janus {
 
+// Pictures and answers that are worked on together unless told otherwise: more take longer for
+// each, and few machines give more of them in an hour.
+inline constexpr int kMostTogether = 16;
+
 // How a model is held: known before its weights are read.
 struct Setup {
   Config config;
@@ -28,6 +32,7 @@ struct Setup {
   // What engine and request may take, where that is known better than by asking the system.
   std::optional<int64_t> limit = std::nullopt;
   int64_t kept = 0;  // what is in memory from earlier requests and can be given up
+  int at_once = 0;   // pictures side by side, where that is less than asked; 0: as asked
 };
 
 Setup make_setup(const Config& config, std::shared_ptr<const Backend> backend, Dtype weights,
@@ -38,6 +43,9 @@ Setup make_setup(const Config& config, std::shared_ptr<const Backend> backend, D
 MemoryPlan plan_loading(const Setup& setup);
 // As many pictures side by side as fit, at most `at_once`.
 MemoryPlan plan_drawing(const Setup& setup, const DrawOrder& asked, int at_once);
+// How many pictures fit side by side, or answers where the model only reads, each over the whole
+// context: at least 1, at most kMostTogether.
+int together(const Setup& setup);
 MemoryPlan plan_asking(const Setup& setup, const AnswerShape& shape);
 // The same of pictures that are not there yet; without a refusal.
 MemoryPlan plan_shape(const Setup& setup, const BatchShape& shape, int64_t pictures);

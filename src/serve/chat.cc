@@ -31,6 +31,7 @@ class ChatRun : public std::enable_shared_from_this<ChatRun> {
   void finish();
   void fail(const std::exception_ptr& failure);
   void begin(size_t number);
+  std::vector<AnswerToken> new_tokens(Choice& choice) const;
   void keep_alive();
   void count(const Answer& answer);
 
@@ -99,22 +100,27 @@ void ChatRun::begin(size_t number) {
   events_.send(chat_begin(head_, call_, static_cast<int>(number)));
 }
 
+// Under the lock: what a stream has not told yet of the tokens' probabilities.
+std::vector<AnswerToken> ChatRun::new_tokens(Choice& choice) const {
+  if (!call_.stream || !call_.logprobs || !choice.job) return {};
+  std::vector<AnswerToken> tokens = choice.job->tokens(choice.tokens);
+  choice.tokens += std::ssize(tokens);
+  return tokens;
+}
+
 // On the engine's thread, between two steps.
 bool ChatRun::take(size_t number, std::string_view piece) {
   ticket_.begun();
   if (reply_->gone()) return false;
-  if (piece.empty()) return true;
   const std::lock_guard lock(mutex_);
+  const std::vector<AnswerToken> tokens = new_tokens(choices_[number]);
+  if (piece.empty() && tokens.empty()) return true;  // a token whose text is not whole yet
   if (!first_seen_) {
     first_seen_ = true;
     desk_.metrics.observe("januspro_time_to_first_token_seconds", "", ticket_.seconds());
   }
   if (!call_.stream || failed_) return !failed_;
   begin(number);
-  Choice& choice = choices_[number];
-  std::vector<AnswerToken> tokens;
-  if (call_.logprobs && choice.job) tokens = choice.job->tokens(choice.tokens);
-  choice.tokens += std::ssize(tokens);
   return events_.send(chat_piece(head_, call_, static_cast<int>(number), piece, tokens));
 }
 
@@ -130,6 +136,9 @@ void ChatRun::ended(size_t number) {
     const std::lock_guard lock(mutex_);
     if (call_.stream && !failed_) {
       begin(number);
+      const std::vector<AnswerToken> tokens = new_tokens(choices_[number]);
+      if (!tokens.empty())
+        events_.send(chat_piece(head_, call_, static_cast<int>(number), "", tokens));
       events_.send(chat_finish(head_, call_, static_cast<int>(number), answer));
     }
     choices_[number].answer = answer;

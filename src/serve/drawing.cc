@@ -21,7 +21,7 @@ DrawingRun::DrawingRun(Desk& desk, const DrawCall& call)
     : desk_(desk),
       call_(call),
       ticket_(desk, call.edit ? "edit" : "draw",
-              rows_of(call.request) * std::min(call.request.images, desk.options.parallel)),
+              rows_of(call.request) * std::min(call.request.images, desk.served().info.parallel)),
       serial_(std::make_shared<Serial>(desk.work)),
       rows_(static_cast<size_t>(call.request.images), 0) {
   const int64_t codes = desk.served().info.image_tokens;

@@ -6,6 +6,7 @@
 #include <ctime>
 
 #include "serve/fields.h"
+#include "serve/options.h"
 
 namespace janus::serve {
 
@@ -38,35 +39,52 @@ std::string one_line(const std::string& text) {
 void Log::request(const Outcome& outcome, const std::string& route) {
   const double seconds = std::round(outcome.seconds * 1e6) / 1e6;
   if (json_) {
-    return sink_(dump({{"time", time_text()},
-                       {"event", "request"},
-                       {"id", outcome.id},
-                       {"method", outcome.method},
-                       {"route", route},
-                       {"status", outcome.status},
-                       {"seconds", seconds},
-                       {"bytes", outcome.bytes},
-                       {"peer", outcome.peer},
-                       {"caller", outcome.caller},
-                       {"gone", outcome.gone}}));
+    return put(dump({{"time", time_text()},
+                     {"event", "request"},
+                     {"id", outcome.id},
+                     {"method", one_line(outcome.method)},
+                     {"route", route},
+                     {"status", outcome.status},
+                     {"seconds", seconds},
+                     {"bytes", outcome.bytes},
+                     {"peer", outcome.peer},
+                     {"caller", outcome.caller},
+                     {"gone", outcome.gone}}));
   }
   const std::string time = Json(std::round(outcome.seconds * 1e3) / 1e3).dump();
-  sink_(time_text() + " " + one_line(outcome.method) + " " + route + " " +
-        std::to_string(outcome.status) + " " + time + " s " + std::to_string(outcome.bytes) +
-        " bytes " + outcome.id + (outcome.gone ? " (client went away)" : ""));
+  put(time_text() + " " + one_line(outcome.method) + " " + route + " " +
+      std::to_string(outcome.status) + " " + time + " s " + std::to_string(outcome.bytes) +
+      " bytes " + outcome.id + (outcome.gone ? " (client went away)" : ""));
 }
 
 void Log::failure(const std::string& id, const std::string& reason) {
   if (json_) {
-    return sink_(
-        dump({{"time", time_text()}, {"event", "failure"}, {"id", id}, {"reason", reason}}));
+    return put(dump({{"time", time_text()},
+                     {"event", "failure"},
+                     {"id", id},
+                     {"reason", reason.substr(0, kLongestLogLine / 2)}}));
   }
-  sink_(time_text() + " failed: " + one_line(reason) + " " + id);
+  put(time_text() + " failed: " + one_line(reason) + " " + id);
 }
 
-void Log::note(const std::string& text) {
-  if (json_) return sink_(dump({{"time", time_text()}, {"event", "note"}, {"text", text}}));
-  sink_(time_text() + " " + one_line(text));
+void Log::note(const std::string& text) { put(note_line(text)); }
+
+std::string Log::note_line(const std::string& text) const {
+  if (json_) return dump({{"time", time_text()}, {"event", "note"}, {"text", one_line(text)}});
+  return time_text() + " " + one_line(text);
+}
+
+void Log::put(std::string line) {
+  if (line.size() > kLongestLogLine) line.resize(kLongestLogLine);
+  if (!sink_(line)) {
+    ++lost_;
+    ++untold_;
+    return;
+  }
+  const int64_t untold = untold_.exchange(0);
+  if (untold == 0) return;
+  const std::string lines = std::to_string(untold) + (untold == 1 ? " line" : " lines");
+  if (!sink_(note_line(lines + " before this one were lost: nobody took them"))) untold_ += untold;
 }
 
 }  // namespace janus::serve

@@ -2,6 +2,8 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <atomic>
+#include <cstdint>
 #include <functional>
 #include <string>
 
@@ -11,15 +13,24 @@ namespace janus::serve {
 
 class Log {
  public:
-  Log(std::function<void(const std::string&)> sink, bool json)
+  // `sink` takes a line, at most kLongestLogLine bytes, and is false where it could not, which must
+  // not keep it: the listener waits for it. Lines that were lost are counted and told when one is
+  // taken again. From any thread.
+  Log(std::function<bool(const std::string&)> sink, bool json)
       : sink_(std::move(sink)), json_(json) {}
 
   void request(const Outcome& outcome, const std::string& route);
   void failure(const std::string& id, const std::string& reason);
   void note(const std::string& text);
+  int64_t lost() const { return lost_; }  // lines, so far
 
  private:
-  std::function<void(const std::string&)> sink_;
+  void put(std::string line);
+  std::string note_line(const std::string& text) const;
+
+  std::function<bool(const std::string&)> sink_;
+  std::atomic<int64_t> lost_{0};
+  std::atomic<int64_t> untold_{0};
   bool json_;
 };
 

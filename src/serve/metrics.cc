@@ -22,7 +22,7 @@ struct Family {
 };
 
 // What may be counted; a family is written also while it has no value.
-constexpr std::array<Family, 17> kFamilies = {
+constexpr std::array<Family, 18> kFamilies = {
     {{"januspro_build_info", "gauge", "What runs: always 1"},
      {"januspro_http_requests_total", "counter", "Requests answered"},
      {"januspro_http_request_duration_seconds", "histogram", "From the head to the last byte"},
@@ -39,6 +39,7 @@ constexpr std::array<Family, 17> kFamilies = {
      {"januspro_queue_seconds", "histogram", "From the request to the model's first step"},
      {"januspro_batch_rows", "histogram", "Rows of a drawing's steps"},
      {"januspro_jobs", "gauge", "Jobs that are kept"},
+     {"januspro_log_lines_lost_total", "counter", "Lines of the log that nobody took"},
      {"januspro_kv_cache_usage_ratio", "gauge",
       "Of the room for keys and values, what is in use"}}};
 

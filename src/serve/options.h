@@ -14,13 +14,15 @@
 
 namespace janus::serve {
 
+inline constexpr size_t kLongestLogLine = 4000;
+
 struct ServeOptions {
   std::string host = "127.0.0.1";
   int port = 8080;  // 0: a free one
   GateOptions gate = {};
   bool no_auth = false;  // an address that others reach does without keys
   std::vector<std::string> aliases = {};
-  int parallel = 8;  // pictures drawn side by side
+  int parallel = 0;  // pictures and answers worked on together; 0: as many as fit
   int queue = 64;    // requests that may wait
   int64_t max_body = 32 << 20;
   int64_t max_pixels = 40'000'000;
@@ -40,7 +42,7 @@ struct ServeOptions {
   double keep_jobs = 7 * 24 * 3600;     // seconds after their end
   std::filesystem::path previews = {};  // where the map of the previews is kept; empty: nowhere
   std::function<uint64_t()> random = {};
-  std::function<void(const std::string&)> log = {};        // one line
+  std::function<bool(const std::string&)> log = {};        // one line; as Log's sink
   std::function<void(const std::string&)> listening = {};  // the address
   int signals = -1;                                        // can be read when the server is to end
   std::function<bool()> to_end = {};                       // asked then

@@ -19,6 +19,7 @@ void serve_ready(Desk& desk, Request, std::shared_ptr<Reply> reply) {
 
 void serve_metrics(Desk& desk, Request, std::shared_ptr<Reply> reply) {
   desk.jobs->count();
+  desk.metrics.set("januspro_log_lines_lost_total", "", static_cast<double>(desk.log.lost()));
   if (desk.loaded()) {
     desk.metrics.set("januspro_kv_cache_usage_ratio", "", desk.engine().cache_use());
   }

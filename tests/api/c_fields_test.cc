@@ -30,7 +30,8 @@ TEST(CFields, OfTheEngineAreThoseOfTheFrozenList) {
                                                            "ahead",
                                                            "adapters",
                                                            "adapter_scales",
-                                                           "adapter_count"}));
+                                                           "adapter_count",
+                                                           "parallel"}));
   EXPECT_EQ(c_fields_of("januspro_info"), (Names{"size",
                                                  "name",
                                                  "layout",
@@ -52,7 +53,8 @@ TEST(CFields, OfTheEngineAreThoseOfTheFrozenList) {
                                                  "image",
                                                  "image_tokens",
                                                  "codes",
-                                                 "edits"}));
+                                                 "edits",
+                                                 "parallel"}));
 }
 
 TEST(CFields, OfRequestsAreThoseOfTheFrozenList) {

@@ -162,6 +162,38 @@ TEST(JobThreads, WaitsForMemoryAndIsRefusedOnlyWhereItCouldNeverFit) {
   EXPECT_EQ(seen, JobState::done);
 }
 
+// Of three places two are taken; of what comes then two pictures are drawn one after the other, and
+// an answer behind them waits until one of the first drawing's places is free.
+TEST(JobThreads, WaitsForAPlace) {
+  EngineOptions options;
+  options.checkpoint = golden("tiny-hf");
+  options.threads = 2;
+  options.parallel = 3;
+  Engine engine = Engine::load(options);
+  EXPECT_EQ(engine.info().parallel, 3);
+  EXPECT_EQ(engine.plan(DrawRequest{.prompt = "blue", .images = 8}).pictures_at_once, 3);
+  Gate gate;
+  const Job first = engine.submit(DrawRequest{.prompt = "blue", .images = 2}, gate.events());
+  gate.reached.wait();
+  size_t most = 0;
+  DrawEvents events;
+  events.on_step = [&](const Progress& progress) {
+    most = std::max(most, progress.sketches.size());
+    return true;
+  };
+  const Job second = engine.submit(DrawRequest{.prompt = "a ball", .images = 2}, events);
+  std::optional<JobState> seen;
+  const Job third = engine.submit(question(2), [&](std::string_view) {
+    if (!seen) seen = first.view().state;
+    return true;
+  });
+  gate.open.count_down();
+  third.wait();
+  EXPECT_EQ(second.pictures().size(), 2u);
+  EXPECT_EQ(most, 1u);
+  EXPECT_EQ(seen, JobState::done);
+}
+
 TEST(JobThreads, StopsAfterTheStepThatRunsAndKeepsWhatThereIs) {
   Engine engine = load_tiny();
   const std::vector<Picture> whole =

@@ -33,6 +33,8 @@ class Server:
     """With `with`: started on a free port, ready, and ended by SIGTERM. Jobs are kept in a folder
     of its own unless the arguments name another."""
 
+    patience = 120  # seconds for an answer
+
     def __init__(self, programs, *arguments, wait=True, model=MODEL, **popen):
         self.state = tempfile.TemporaryDirectory()
         environment = {k: v for k, v in os.environ.items() if not k.startswith("JANUSPRO_")}
@@ -40,7 +42,7 @@ class Server:
         self.errors = tempfile.TemporaryFile("w+")  # a pipe that nobody reads would fill
         self.process = subprocess.Popen(
             [str(Path(programs) / "januspro"), "serve", "--port", "0", "-m", str(model), *arguments],
-            stdout=subprocess.PIPE, stderr=self.errors, text=True, env=environment, **popen)
+            stdout=subprocess.PIPE, text=True, env=environment, **{"stderr": self.errors, **popen})
         self.url = self.process.stdout.readline().strip()
         found = re.fullmatch(r"http://127\.0\.0\.1:(\d+)/", self.url)
         assert found, f"no address on stdout: {self.url!r} {self.read_log()}"
@@ -69,7 +71,7 @@ class Server:
 
     def call(self, method, path, body=None, **headers):
         """Status, headers, body: JSON where it is."""
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=120)
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=self.patience)
         headers = {k.replace("_", "-"): v for k, v in headers.items()}
         if body is not None and not isinstance(body, (str, bytes)):
             body = json.dumps(body)

@@ -8,6 +8,8 @@ SPDX-License-Identifier: MIT
 """
 import base64
 import json
+import re
+import os
 import signal
 import socket
 import sys
@@ -60,7 +62,7 @@ with server:
             assert mine[-1]["finish_reason"] == choice["finish_reason"]
             assert "".join(c["delta"].get("content", "") for c in mine) == choice["message"]["content"]
             told = [t["token"] for c in mine if c["logprobs"] for t in c["logprobs"]["content"]]
-            assert told == [t["token"] for t in choice["logprobs"]["content"]][:len(told)] and told
+            assert told == [t["token"] for t in choice["logprobs"]["content"]] and told
 
     @check("pictures: seeds, sizes, formats, partials")
     def _():
@@ -294,6 +296,21 @@ def _():
                 assert error["error"]["param"] == "messages[0].content[0].image_url.url", error
             assert ask(server, "file:///etc/passwd")[0] == 400
             assert " GET / " not in server.end()[1], "it asked itself"
+
+
+@check("a log that nobody reads holds nobody up")
+def _():
+    reading, writing = os.pipe()
+    with Server(sys.argv[1], stderr=writing) as server:
+        os.close(writing)
+        lost = "januspro_log_lines_lost_total"
+        while server.metric(lost) == 0:
+            assert server.call("GET", "/health")[0] == 200
+        assert server.call("GET", "/metrics")[0] == 200 and len(os.read(reading, 1 << 20)) > 10000
+        assert server.call("GET", "/health")[0] == 200
+        assert server.end()[0] == 0
+        assert re.search(r"\d+ lines before this one were lost: nobody took them", os.read(reading, 1 << 20).decode())
+    os.close(reading)
 
 
 print(f"serve: {check}")

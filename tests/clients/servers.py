@@ -93,7 +93,7 @@ def same_as_direct(server, job, seed=1):
 with Postgres() as postgres:
     db = ("--db", postgres.address)
 
-    with Server(PROGRAMS, *db, "--parallel", "2") as first, Server(PROGRAMS, *db, "--parallel", "2") as second:
+    with Server(PROGRAMS, *db, "--parallel", "4") as first, Server(PROGRAMS, *db, "--parallel", "4") as second:
         @check("two share one queue")
         def _():
             identity = submit(first, drawings(40))

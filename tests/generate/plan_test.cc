@@ -6,6 +6,7 @@
 #include <gtest/gtest.h>
 
 #include <map>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -138,6 +139,27 @@ TEST(Plan, FewerAtOnceWhereMemoryIsShort) {
     // One more would not have fitted.
     const MemoryPlan more = plan_of(setup(kPlenty), requests, plan.pictures_at_once + 1);
     EXPECT_GT(more.total(), allowed) << plan.pictures_at_once;
+  }
+}
+
+TEST(Plan, PlacesAreWhatMemoryAllows) {
+  EXPECT_EQ(together(setup(kPlenty)), kMostTogether);
+  EXPECT_EQ(together(setup(1)), 1);
+  const auto reading = setup(kPlenty, Dtype::f32, kReadingParts);
+  EXPECT_EQ(together(reading), kMostTogether);
+  for (const Parts& parts : {Parts{}, kReadingParts}) {
+    int before = kMostTogether;
+    std::set<int> seen;
+    for (int64_t left = 300'000'000; left > 0; left -= 500'000) {
+      auto held = setup(0, Dtype::f32, parts);
+      held.allowed = held.weight_bytes + left;
+      const int now = together(held);
+      EXPECT_LE(now, before);
+      seen.insert(now);
+      before = now;
+    }
+    EXPECT_EQ(before, 1);
+    EXPECT_GT(seen.size(), 4u);  // not all or nothing
   }
 }
 

@@ -55,6 +55,7 @@ januspro_code januspro_engine_info(const januspro_engine* engine, januspro_info*
     shown.image_tokens = from.image_tokens;
     shown.codes = from.codes;
     shown.edits = from.edits;
+    shown.parallel = from.parallel;
     write_struct(info, "info", shown);
   });
 }

@@ -33,6 +33,7 @@ januspro_engine_options default_options() {
   options.remember = cc.remember;
   options.memory = cc.memory;
   options.ahead = cc.ahead;
+  options.parallel = cc.parallel;
   return options;
 }
 
@@ -139,6 +140,7 @@ EngineOptions read_options(const januspro_engine_options* given) {
   result.remember = options.remember != 0;
   result.memory = options.memory;
   result.ahead = options.ahead;
+  result.parallel = options.parallel;
   check_list(options.adapters, options.adapter_count, "adapters");
   for (size_t i = 0; i < options.adapter_count; ++i) {
     check(options.adapters[i] != nullptr, Code::bad_input, "adapter ", i + 1, " is NULL");

@@ -94,7 +94,7 @@ bool Runner::is_idle() const {
 // it would wait too. One that was tried before is tried alone, as it may be what ends the server.
 bool Runner::has_room() const {
   if (!unsaved_.empty()) return false;
-  const int allowed = rows_for_jobs(desk_.rows(), 2 * desk_.options.parallel);
+  const int allowed = rows_for_jobs(desk_.rows(), desk_.served().info.parallel);
   const std::lock_guard lock(mutex_);
   for (const auto& item : items_) {
     if (!item->begun || item->lease.tries > 1) return false;
@@ -281,7 +281,7 @@ void Runner::renew(const std::function<bool(const Lease&)>& which) {
 // get on, whatever is asked for directly.
 void Runner::make_room() {
   if (desk_.longest_wait() < kPatience) return;
-  const int allowed = rows_for_jobs(desk_.rows(), 2 * desk_.options.parallel);
+  const int allowed = rows_for_jobs(desk_.rows(), desk_.served().info.parallel);
   while (true) {
     std::shared_ptr<Item> youngest;
     {

@@ -19,7 +19,8 @@
 namespace janus::serve {
 
 // Rows of the batch that jobs may take while `direct` are what is asked for directly: a quarter of
-// all that run, and `most` when nothing else does.
+// all that run, and `most` when nothing else does. `most` is the engine's places: drawings with
+// guidance have two rows each, so that half of the places are left for who asks directly.
 int rows_for_jobs(int direct, int most);
 
 class Runner : public std::enable_shared_from_this<Runner> {
