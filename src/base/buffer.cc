@@ -32,9 +32,15 @@ int64_t Buffer::held(int64_t bytes) {
   return (bytes + alignment - 1) / alignment * alignment;
 }
 
-Buffer::Buffer(int64_t bytes) : bytes_(bytes) {
+Buffer::Buffer(int64_t bytes) : Buffer(untouched(bytes)) {
+  if (bytes > 0) __builtin_memset(data(), 0, static_cast<size_t>(held(bytes)));
+}
+
+Buffer Buffer::untouched(int64_t bytes) {
   check(bytes >= 0, Code::bug, "buffer: ", bytes, " bytes");
-  if (bytes == 0) return;
+  Buffer buffer;
+  buffer.bytes_ = bytes;
+  if (bytes == 0) return buffer;
   const int64_t alignment = alignment_of(bytes);
   const auto rounded = static_cast<size_t>(held(bytes));
   void* p = nullptr;
@@ -42,9 +48,15 @@ Buffer::Buffer(int64_t bytes) : bytes_(bytes) {
     fail(Code::out_of_memory, "out of memory: ", bytes, " bytes could not be had");
   }
   if (alignment == kHugePage) madvise(p, rounded, MADV_HUGEPAGE);
-  __builtin_memset(p, 0, rounded);
-  memory_.reset(static_cast<std::byte*>(p));
+  buffer.memory_.reset(static_cast<std::byte*>(p));
   ++allocation_count();
+  return buffer;
+}
+
+void Buffer::touch(int64_t begin, int64_t end) {
+  constexpr int64_t kPage = 4096;
+  volatile std::byte* const bytes = memory_.get();
+  for (int64_t i = begin; i < end; i += kPage) bytes[i] = std::byte{0};
 }
 
 OwnedTensor::OwnedTensor(Dtype dtype, std::initializer_list<int64_t> sizes) {

@@ -1,4 +1,4 @@
-// Buffer: owned, 64-byte aligned, zeroed host memory. Every allocation of tensors passes here, and
+// Buffer: owned, 64-byte aligned host memory. Every allocation of tensors passes here, and
 // the counter lets a test prove that a decoding step allocates nothing.
 // SPDX-License-Identifier: MIT
 #pragma once
@@ -15,8 +15,12 @@ namespace janus {
 class Buffer {
  public:
   Buffer() = default;
-  // Throws Code::out_of_memory with the size when the system refuses.
+  // Zeroed. Throws Code::out_of_memory with the size when the system refuses.
   explicit Buffer(int64_t bytes);
+  // Of undefined content; the system gives the memory when it is touched, a second a GiB or so.
+  // touch() does so from byte `begin` to `end`.
+  static Buffer untouched(int64_t bytes);
+  void touch(int64_t begin, int64_t end);
 
   // What a buffer of that size takes from the system, rounding included.
   static int64_t held(int64_t bytes);

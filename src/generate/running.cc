@@ -94,7 +94,7 @@ void RunningBatch::collect() {
   });
 }
 
-void RunningBatch::pass(Workspace& space, int64_t least_scratch) {
+void RunningBatch::pass(Workspace& space) {
   collect();
   if (pass_.rows() == 0) return;
   const auto start = Clock::now();
@@ -104,7 +104,7 @@ void RunningBatch::pass(Workspace& space, int64_t least_scratch) {
     }
   };
   try {
-    const int64_t needed = std::max(least_scratch, pass_.shape().scratch(model_.config()));
+    const int64_t needed = pass_.shape().scratch(model_.config());
     if (space.bytes() < needed) space = Workspace(needed);
     Workspace::Frame frame(space);
     pass_.run(space, frame);
@@ -140,20 +140,32 @@ void RunningBatch::end_those_over() {
   }
 }
 
+// In the midst of what is slow.
+void RunningBatch::pass_if_due() {
+  if (Clock::now() - last_pass_ >= kSlice) pass(inner_);
+}
+
+void RunningBatch::make_space() {
+  if (space_.bytes() >= scratch_) return;
+  last_pass_ = Clock::now();
+  try {
+    space_ = Workspace();
+    space_ = Workspace(scratch_, [&] { pass_if_due(); });
+  } catch (...) {
+    for (Seat& seat : seats_) seat.failure = std::current_exception();
+  }
+}
+
 void RunningBatch::advance() {
+  make_space();
   const auto slow = std::find_if(seats_.begin(), seats_.end(), [](const Seat& seat) {
     return !seat.failure && seat.member->has_slow_work();
   });
   if (slow == seats_.end()) {
-    pass(space_, scratch_);
+    pass(space_);
   } else {
-    if (space_.bytes() < scratch_) space_ = Workspace(scratch_);
     last_pass_ = Clock::now();
-    guarded(*slow, [&] {
-      slow->member->do_slow_work(space_, [&] {
-        if (Clock::now() - last_pass_ >= kSlice) pass(inner_, 0);
-      });
-    });
+    guarded(*slow, [&] { slow->member->do_slow_work(space_, [&] { pass_if_due(); }); });
   }
   count_blocks();
   end_those_over();

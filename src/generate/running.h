@@ -67,7 +67,7 @@ class Member {
 class RunningBatch {
  public:
   static constexpr int kSequences = 1024;  // at most, of all members and of what is kept
-  static constexpr std::chrono::milliseconds kSlice{100};
+  static constexpr std::chrono::milliseconds kSlice{75};
   static constexpr int64_t kKeptPictureBytes = int64_t{256} << 20;  // 54 pictures of the 1B model
   static constexpr int64_t kKeptPromptBytes = int64_t{256} << 20;
 
@@ -104,7 +104,9 @@ class RunningBatch {
   };
   using Clock = std::chrono::steady_clock;
 
-  void pass(Workspace& space, int64_t least_scratch);
+  void pass(Workspace& space);
+  void pass_if_due();
+  void make_space();
   void collect();
   void end_those_over();
   void count_blocks();

@@ -295,7 +295,8 @@ void Backend::attend_full(Tensor q, Tensor k, Tensor v, int64_t tokens, int head
   do_attend_full(q, k, v, tokens, heads, scale, out);
 }
 
-void Backend::conv2d(Tensor x, const Conv& conv, Tensor out, Epilogue epilogue) const {
+void Backend::conv2d(Tensor x, const Conv& conv, Tensor out, Epilogue epilogue,
+                     const Pause& between) const {
   check_image("conv2d", "x", x);
   check_image("conv2d", "out", out);
   check_weight("conv2d", conv.weight);
@@ -314,7 +315,7 @@ void Backend::conv2d(Tensor x, const Conv& conv, Tensor out, Epilogue epilogue) 
         Code::bug, "conv2d: x ", shape_text(x), ", weight [", conv.weight.outputs, ", ",
         conv.weight.inputs, "], kernel ", conv.kernel, ", out ", shape_text(out));
   check(x.data != out.data || x.count() == 0, Code::bug, "conv2d: x and out share memory");
-  do_conv2d(x, conv, out, epilogue);
+  do_conv2d(x, conv, out, epilogue, between);
 }
 
 void Backend::group_norm(Tensor x, Tensor weight, Tensor bias, int groups, float eps, bool silu,

@@ -25,6 +25,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <span>
@@ -75,6 +76,8 @@ enum class Epilogue {
 
 class Backend {
  public:
+  using Pause = std::function<void()>;
+
   virtual ~Backend() = default;
 
   virtual std::string name() const = 0;  // "ref", "cpu avx512"
@@ -137,8 +140,11 @@ class Backend {
                    Tensor out) const;
 
   // --- images [n, h, w, c] ---------------------------------------------------------------------
-  // x [n, h, w, c], out [n, h', w', O], h' = conv.output_size(h); epilogue store or add.
-  void conv2d(Tensor x, const Conv& conv, Tensor out, Epilogue epilogue = Epilogue::store) const;
+  // x [n, h, w, c], out [n, h', w', O], h' = conv.output_size(h); epilogue store or add. One may
+  // take a second: `between` is called on this thread after every fraction of that, and may use the
+  // backend, but not for a convolution.
+  void conv2d(Tensor x, const Conv& conv, Tensor out, Epilogue epilogue = Epilogue::store,
+              const Pause& between = {}) const;
   // Normalises `groups` runs of contiguous channels over (h, w, c/groups), biased variance, then
   // weight and bias [c], then x·sigmoid(x) where asked.  out may be x.
   void group_norm(Tensor x, Tensor weight, Tensor bias, int groups, float eps, bool silu,
@@ -171,7 +177,7 @@ class Backend {
   virtual void do_kv_store(Tensor, Tensor, const Rows&, const KvLayer&) const = 0;
   virtual void do_attend(Tensor, const Rows&, const KvLayer&, int, float, Tensor) const = 0;
   virtual void do_attend_full(Tensor, Tensor, Tensor, int64_t, int, float, Tensor) const = 0;
-  virtual void do_conv2d(Tensor, const Conv&, Tensor, Epilogue) const = 0;
+  virtual void do_conv2d(Tensor, const Conv&, Tensor, Epilogue, const Pause&) const = 0;
   virtual void do_group_norm(Tensor, Tensor, Tensor, int, float, bool, Tensor) const = 0;
   virtual void do_upsample2x(Tensor, Tensor) const = 0;
   virtual void do_nearest_code(Tensor, Tensor, std::span<int32_t>) const = 0;

@@ -71,8 +71,8 @@ class Model {
 
   // --- image codec -----------------------------------------------------------------------------
   // codes [n·I] -> pixels [n, S, S, 3] before clamping. Code::bad_input for a code outside the
-  // codebook. `between` is called after every convolution of a residual. Taps: vq.codes [E, G, G],
-  // vq.pixels [3, S, S]; several pictures: n in front.
+  // codebook. `between` is called after every convolution and in the midst of large ones. Taps:
+  // vq.codes [E, G, G], vq.pixels [3, S, S]; several pictures: n in front.
   void decode_image(std::span<const int32_t> codes, Workspace& space, Tensor pixels,
                     Trace* trace = nullptr, const Between& between = {}) const;
   // pixels [n, S, S, 3] in -1..1 -> codes [n·I]; `between` as above. Taps: vq.latent [E, G, G],

@@ -32,15 +32,19 @@ int64_t Siglip::scratch_bytes(const VisionConfig& config, int64_t rows) {
 }
 
 // One encoder block; x is the residual stream, updated in place.   x [n·P, D]
-void Siglip::block(const VisionBlock& w, const Scratch& s, Tensor x) const {
+void Siglip::block(const VisionBlock& w, const Scratch& s, Tensor x,
+                   const std::function<void()>& between) const {
   const float scale = 1.0f / std::sqrt(static_cast<float>(cfg.width / cfg.heads));
   be.layer_norm(x, w.norm1.weight.view, w.norm1.bias.view, cfg.eps, s.h);
   be.linear(s.h, w.qkv, s.qkv);
   be.attend_full(s.q, s.k, s.v, cfg.tokens(), cfg.heads, scale, s.a);
   be.linear(s.a, w.proj, x, Epilogue::add);
+  if (between) between();
   be.layer_norm(x, w.norm2.weight.view, w.norm2.bias.view, cfg.eps, s.h);
   be.linear(s.h, w.fc1, s.f, Epilogue::gelu);
+  if (between) between();
   be.linear(s.f, w.fc2, x, Epilogue::add);
+  if (between) between();
 }
 
 void Siglip::encode(Tensor pixels, Workspace& space, Tensor x, Trace* trace,
@@ -53,9 +57,8 @@ void Siglip::encode(Tensor pixels, Workspace& space, Tensor x, Trace* trace,
   be.add(x, weights.position_embed.view);
   tap(trace, "vision.embed", x, shape);
   for (int i = 0; i < cfg.layers; ++i) {
-    block(weights.vision_blocks[static_cast<size_t>(i)], scratch, x);
+    block(weights.vision_blocks[static_cast<size_t>(i)], scratch, x, between);
     if (trace) tap(trace, "vision.block." + std::to_string(i), x, shape);
-    if (between) between();
   }
   be.layer_norm(x, weights.vision_norm.weight.view, weights.vision_norm.bias.view, cfg.eps, x);
   tap(trace, "vision.out", x, shape);

@@ -20,7 +20,7 @@ struct Siglip {
   const VisionConfig& cfg;
   const Weights& weights;
 
-  // pixels [n, S, S, 3] in -1..1 -> x [n·P, D]. `between` is called after every block.
+  // pixels [n, S, S, 3] in -1..1 -> x [n·P, D]. `between` is called three times a block.
   void encode(Tensor pixels, Workspace& space, Tensor x, Trace* trace,
               const std::function<void()>& between) const;
   // What that takes of `space`.  rows n·P
@@ -28,7 +28,8 @@ struct Siglip {
 
  private:
   struct Scratch;
-  void block(const VisionBlock& w, const Scratch& s, Tensor x) const;
+  void block(const VisionBlock& w, const Scratch& s, Tensor x,
+             const std::function<void()>& between) const;
 };
 
 }  // namespace janus

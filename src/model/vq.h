@@ -19,8 +19,9 @@ namespace janus {
 // Three planes of the largest size are all the memory the codec needs.
 struct Canvas {
   int64_t n, side = 0, channels = 0;
-  Tensor x, a, b;                      // flat; x holds [n, side, side, channels]
-  std::function<void()> between = {};  // called after every convolution of a residual
+  Tensor x, a, b;  // flat; x holds [n, side, side, channels]
+  std::function<void()> between =
+      {};  // called after every convolution, and in the midst of large ones
 
   template <class Frame>
   Canvas(int64_t pictures, int64_t plane_values, Frame& frame)

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <initializer_list>
 #include <memory>
 #include <vector>
@@ -17,8 +18,9 @@ namespace janus {
 class Workspace {
  public:
   Workspace() = default;
-  // Has `bytes` from the beginning, so that what was planned is taken once and at once.
-  explicit Workspace(int64_t bytes);
+  // Has `bytes` from the beginning, so that what was planned is taken once; `between` is called
+  // while that goes on, which is slow.
+  explicit Workspace(int64_t bytes, const std::function<void()>& between = {});
 
   // Everything taken while a Frame lives is given back when it ends.
   class Frame {

@@ -95,8 +95,9 @@ struct OneNumberOff : RefBackend {
   }
 };
 struct NotANumber : RefBackend {
-  void do_conv2d(Tensor x, const Conv& conv, Tensor out, Epilogue epilogue) const override {
-    RefBackend::do_conv2d(x, conv, out, epilogue);
+  void do_conv2d(Tensor x, const Conv& conv, Tensor out, Epilogue epilogue,
+                 const Pause& pause) const override {
+    RefBackend::do_conv2d(x, conv, out, epilogue, pause);
     out.f32()[3] = NAN;
   }
 };

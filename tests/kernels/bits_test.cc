@@ -85,6 +85,27 @@ TEST_P(Bits, OfAnImageDoNotDependOnTheImagesBeside) {
   for (const int64_t side : {13, 37}) image_alone_and_among_others(side);
 }
 
+// Others use the backend, with its scratch memory, while a large convolution pauses.
+TEST_P(Bits, OfALargeConvolutionDoNotDependOnItsPauses) {
+  const auto backend = open(2);
+  constexpr int64_t kSide = 168, kChannels = 128;
+  const OwnedTensor x = random_tensor(11, {1, kSide, kSide, kChannels});
+  const Conv conv{pack(*backend, Dtype::f32, random_tensor(12, {kChannels, 9 * kChannels}).view), 3,
+                  1, 1, 1};
+  OwnedTensor whole(Dtype::f32, {1, kSide, kSide, kChannels});
+  backend->conv2d(x.view, conv, whole.view);
+  const OwnedTensor rows = random_tensor(13, {40, 9 * kChannels});
+  const OwnedTensor products(Dtype::f32, {40, kChannels});
+  int pauses = 0;
+  OwnedTensor paused(Dtype::f32, {1, kSide, kSide, kChannels});
+  backend->conv2d(x.view, conv, paused.view, Epilogue::store, [&] {
+    ++pauses;
+    backend->linear(rows.view, conv.weight, products.view);
+  });
+  EXPECT_GE(pauses, 1);
+  EXPECT_TRUE(same_bits(whole.view, paused.view));
+}
+
 // One sequence of kLength rows, alone or beside others, whole or in steps.
 class Prompt {
  public:

@@ -198,7 +198,8 @@ struct AttendFullLosesLastToken : Cpu {
 
 struct ConvPadsTheWrongSide : Cpu {
   using Cpu::Cpu;
-  void do_conv2d(Tensor x, const Conv& conv, Tensor out, Epilogue epilogue) const override {
+  void do_conv2d(Tensor x, const Conv& conv, Tensor out, Epilogue epilogue,
+                 const Pause& pause) const override {
     Conv swapped;
     swapped.weight = without_bias(conv.weight);
     swapped.weight.bias = OwnedTensor(Dtype::f32, {conv.weight.outputs});
@@ -207,18 +208,19 @@ struct ConvPadsTheWrongSide : Cpu {
     swapped.stride = conv.stride;
     swapped.pad_before = conv.pad_after;
     swapped.pad_after = conv.pad_before;
-    Cpu::do_conv2d(x, swapped, out, epilogue);
+    Cpu::do_conv2d(x, swapped, out, epilogue, pause);
   }
 };
 
 struct ConvDropsLastChannel : Cpu {
   using Cpu::Cpu;
-  void do_conv2d(Tensor x, const Conv& conv, Tensor out, Epilogue epilogue) const override {
+  void do_conv2d(Tensor x, const Conv& conv, Tensor out, Epilogue epilogue,
+                 const Pause& pause) const override {
     const OwnedTensor less = without_last_column(x);
     Tensor view = less.view;
     view.rank = x.rank;
     view.shape = x.shape;
-    Cpu::do_conv2d(view, conv, out, epilogue);
+    Cpu::do_conv2d(view, conv, out, epilogue, pause);
   }
 };
 
@@ -228,16 +230,18 @@ bool by_tiles(const Tensor& out, const Conv& conv) {
 
 struct TilesDropLastChannel : ConvDropsLastChannel {
   using ConvDropsLastChannel::ConvDropsLastChannel;
-  void do_conv2d(Tensor x, const Conv& conv, Tensor out, Epilogue epilogue) const override {
-    if (by_tiles(out, conv)) return ConvDropsLastChannel::do_conv2d(x, conv, out, epilogue);
-    Cpu::do_conv2d(x, conv, out, epilogue);
+  void do_conv2d(Tensor x, const Conv& conv, Tensor out, Epilogue epilogue,
+                 const Pause& pause) const override {
+    if (by_tiles(out, conv)) return ConvDropsLastChannel::do_conv2d(x, conv, out, epilogue, pause);
+    Cpu::do_conv2d(x, conv, out, epilogue, pause);
   }
 };
 
 struct TileInItsNeighboursPlace : Cpu {
   using Cpu::Cpu;
-  void do_conv2d(Tensor x, const Conv& conv, Tensor out, Epilogue epilogue) const override {
-    Cpu::do_conv2d(x, conv, out, epilogue);
+  void do_conv2d(Tensor x, const Conv& conv, Tensor out, Epilogue epilogue,
+                 const Pause& pause) const override {
+    Cpu::do_conv2d(x, conv, out, epilogue, pause);
     if (!by_tiles(out, conv)) return;
     for (int64_t i = 0; i < 4; ++i) {
       std::swap_ranges(out.row(i), out.row(i) + out.cols(), out.row(i + 4));

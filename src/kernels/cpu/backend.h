@@ -75,7 +75,7 @@ class CpuBackend : public Backend {
   void do_kv_store(Tensor, Tensor, const Rows&, const KvLayer&) const override;
   void do_attend(Tensor, const Rows&, const KvLayer&, int, float, Tensor) const override;
   void do_attend_full(Tensor, Tensor, Tensor, int64_t, int, float, Tensor) const override;
-  void do_conv2d(Tensor, const Conv&, Tensor, Epilogue) const override;
+  void do_conv2d(Tensor, const Conv&, Tensor, Epilogue, const Pause&) const override;
   void do_group_norm(Tensor, Tensor, Tensor, int, float, bool, Tensor) const override;
   void do_upsample2x(Tensor, Tensor) const override;
   void do_nearest_code(Tensor, Tensor, std::span<int32_t>) const override;
@@ -91,7 +91,7 @@ class CpuBackend : public Backend {
                           Epilogue epilogue) const;
   void multiply(const cpu::MatmulArgs& args, int64_t rows) const;
   void linear_blocks(Tensor x, const Weight& w, const cpu::MatmulArgs& product) const;
-  void convolve_tiles(const cpu::MatmulArgs& args, int64_t images) const;
+  void convolve_tiles(const cpu::MatmulArgs& args, int64_t images, const Pause& between) const;
   // fn(row) for every row, in pieces of some ten thousand elements.
   template <class F>
   void each_row(int64_t rows, int64_t cols, const F& fn) const {

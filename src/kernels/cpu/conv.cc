@@ -34,6 +34,13 @@ int64_t tiles_of_piece(int64_t channels) {
   return std::clamp<int64_t>(kFloats / (kTileSpots * channels) / kMultiple, 1, 8) * kMultiple;
 }
 
+// Pieces after which who waits may have its turn: some 20 ms of a slow machine, and still so many
+// that its threads end at about the same time.
+int64_t pieces_of_turn(int64_t tiles, int64_t channels, int64_t outputs) {
+  constexpr int64_t kProducts = 1'000'000'000;
+  return std::max<int64_t>(kProducts / (tiles * kTileSpots * channels * outputs), 32);
+}
+
 // Floats of one panel of filters: those of a tile, a channel and an output.
 int64_t filter_floats(int64_t channels) { return kTileSpots * channels * kPanel; }
 
@@ -44,7 +51,8 @@ int64_t CpuBackend::do_filter_bytes(int kernel, int64_t channels, int64_t output
   return kernel == 3 ? bytes_of(Dtype::f32, split(outputs, kPanel) * filter_floats(channels)) : 0;
 }
 
-void CpuBackend::convolve_tiles(const cpu::MatmulArgs& args, int64_t images) const {
+void CpuBackend::convolve_tiles(const cpu::MatmulArgs& args, int64_t images,
+                                const Pause& between) const {
   const int64_t panels = split(args.outputs, kPanel);
   const int64_t panel_floats = filter_floats(args.x.channels);
   const std::lock_guard lock(filters_->in_use);
@@ -61,16 +69,22 @@ void CpuBackend::convolve_tiles(const cpu::MatmulArgs& args, int64_t images) con
   });
   const int64_t tiles = images * tiles_of_image(args.x);
   const int64_t piece = tiles_of_piece(args.x.channels);
-  workers_->run(split(tiles, piece), 1, table_.winograd_scratch(args, piece),
-                [&](int64_t begin, int64_t end, float* scratch) {
-                  for (int64_t i = begin; i < end; ++i) {
-                    table_.winograd_tiles(args, filters, i * piece,
-                                          std::min(tiles, (i + 1) * piece), scratch);
-                  }
-                });
+  const int64_t pieces = split(tiles, piece);
+  const int64_t turn = between ? pieces_of_turn(piece, args.x.channels, args.outputs) : pieces;
+  for (int64_t done = 0; done < pieces; done += turn) {
+    if (done > 0) between();
+    workers_->run(std::min(turn, pieces - done), 1, table_.winograd_scratch(args, piece),
+                  [&](int64_t begin, int64_t end, float* scratch) {
+                    for (int64_t i = done + begin; i < done + end; ++i) {
+                      table_.winograd_tiles(args, filters, i * piece,
+                                            std::min(tiles, (i + 1) * piece), scratch);
+                    }
+                  });
+  }
 }
 
-void CpuBackend::do_conv2d(Tensor x, const Conv& conv, Tensor out, Epilogue epilogue) const {
+void CpuBackend::do_conv2d(Tensor x, const Conv& conv, Tensor out, Epilogue epilogue,
+                           const Pause& between) const {
   if (out.rows() == 0) return;
   const cpu::Windows windows{.data = x.f32(),
                              .pixel_stride = x.shape[3],
@@ -84,7 +98,7 @@ void CpuBackend::do_conv2d(Tensor x, const Conv& conv, Tensor out, Epilogue epil
                              .pad = conv.pad_before};
   const cpu::MatmulArgs args = product(windows, conv.weight, out, epilogue);
   if (by_tiles(windows)) {
-    convolve_tiles(args, x.shape[0]);
+    convolve_tiles(args, x.shape[0], between);
   } else {
     multiply(args, out.rows());
   }

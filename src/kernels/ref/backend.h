@@ -35,7 +35,7 @@ class RefBackend : public Backend {
   void do_kv_store(Tensor, Tensor, const Rows&, const KvLayer&) const override;
   void do_attend(Tensor, const Rows&, const KvLayer&, int, float, Tensor) const override;
   void do_attend_full(Tensor, Tensor, Tensor, int64_t, int, float, Tensor) const override;
-  void do_conv2d(Tensor, const Conv&, Tensor, Epilogue) const override;
+  void do_conv2d(Tensor, const Conv&, Tensor, Epilogue, const Pause&) const override;
   void do_group_norm(Tensor, Tensor, Tensor, int, float, bool, Tensor) const override;
   void do_upsample2x(Tensor, Tensor) const override;
   void do_nearest_code(Tensor, Tensor, std::span<int32_t>) const override;

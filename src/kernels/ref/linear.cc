@@ -114,7 +114,8 @@ void RefBackend::do_linear(Tensor x, const Weight& w, Tensor out, Epilogue epilo
   }
 }
 
-void RefBackend::do_conv2d(Tensor x, const Conv& conv, Tensor out, Epilogue epilogue) const {
+void RefBackend::do_conv2d(Tensor x, const Conv& conv, Tensor out, Epilogue epilogue,
+                           const Pause&) const {
   const int64_t height = x.shape[1], width = x.shape[2], channels = x.shape[3];
   std::vector<float> patch(static_cast<size_t>(conv.weight.inputs));  // (ky, kx, c)
   std::vector<float> spare;
