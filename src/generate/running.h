@@ -67,7 +67,7 @@ class Member {
 class RunningBatch {
  public:
   static constexpr int kSequences = 1024;  // at most, of all members and of what is kept
-  static constexpr std::chrono::milliseconds kSlice{75};
+  static constexpr std::chrono::milliseconds kSlice{60};
   static constexpr int64_t kKeptPictureBytes = int64_t{256} << 20;  // 54 pictures of the 1B model
   static constexpr int64_t kKeptPromptBytes = int64_t{256} << 20;
 
