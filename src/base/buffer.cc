@@ -4,6 +4,7 @@
 #include <sys/mman.h>
 
 #include <cstdlib>
+#include <utility>
 
 #include "base/error.h"
 
@@ -23,7 +24,9 @@ int64_t& allocation_count() {
 
 }  // namespace
 
-void Buffer::Free::operator()(std::byte* p) const { std::free(p); }
+void Buffer::Free::operator()(std::byte* p) const {
+  if (!owner) std::free(p);
+}
 
 int64_t Buffer::allocations() { return allocation_count(); }
 
@@ -45,6 +48,12 @@ Buffer::Buffer(int64_t bytes) : bytes_(bytes) {
   __builtin_memset(p, 0, rounded);
   memory_.reset(static_cast<std::byte*>(p));
   ++allocation_count();
+}
+
+Buffer::Buffer(std::span<const std::byte> memory, std::shared_ptr<const void> owner)
+    : memory_(const_cast<std::byte*>(memory.data()), Free{std::move(owner)}),
+      bytes_(static_cast<int64_t>(memory.size())) {
+  check(memory_.get_deleter().owner != nullptr, Code::bug, "buffer: memory without an owner");
 }
 
 OwnedTensor::OwnedTensor(Dtype dtype, std::initializer_list<int64_t> sizes) {

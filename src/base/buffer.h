@@ -1,5 +1,6 @@
 // Buffer: owned, 64-byte aligned, zeroed host memory. Every allocation of tensors passes here, and
-// the counter lets a test prove that a decoding step allocates nothing.
+// the counter lets a test prove that a decoding step allocates nothing. Or memory of another owner,
+// such as pages of a mapped file, which lives as long as the buffer and must not be written to.
 // SPDX-License-Identifier: MIT
 #pragma once
 
@@ -7,6 +8,7 @@
 #include <cstdint>
 #include <initializer_list>
 #include <memory>
+#include <span>
 
 #include "base/tensor.h"
 
@@ -17,18 +19,23 @@ class Buffer {
   Buffer() = default;
   // Throws Code::out_of_memory with the size when the system refuses.
   explicit Buffer(int64_t bytes);
+  // Memory that `owner` keeps alive; nothing is copied.
+  Buffer(std::span<const std::byte> memory, std::shared_ptr<const void> owner);
 
   // What a buffer of that size takes from the system, rounding included.
   static int64_t held(int64_t bytes);
 
   std::byte* data() const { return memory_.get(); }
   int64_t bytes() const { return bytes_; }
+  // Whether the memory is another owner's.
+  bool lent() const { return memory_.get_deleter().owner != nullptr; }
 
   // How many buffers this thread has allocated so far.
   static int64_t allocations();
 
  private:
   struct Free {
+    std::shared_ptr<const void> owner;  // null: the memory is the buffer's own
     void operator()(std::byte* p) const;
   };
   std::unique_ptr<std::byte[], Free> memory_;
