@@ -49,7 +49,7 @@ struct EngineOptions {
   // "f32", "bf16", "q8_0", "q4_0" (heads, embeddings and codec stay bf16 beside these two); auto:
   // as stored, f32 on "ref"
   std::string weights = "auto";
-  std::string cache = "auto";  // keys and values: "f32", "bf16"; auto: as the weights
+  std::string cache = "auto";  // keys and values: "f32", "bf16", "q8"; auto: as the weights
   bool round_rope = false;     // round rotary frequencies to bf16, as the official bf16 scripts do
   int pictures_at_once = 8;    // of one request drawn side by side, fewer where memory is short
   // Pictures and answers of all requests that are worked on together; the others wait. 0: as many

@@ -150,18 +150,18 @@ Setup look_at(const EngineOptions& options, const Checkpoint& checkpoint) {
   const Parts parts = parse_halves(options.halves, checkpoint);
   checkpoint.require(parts);
   const Config config = checkpoint.config();
-  check_tensors(config, *checkpoint.source(),
-                parts);  // sizes of another model's config mean nothing
+  const std::shared_ptr<const TensorSource> source = checkpoint.source();
+  check_tensors(config, *source, parts);  // sizes of another model's config mean nothing
   std::shared_ptr<const Backend> backend =
       open_backend(options.backend, options.threads, options.isa);
   const bool is_ref = backend->name() == "ref";
   const Dtype weights =
       parse_type(options.weights, "weights", {Dtype::f32, Dtype::bf16, Dtype::q8_0, Dtype::q4_0},
-                 [&] { return is_ref ? Dtype::f32 : held_type(checkpoint.tensors()); });
-  const Dtype cache = parse_type(options.cache, "cache", {Dtype::f32, Dtype::bf16},
+                 [&] { return is_ref ? Dtype::f32 : held_type(*source); });
+  const Dtype cache = parse_type(options.cache, "cache", {Dtype::f32, Dtype::bf16, Dtype::q8},
                                  [&] { return cache_type(weights); });
   return make_setup(config, std::move(backend), weights, cache, parts, options.memory,
-                    read_adapters(options, config));
+                    read_adapters(options, config), checkpoint.packed() ? source : nullptr);
 }
 
 void check_at_once(const EngineOptions& options) {

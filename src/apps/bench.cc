@@ -207,7 +207,7 @@ void BenchVerb::load() {
   for (const char* work : {"step", "vq_decode", "vq_encode", "picture", kAhead}) {
     if (wants(work)) checkpoint.require(kDrawingParts);
   }
-  const Dtype stored = held_type(tensors);
+  const Dtype stored = held_type(*checkpoint.source());
   type_ = dtype_named(flags_.type).value_or(stored);
   cache_ = dtype_named(flags_.cache).value_or(cache_type(type_));
   options.weights = type_;

@@ -119,7 +119,7 @@ void ModelFlags::add_storage(CLI::App& app) {
       ->check(CLI::IsMember({"auto", "f32", "bf16", "q8_0", "q4_0"}))
       ->capture_default_str();
   app.add_option("--kv", cache, "How keys and values are held")
-      ->check(CLI::IsMember({"auto", "f32", "bf16"}))
+      ->check(CLI::IsMember({"auto", "f32", "bf16", "q8"}))
       ->capture_default_str();
 }
 

@@ -13,6 +13,7 @@
 #include "apps/progress.h"
 #include "base/error.h"
 #include "base/free_memory.h"
+#include "generate/load.h"
 #include "generate/preview.h"
 #include "hub/cache.h"
 #include "io/bpe_train.h"
@@ -30,6 +31,7 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr const char* kAsStored = "as-stored";
+constexpr const char* kNative = "native";
 
 // Files that other programs want beside the weights; copied as they are where there are some.
 constexpr const char* kCompanions[] = {"tokenizer_config.json", "special_tokens_map.json"};
@@ -95,6 +97,7 @@ class ConvertVerb {
   std::string source_, target_;
   std::string type_ = kAsStored;
   std::string layout_ = "transformers";
+  std::shared_ptr<const Backend> packing_;  // for --layout native
   std::vector<std::string> adapters_;
   bool no_preview_ = false, force_ = false, json_ = false, quiet_ = false;
 
@@ -112,8 +115,10 @@ ConvertVerb::ConvertVerb(CLI::App& app, const Interrupt& interrupt)
   app.add_option("--type", type_, "How values are stored; q8_0 and q4_0 in a .gguf only")
       ->check(CLI::IsMember({kAsStored, "f32", "bf16", "f16", "q8_0", "q4_0"}))
       ->capture_default_str();
-  app.add_option("--layout", layout_, "Names of tensors and files, for a directory")
-      ->check(CLI::IsMember({"transformers", "official"}))
+  app.add_option("--layout", layout_,
+                 "Names of tensors and files, for a directory; native, for a .gguf: as this "
+                 "program keeps matrices in memory, so that it starts at once")
+      ->check(CLI::IsMember({"transformers", "official", kNative}))
       ->capture_default_str();
   app.add_option("--merge", adapters_,
                  "Directory of a LoRA adapter (peft's form) to merge into the weights; again for "
@@ -133,8 +138,14 @@ void ConvertVerb::check_use() const {
   const bool taken = gguf && fs::exists(target_, none) && fs::is_regular_file(target_, none);
   check(force_ || !taken, Code::bad_input, target_, ": is there already; --force replaces it");
   if (gguf) check_output(target_);
-  if (gguf && app_.count("--layout") > 0) {
-    throw UsageError("convert: --layout is for a directory; a .gguf has names of its own");
+  const bool native = layout_ == kNative;
+  if (gguf && app_.count("--layout") > 0 && !native) {
+    throw UsageError("convert: --layout " + layout_ +
+                     " is for a directory; a .gguf has names of its own");
+  }
+  if (native && !gguf) throw UsageError("convert: --layout native is for a .gguf");
+  if (native && type_ == "f16") {
+    throw UsageError("convert: --layout native holds f32, bf16, q8_0 or q4_0, not f16");
   }
   if (!gguf && no_preview_) throw UsageError("convert: --no-preview is for a .gguf");
   if (!gguf && type_.starts_with('q')) {
@@ -147,6 +158,11 @@ void ConvertVerb::open() {
   checkpoint_.emplace(ModelFlags::find_model(source_));
   checkpoint_->require({});
   options_.type = dtype_named(type_);
+  if (layout_ == kNative) {
+    packing_ = open_backend("cpu", 1);
+    options_.packing = packing_.get();
+    if (!options_.type) options_.type = held_type(*checkpoint_->source());
+  }
   options_.on_progress = [this](int64_t done, int64_t total) {
     interrupt_.check();
     if (bar_->due() || done == total)
@@ -222,12 +238,13 @@ void ConvertVerb::run() {
   check_use();
   bar_ = std::make_unique<ProgressBar>(quiet_);
   open();
-  const StoredTensors tensors = checkpoint_->tensors();
   const auto source = checkpoint_->source();
   const Config config = checkpoint_->config();
   Merging merging(config, *source, check_tensors(config, *source));
   for (const std::string& adapter : adapters_) merging.add(adapter);
-  const auto stored = [&](const std::string& one) { return tensors.at(merging.origin(one)).dtype; };
+  const auto stored = [&](const std::string& one) {
+    return source->stored(merging.origin(one)).value_or(Dtype::f32);
+  };
   ModelToSave model{.name = name_of_snapshot(checkpoint_->path()).value_or(checkpoint_->title()),
                     .config = config,
                     .source = merging.source(),

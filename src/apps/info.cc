@@ -26,18 +26,19 @@ struct Stored {
   std::set<std::string> types;
   int64_t parameters = 0, bytes = 0;
 
-  Stored(const Config& config, const Parts& parts, Layout layout, const StoredTensors& tensors) {
+  Stored(const Config& config, const Parts& parts, Layout layout, const TensorSource& source,
+         const StoredTensors& tensors) {
     for (const FieldTensors& field : list_fields(config, parts)) {
       const std::string group(tensor_group(field.of(Layout::transformers).front().name));
       for (const TensorSpec& tensor : field.of(layout)) {
-        const std::string type(traits(tensors.at(tensor.name).dtype).name);
+        const std::string type(traits(source.stored(tensor.name).value_or(Dtype::f32)).name);
+        types.insert(type);
         nlohmann::ordered_json& count = groups[group][type];
         count = (count.is_null() ? 0 : count.get<int64_t>()) + tensor.count();
         parameters += tensor.count();
       }
     }
     for (const auto& [name, tensor] : tensors) {
-      types.emplace(traits(tensor.dtype).name);
       bytes += std::ssize(tensor.data);
     }
   }
@@ -134,6 +135,8 @@ nlohmann::ordered_json InfoVerb::memory(const Checkpoint& checkpoint, const Conf
         " is more than the model's context of ", config.llama.context);
   const std::shared_ptr<const Backend> backend =
       open_backend(flags_.backend_name(), flags_.threads, flags_.isa);
+  const std::shared_ptr<const TensorSource> source =
+      checkpoint.packed() ? checkpoint.source() : nullptr;
   nlohmann::ordered_json lines = nlohmann::ordered_json::array();
   nlohmann::ordered_json memory{{"backend", backend->name()}, {"threads", backend->threads()}};
   for (const Parts& half : {kReadingParts, kDrawingParts}) {
@@ -141,7 +144,7 @@ nlohmann::ordered_json InfoVerb::memory(const Checkpoint& checkpoint, const Conf
     for (const Dtype type : {Dtype::f32, Dtype::bf16, Dtype::q8_0, Dtype::q4_0}) {
       if (type_of(flags_.type, type) != type) continue;
       const Dtype cache = type_of(flags_.cache, cache_type(type));
-      const Setup setup = make_setup(config, backend, type, cache, half, flags_.memory);
+      const Setup setup = make_setup(config, backend, type, cache, half, flags_.memory, {}, source);
       memory["limit"] = plan_loading(setup).limit;
       for (const int64_t pictures : pictures_) {
         const bool too_many = tokens_of_pictures(config, pictures) >= config.llama.context;
@@ -157,8 +160,9 @@ nlohmann::ordered_json InfoVerb::describe(const Checkpoint& checkpoint) const {
   const Config config = checkpoint.config();
   const Parts parts = checkpoint.parts();
   const StoredTensors tensors = checkpoint.tensors();
-  const Layout layout = check_tensors(config, *checkpoint.source(), parts);
-  const Stored stored(config, parts, layout, tensors);
+  const auto source = checkpoint.source();
+  const Layout layout = check_tensors(config, *source, parts);
+  const Stored stored(config, parts, layout, *source, tensors);
   const LlamaConfig& llama = config.llama;
   const VisionConfig& vision = config.vision;
   const VqConfig& vq = config.vq;
@@ -167,6 +171,7 @@ nlohmann::ordered_json InfoVerb::describe(const Checkpoint& checkpoint) const {
                                 {"tensors", tensors.size()},
                                 {"parameters", stored.parameters},
                                 {"bytes", stored.bytes},
+                                {"packed", checkpoint.packed()},
                                 {"types", stored.types},
                                 {"stored", stored.groups},
                                 {"language",

@@ -4,6 +4,7 @@
 #include <sys/mman.h>
 
 #include <cstdlib>
+#include <utility>
 
 #include "base/error.h"
 
@@ -23,7 +24,9 @@ int64_t& allocation_count() {
 
 }  // namespace
 
-void Buffer::Free::operator()(std::byte* p) const { std::free(p); }
+void Buffer::Free::operator()(std::byte* p) const {
+  if (!owner) std::free(p);
+}
 
 int64_t Buffer::allocations() { return allocation_count(); }
 
@@ -57,6 +60,12 @@ void Buffer::touch(int64_t begin, int64_t end) {
   constexpr int64_t kPage = 4096;
   volatile std::byte* const bytes = memory_.get();
   for (int64_t i = begin; i < end; i += kPage) bytes[i] = std::byte{0};
+}
+
+Buffer::Buffer(std::span<const std::byte> memory, std::shared_ptr<const void> owner)
+    : memory_(const_cast<std::byte*>(memory.data()), Free{std::move(owner)}),
+      bytes_(static_cast<int64_t>(memory.size())) {
+  check(memory_.get_deleter().owner != nullptr, Code::bug, "buffer: memory without an owner");
 }
 
 OwnedTensor::OwnedTensor(Dtype dtype, std::initializer_list<int64_t> sizes) {

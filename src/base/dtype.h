@@ -9,12 +9,13 @@
 
 namespace janus {
 
-// Those that begin with q: blocks of numbers along a row, as ggml defines them (base/quant.h).
-enum class Dtype : uint8_t { f32, f16, bf16, i64, i32, u8, q8_0, q4_0, q4_k, q6_k };
+// Those of ggml that begin with q: blocks of numbers along a row (base/quant.h). q8 is of keys and
+// values alone: whole numbers with a scale for each head of a position (kernels/backend.h).
+enum class Dtype : uint8_t { f32, f16, bf16, i64, i32, u8, i8, q8, q8_0, q4_0, q4_k, q6_k };
 
-inline constexpr std::array<Dtype, 10> kDtypes = {Dtype::f32,  Dtype::f16, Dtype::bf16, Dtype::i64,
-                                                  Dtype::i32,  Dtype::u8,  Dtype::q8_0, Dtype::q4_0,
-                                                  Dtype::q4_k, Dtype::q6_k};
+inline constexpr std::array<Dtype, 12> kDtypes = {
+    Dtype::f32, Dtype::f16, Dtype::bf16, Dtype::i64,  Dtype::i32,  Dtype::u8,
+    Dtype::i8,  Dtype::q8,  Dtype::q8_0, Dtype::q4_0, Dtype::q4_k, Dtype::q6_k};
 
 struct DtypeTraits {
   std::string_view name;              // as users and file names spell it
@@ -39,6 +40,10 @@ constexpr DtypeTraits traits(Dtype type) {
       return {"i32", "I32", 26, 1, 4, false};
     case Dtype::u8:
       return {"u8", "U8", -1, 1, 1, false};
+    case Dtype::i8:
+      return {"i8", "", 24, 1, 1, false};
+    case Dtype::q8:
+      return {"q8", "", -1, 1, 1, false};
     case Dtype::q8_0:
       return {"q8_0", "", 8, 32, 34, true};
     case Dtype::q4_0:

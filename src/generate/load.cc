@@ -83,16 +83,18 @@ PromptBuilder load_prompts(const Checkpoint& checkpoint, const Log& log) {
 
 Dtype cache_type(Dtype weights) { return traits(weights).block > 1 ? Dtype::bf16 : weights; }
 
-Dtype held_type(const StoredTensors& tensors) {
+Dtype held_type(const TensorSource& source) {
   int64_t four = 0, blocks = 0, all = 0;  // numbers
   int64_t wide_bytes = 0, bytes = 0;
-  for (const auto& [name, tensor] : tensors) {
-    const int64_t count = tensor.count();
+  for (const auto& [name, shape] : source.shapes()) {
+    const Dtype type = source.stored(name).value_or(Dtype::f32);
+    int64_t count = 1;
+    for (const int64_t size : shape) count *= size;
     all += count;
-    bytes += std::ssize(tensor.data);
-    if (tensor.dtype == Dtype::f32) wide_bytes += std::ssize(tensor.data);
-    if (traits(tensor.dtype).block > 1) blocks += count;
-    if (tensor.dtype == Dtype::q4_0) four += count;
+    bytes += bytes_of(type, count);
+    if (type == Dtype::f32) wide_bytes += bytes_of(type, count);
+    if (traits(type).block > 1) blocks += count;
+    if (type == Dtype::q4_0) four += count;
   }
   if (2 * blocks > all) return 2 * four > blocks ? Dtype::q4_0 : Dtype::q8_0;
   return 2 * wide_bytes > bytes ? Dtype::f32 : Dtype::bf16;

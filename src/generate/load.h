@@ -17,7 +17,7 @@ PromptBuilder load_prompts(const Checkpoint& checkpoint, const Log& log = {});
 // What its weights are held in unless told otherwise. Where most numbers are stored in blocks, that
 // type: q4_0 as it is, and q8_0, which q4_k and q6_k become too. Else f32 where most of the bytes
 // are stored so, and bf16, which holds the values of 2-byte types nearly or exactly.
-Dtype held_type(const StoredTensors& tensors);
+Dtype held_type(const TensorSource& source);
 
 // Of keys and values beside weights of that type: the same; bf16 where those are blocks.
 Dtype cache_type(Dtype weights);

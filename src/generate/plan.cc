@@ -26,15 +26,18 @@ constexpr int64_t kToken = 450;
 
 // The smallest types there are.
 constexpr Dtype kLeastWeights = Dtype::q4_0;
-constexpr Dtype kLeastCache = Dtype::bf16;
+constexpr Dtype kLeastCache = Dtype::q8;
 
 // The same checkpoint held otherwise.
 Setup held_as(Setup setup, Dtype weights, Dtype cache, const Parts& parts) {
   setup.weights = weights;
   setup.cache = cache;
   setup.parts = parts;
-  setup.weight_bytes = model_bytes(setup.config, *setup.backend, weights, parts) +
-                       adapter_bytes(setup.config, setup.adapters, *setup.backend, parts);
+  const ModelBytes model =
+      model_bytes(setup.config, *setup.backend, weights, parts, setup.source.get());
+  setup.weight_bytes =
+      model.all + adapter_bytes(setup.config, setup.adapters, *setup.backend, parts);
+  setup.mapped_bytes = model.mapped;
   return setup;
 }
 
@@ -47,7 +50,8 @@ int64_t limit_of(const Setup& setup) {
   if (setup.limit) return *setup.limit;
   int64_t limit = std::numeric_limits<int64_t>::max();
   if (const std::optional<int64_t> free = free_memory()) {
-    limit = *free + (setup.loaded ? setup.program_bytes + setup.weight_bytes : 0) + setup.kept;
+    const int64_t own = setup.program_bytes + setup.weight_bytes - setup.mapped_bytes;
+    limit = *free + (setup.loaded ? own : 0) + setup.kept;
   }
   return setup.allowed > 0 ? std::min(limit, setup.allowed) : limit;
 }
@@ -91,26 +95,32 @@ class Refusal {
     const auto offer_setup = [&](const std::string& words, const Setup& other) {
       offer(words, again(other));
     };
-    if (setup.cache != kLeastCache) {
+    // Beside smaller weights, as they are held unless told otherwise.
+    const Dtype beside = setup.cache == Dtype::q8 ? Dtype::q8 : Dtype::bf16;
+    if (setup.cache == Dtype::f32) {
       offer_setup("keys and values in bf16 (--kv bf16)",
-                  held_as(setup, setup.weights, kLeastCache, setup.parts));
+                  held_as(setup, setup.weights, Dtype::bf16, setup.parts));
+    }
+    if (setup.cache != Dtype::q8) {
+      offer_setup("keys and values in 8 bits (--kv q8)",
+                  held_as(setup, setup.weights, Dtype::q8, setup.parts));
     }
     if (setup.weights == Dtype::f32) {
       offer_setup("all in bf16 (--type bf16 --kv bf16)",
-                  held_as(setup, Dtype::bf16, kLeastCache, setup.parts));
+                  held_as(setup, Dtype::bf16, beside, setup.parts));
     }
     constexpr int64_t kBlocks = 256;  // whole ones of every type
     for (const Dtype type : {Dtype::q8_0, Dtype::q4_0}) {
       if (bytes_of(type, kBlocks) >= bytes_of(setup.weights, kBlocks)) continue;
       const std::string name(traits(type).name);
       offer_setup("weights in " + name + " (--type " + name + ")",
-                  held_as(setup, type, kLeastCache, setup.parts));
+                  held_as(setup, type, beside, setup.parts));
     }
     if (setup.parts == half || !half.within(setup.parts)) return;
     offer_setup("only the half that " + std::string(half == kReadingParts ? "reads" : "draws"),
                 held_as(setup, setup.weights, setup.cache, half));
     if (setup.weights == Dtype::f32) {
-      offer_setup("that half in bf16", held_as(setup, Dtype::bf16, kLeastCache, half));
+      offer_setup("that half in bf16", held_as(setup, Dtype::bf16, beside, half));
     }
   }
 
@@ -127,6 +137,9 @@ class Refusal {
   std::string text(const std::string& work) const {
     std::string text = work + " takes " + size_text(plan_.total()) + ": weights " +
                        size_text(plan_.weights) + " (" + std::string(traits(setup_.weights).name) +
+                       (setup_.mapped_bytes > 0
+                            ? ", " + size_text(setup_.mapped_bytes) + " of it in the file's pages"
+                            : std::string()) +
                        ")";
     const auto add = [&](const char* name, int64_t bytes, const std::string& how = {}) {
       if (bytes > 0) text += std::string(", ") + name + " " + size_text(bytes) + how;
@@ -161,8 +174,9 @@ std::string count_text(int64_t count, const char* noun) {
 
 Setup make_setup(const Config& config, std::shared_ptr<const Backend> backend, Dtype weights,
                  Dtype cache, const Parts& parts, int64_t allowed,
-                 std::vector<ScaledAdapter> adapters) {
+                 std::vector<ScaledAdapter> adapters, std::shared_ptr<const TensorSource> source) {
   Setup setup;
+  setup.source = std::move(source);
   setup.config = config;
   setup.adapters = std::move(adapters);
   setup.backend = std::move(backend);
@@ -283,7 +297,8 @@ MemoryPlan plan_drawing(const Setup& setup, const DrawOrder& asked, int at_once)
   const Setup least = held_least(setup, parts);
   const BatchShape one = batch_shape(least.config, 1, std::min<int64_t>(longest, kKvBlock));
   refusal.offer_last(
-      "all of these at once: q4_0, that half alone, one picture, a short prompt",
+      "all of these at once: q4_0, keys and values in q8, that half alone, one picture, a short "
+      "prompt",
       with_room(engine_plan(least, limit),
                 drawing_room({least.config, *least.backend, least.weights, least.cache}, one, 1)));
   plan.refusal = refusal.text("drawing " + count_text(count, "picture") +
@@ -324,8 +339,10 @@ MemoryPlan plan_asking(const Setup& setup, const AnswerShape& shape) {
     few = {few.prompt + setup.config.vision.tokens(), few.positions + setup.config.vision.tokens(),
            1, shape.pixel_bytes / shape.pictures};
   }
-  refusal.offer_last("all of these at once: q4_0, that half alone, one picture, a short answer",
-                     plan_of(held_least(setup, kReadingParts), few));
+  refusal.offer_last(
+      "all of these at once: q4_0, keys and values in q8, that half alone, one picture, a short "
+      "answer",
+      plan_of(held_least(setup, kReadingParts), few));
   const std::string pictures =
       shape.pictures > 0 ? " and " + count_text(shape.pictures, "picture") : "";
   plan.refusal = refusal.text("a prompt of " + count_text(shape.prompt, "token") + pictures +

@@ -10,6 +10,7 @@
 #include "generate/room.h"
 #include "model/low_rank.h"
 #include "model/parts.h"
+#include "model/tensor_source.h"
 
 namespace janus {
 
@@ -25,10 +26,13 @@ struct Setup {
   Dtype cache = Dtype::f32;
   Parts parts;
   std::vector<ScaledAdapter> adapters = {};  // beside the weights, and in weight_bytes
-  int64_t program_bytes = 0;                 // what the process takes without the model, about
+  // Whose weights may stay where they lie in its file; null: none do.
+  std::shared_ptr<const TensorSource> source = nullptr;
+  int64_t program_bytes = 0;  // what the process takes without the model, about
   int64_t weight_bytes = 0;
-  int64_t allowed = 0;  // for all of it; 0: what is free
-  bool loaded = false;  // the weights are in memory already
+  int64_t mapped_bytes = 0;  // of these: pages of the file, which count as free while they are held
+  int64_t allowed = 0;       // for all of it; 0: what is free
+  bool loaded = false;       // the weights are in memory already
   // What engine and request may take, where that is known better than by asking the system.
   std::optional<int64_t> limit = std::nullopt;
   int64_t kept = 0;  // what is in memory from earlier requests and can be given up
@@ -37,7 +41,8 @@ struct Setup {
 
 Setup make_setup(const Config& config, std::shared_ptr<const Backend> backend, Dtype weights,
                  Dtype cache, const Parts& parts, int64_t allowed,
-                 std::vector<ScaledAdapter> adapters = {});
+                 std::vector<ScaledAdapter> adapters = {},
+                 std::shared_ptr<const TensorSource> source = nullptr);
 
 // The model alone.
 MemoryPlan plan_loading(const Setup& setup);

@@ -129,8 +129,9 @@ class GgufMetadata {
 
 // One file, tensor by tensor in the order given, beside `path` and renamed. Throws Code::bug for a
 // name of more than 63 bytes (ggml reads no longer one), for one given twice, for a type that ggml
-// lacks, and for rows that are no whole blocks.
+// lacks, and for rows that are no whole blocks. Each begins at a multiple of `alignment` bytes.
+inline constexpr uint32_t kGgufAlignment = 32;
 void write_gguf(const std::filesystem::path& path, const GgufMetadata& metadata,
-                const std::vector<TensorEntry>& entries);
+                const std::vector<TensorEntry>& entries, uint32_t alignment = kGgufAlignment);
 
 }  // namespace janus

@@ -9,10 +9,11 @@ namespace janus {
 namespace {
 
 constexpr uint32_t kVersion = 3;
-constexpr uint32_t kAlignment = 32;
 constexpr size_t kMaxName = 63;  // GGML_MAX_NAME without its closing zero
 
-uint64_t padding_after(uint64_t size) { return (kAlignment - size % kAlignment) % kAlignment; }
+uint64_t padding_after(uint64_t size, uint64_t alignment) {
+  return (alignment - size % alignment) % alignment;
+}
 
 // The entry as the header has it.
 void put_entry(std::string& header, const TensorEntry& entry, uint64_t offset) {
@@ -102,9 +103,9 @@ void GgufMetadata::numbers(std::string_view key, std::span<const float> values) 
 }
 
 void write_gguf(const std::filesystem::path& path, const GgufMetadata& metadata,
-                const std::vector<TensorEntry>& entries) {
+                const std::vector<TensorEntry>& entries, uint32_t alignment) {
   GgufMetadata own;
-  own.whole("general.alignment", kAlignment);
+  own.whole("general.alignment", alignment);
   std::string header = "GGUF";
   const auto put = [&](auto value) {
     header.append(reinterpret_cast<const char*>(&value), sizeof value);
@@ -119,9 +120,9 @@ void write_gguf(const std::filesystem::path& path, const GgufMetadata& metadata,
     check_entry(entry, names);
     put_entry(header, entry, offset);
     const auto size = static_cast<uint64_t>(entry.bytes());
-    offset += size + padding_after(size);
+    offset += size + padding_after(size, alignment);
   }
-  header.append(padding_after(header.size()), '\0');
+  header.append(padding_after(header.size(), alignment), '\0');
 
   AtomicFile file(path);
   file.write(header);
@@ -133,7 +134,7 @@ void write_gguf(const std::filesystem::path& path, const GgufMetadata& metadata,
     });
     check(left == 0, Code::bug, "tensor ", entry.name, " is written with ", -left,
           " bytes too many");
-    file.write(std::string(padding_after(static_cast<uint64_t>(entry.bytes())), '\0'));
+    file.write(std::string(padding_after(static_cast<uint64_t>(entry.bytes()), alignment), '\0'));
   }
   file.commit();
 }

@@ -5,6 +5,7 @@
 #include "kernels/backend.h"
 
 #include <algorithm>
+#include <utility>
 #include <vector>
 
 #include "base/error.h"
@@ -54,6 +55,11 @@ void check_format(const char* op, Dtype dtype) {
         ": storage must be f32 or bf16, is ", traits(dtype).name);
 }
 
+void check_cache_format(const char* op, Dtype dtype) {
+  check(dtype == Dtype::f32 || dtype == Dtype::bf16 || dtype == Dtype::q8, Code::bug, op,
+        ": keys and values must be f32, bf16 or q8, are ", traits(dtype).name);
+}
+
 void check_bias(int64_t outputs, int64_t inputs, std::span<const float> bias) {
   check(bias.empty() || static_cast<int64_t>(bias.size()) == outputs, Code::bug, "pack: bias [",
         bias.size(), "] for matrix [", outputs, ", ", inputs, "]");
@@ -74,7 +80,7 @@ void check_matrix(const char* op, Dtype dtype, int64_t outputs, int64_t inputs) 
 }
 
 void check_cache(const char* op, const Rows& rows, const KvLayer& cache) {
-  check_format(op, cache.dtype);
+  check_cache_format(op, cache.dtype);
   check(cache.heads > 0 && cache.width > 0 && cache.keys && cache.values, Code::bug, op,
         ": empty cache of ", cache.heads, " heads of ", cache.width);
   check(cache.stride > 0, Code::bug, op, ": blocks of ", cache.stride, " bytes");
@@ -130,6 +136,25 @@ Weight Backend::pack_blocks(Dtype dtype, int64_t outputs, int64_t inputs, const 
   return do_pack_blocks(dtype, outputs, inputs, rows, bias);
 }
 
+Weight Backend::adopt(Dtype dtype, int64_t outputs, int64_t inputs, Buffer packed,
+                      std::span<const float> bias) const {
+  check_matrix("adopt", dtype, outputs, inputs);
+  check_bias(outputs, inputs, bias);
+  check(!packing().empty() && packed.bytes() == do_packed_bytes(dtype, outputs, inputs), Code::bug,
+        "adopt: ", packed.bytes(), " bytes for matrix [", outputs, ", ", inputs, "] in ",
+        traits(dtype).name, " as ", name(), " packs it");
+  Weight w;
+  w.outputs = outputs;
+  w.inputs = inputs;
+  w.dtype = dtype;
+  w.data = std::move(packed);
+  if (!bias.empty()) {
+    w.bias = OwnedTensor(Dtype::f32, {outputs});
+    std::copy(bias.begin(), bias.end(), w.bias.view.f32());
+  }
+  return w;
+}
+
 int64_t Backend::block_rows_bytes(Dtype dtype, int64_t rows, int64_t inputs) const {
   return multiplied_as_stored(dtype) ? do_block_rows_bytes(rows, inputs) : 0;
 }
@@ -142,7 +167,7 @@ int64_t Backend::packed_bytes(Dtype dtype, int64_t outputs, int64_t inputs) cons
 }
 
 int64_t Backend::kv_block_bytes(Dtype dtype, int heads, int width) const {
-  check_format("kv_block_bytes", dtype);
+  check_cache_format("kv_block_bytes", dtype);
   check(heads > 0 && width > 0, Code::bug, "kv_block_bytes: ", heads, " heads of ", width);
   return do_kv_block_bytes(dtype, heads, width);
 }

@@ -30,6 +30,7 @@
 #include <mutex>
 #include <span>
 #include <string>
+#include <string_view>
 
 #include "base/tensor.h"
 #include "kernels/weight.h"
@@ -50,9 +51,13 @@ struct Rows {
   int64_t count() const { return static_cast<int64_t>(position.size()); }
 };
 
-// Keys and values of one layer; the order inside a block belongs to the backend.
+// Keys and values of one layer; the order inside a block belongs to the backend. In q8 each head of
+// each position is H whole numbers and one scale in f32: with largest size m that is m · (1/127),
+// or 0 where m < 2⁻⁶⁴, and each number x · (1/scale), halves to even. Held so, x is wrong by m/254
+// at most and its rounding. Codes are the same on every backend and level; attention with them
+// agrees within the bound of attention.
 struct KvLayer {
-  Dtype dtype = Dtype::f32;  // f32 or bf16
+  Dtype dtype = Dtype::f32;  // f32, bf16 or q8
   int heads = 0;             // M
   int width = 0;             // H
   int64_t blocks = 0;
@@ -91,6 +96,11 @@ class Backend {
   // The same from rows that are stored in that type of blocks already; their scales are finite.
   Weight pack_blocks(Dtype dtype, int64_t outputs, int64_t inputs, const BlockSource& rows,
                      std::span<const float> bias = {}) const;
+  // The name of that layout where files may hold it ("panels16"), else "": see kernels/panels.h.
+  virtual std::string_view packing() const { return {}; }
+  // A matrix that lies in packing() already: packed_bytes of memory that is kept, not looked at.
+  Weight adopt(Dtype dtype, int64_t outputs, int64_t inputs, Buffer packed,
+               std::span<const float> bias = {}) const;
   // Bytes pack() will take, so that memory is planned before it is taken.
   int64_t packed_bytes(Dtype dtype, int64_t outputs, int64_t inputs) const;
   // Bytes of one block of keys (and as many of values) of one layer.

@@ -11,6 +11,7 @@
 #include "io/special_tokens.h"
 #include "model/config_gguf.h"
 #include "model/llama_cpp.h"
+#include "model/packed_source.h"
 #include "model/stranger.h"
 
 namespace janus {
@@ -158,7 +159,10 @@ StoredTensors Checkpoint::tensors() const {
   return tensors;
 }
 
+bool Checkpoint::packed() const { return file_ && !vision_ && PackedSource::is_packed(*file_); }
+
 std::unique_ptr<const TensorSource> Checkpoint::source() const {
+  if (packed()) return std::make_unique<const PackedSource>(*file_, config(), tensors());
   auto stored = std::make_unique<const StoredSource>(name(), tensors());
   if (!vision_) return stored;
   return std::make_unique<const UnpermutedSource>(config().llama, std::move(stored));

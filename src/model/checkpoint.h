@@ -38,7 +38,10 @@ class Checkpoint {
   std::string tokenizer_json() const;
   std::string tokenizer_name() const;  // where that text is from, for messages
   ProcessorConfig processor() const;
+  // As the files have them; of a .gguf that is packed() see source() for what they mean.
   StoredTensors tensors() const;
+  // Whether its matrices lie as a backend packs them (packed_source.h).
+  bool packed() const;
   std::unique_ptr<const TensorSource> source() const;
   // The map of generate/preview as its numbers, where the file holds one.
   std::optional<std::vector<float>> preview() const;

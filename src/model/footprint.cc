@@ -2,6 +2,7 @@
 #include "model/footprint.h"
 
 #include <algorithm>
+#include <string_view>
 
 #include "model/bridge.h"
 #include "model/llama.h"
@@ -16,21 +17,24 @@ namespace {
 // As Loader of weights.cc takes them.
 class Footprint : public WeightVisitor {
  public:
-  Footprint(const Backend& backend, Dtype matrices) : backend_(backend), matrices_(matrices) {}
+  // `source`: what is mapped from it is counted so; null where nothing is.
+  Footprint(const Backend& backend, Dtype matrices, const TensorSource* source = nullptr)
+      : backend_(backend), matrices_(matrices), source_(source) {}
 
   void matrix(Weight&, int64_t outputs, int64_t inputs, const FieldTensors& weight,
               const FieldTensors& bias) override {
     const Dtype type = held_as(weight, inputs, matrices_);
-    packed(type, outputs, inputs, bias);
+    packed(type, outputs, inputs, weight, bias);
     if (multiplied_as_stored(type)) widest_ = std::max(widest_, inputs);
   }
-  void conv(Conv& field, int64_t outputs, int64_t channels, const FieldTensors&,
+  void conv(Conv& field, int64_t outputs, int64_t channels, const FieldTensors& weight,
             const FieldTensors& bias) override {
-    packed(plain_type(matrices_), outputs, channels * field.kernel * field.kernel, bias);
+    packed(plain_type(matrices_), outputs, channels * field.kernel * field.kernel, weight, bias);
     filters_ = std::max(filters_, backend_.filter_bytes(field.kernel, channels, outputs));
   }
-  void table(Table&, int64_t entries, int64_t width, const FieldTensors&) override {
-    hold(bytes_of(plain_type(matrices_), entries * width));
+  void table(Table&, int64_t entries, int64_t width, const FieldTensors& weight) override {
+    const Dtype type = plain_type(matrices_);
+    if (!map(weight, "", type)) hold(bytes_of(type, entries * width));
   }
   void plain(OwnedTensor&, int64_t rows, int64_t cols, const FieldTensors&) override {
     hold(bytes_of(Dtype::f32, std::max<int64_t>(rows, 1) * cols));
@@ -38,33 +42,46 @@ class Footprint : public WeightVisitor {
   void hold(int64_t bytes) { bytes_ += Buffer::held(bytes); }
 
   int64_t bytes() const { return bytes_; }
+  int64_t mapped() const { return mapped_; }
   int64_t filters() const { return filters_; }  // the largest
   int64_t widest() const { return widest_; }    // row of a matrix of blocks
 
  private:
-  void packed(Dtype type, int64_t outputs, int64_t inputs, const FieldTensors& bias) {
-    hold(backend_.packed_bytes(type, outputs, inputs));
+  void packed(Dtype type, int64_t outputs, int64_t inputs, const FieldTensors& weight,
+              const FieldTensors& bias) {
+    const bool there = !backend_.packing().empty() && map(weight, backend_.packing(), type);
+    if (!there) hold(backend_.packed_bytes(type, outputs, inputs));
     if (!bias.of(Layout::transformers).empty()) hold(bytes_of(Dtype::f32, outputs));
+  }
+
+  bool map(const FieldTensors& field, std::string_view packing, Dtype type) {
+    if (!source_) return false;
+    const auto there = source_->mapped(field.of(Layout::gguf).front().name, packing, type);
+    if (there) mapped_ += std::ssize(there->bytes);
+    return there.has_value();
   }
 
   const Backend& backend_;
   Dtype matrices_;
+  const TensorSource* source_;
   int64_t bytes_ = 0;
+  int64_t mapped_ = 0;
   int64_t filters_ = 0;
   int64_t widest_ = 0;
 };
 
 }  // namespace
 
-int64_t model_bytes(const Config& config, const Backend& backend, Dtype matrices,
-                    const Parts& parts) {
-  Footprint footprint(backend, matrices);
+ModelBytes model_bytes(const Config& config, const Backend& backend, Dtype matrices,
+                       const Parts& parts, const TensorSource* source) {
+  const bool stays = source && source->fingerprint(parts);  // else all of it is read (weights.cc)
+  Footprint footprint(backend, matrices, stays ? source : nullptr);
   Weights empty;
   visit_weights(config, empty, footprint, parts);
   const int64_t table =
       bytes_of(Dtype::f32, int64_t{config.llama.context} * (config.llama.head_width / 2));
   for (int i = 0; parts.language && i < 2; ++i) footprint.hold(table);  // cos and sin
-  return footprint.bytes();
+  return {footprint.bytes() + footprint.mapped(), footprint.mapped()};
 }
 
 int64_t block_rows_bytes(const Config& config, const Backend& backend, Dtype matrices,

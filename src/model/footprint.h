@@ -9,12 +9,18 @@
 #include "kernels/backend.h"
 #include "model/config.h"
 #include "model/parts.h"
+#include "model/tensor_source.h"
 
 namespace janus {
 
 // Weights of `parts` with matrices in that type, as the backend packs them, and the rotary tables.
-int64_t model_bytes(const Config& config, const Backend& backend, Dtype matrices,
-                    const Parts& parts);
+// Of a source: what stays in its file, pages of which the system can take back and read again.
+struct ModelBytes {
+  int64_t all = 0;
+  int64_t mapped = 0;  // of these
+};
+ModelBytes model_bytes(const Config& config, const Backend& backend, Dtype matrices,
+                       const Parts& parts, const TensorSource* source = nullptr);
 
 // What the backend keeps of `rows` rows in blocks once they went through all matrices of `parts`.
 int64_t block_rows_bytes(const Config& config, const Backend& backend, Dtype matrices,

@@ -20,6 +20,7 @@
 #include "model/config_gguf.h"
 #include "model/gguf_names.h"
 #include "model/relaid.h"
+#include "model/save_packed.h"
 #include "model/storage.h"
 #include "model/value_check.h"
 
@@ -157,8 +158,47 @@ Dtype gguf_type(const TensorSpec& tensor, std::optional<Dtype> wanted, Dtype sto
   return by_rule != otherwise && !wanted && multiplied_as_stored(stored) ? stored : by_rule;
 }
 
+namespace {
+
+GgufMetadata metadata_of(const ModelToSave& model, Dtype main) {
+  GgufMetadata metadata;
+  metadata.text("general.architecture", kJanusArchitecture);
+  metadata.text("general.type", "model");
+  metadata.text("general.name", model.name);
+  metadata.whole("general.file_type", file_type(main));
+  metadata.whole("general.quantization_version", 2);
+  add_config(metadata, model.config, model.processor);
+  add_tokenizer(metadata, model.tokenizer_json, model.name + ": its tokenizer",
+                model.config.llama.vocabulary);
+  return metadata;
+}
+
+void add_preview(std::vector<TensorEntry>& entries, const ModelToSave& model) {
+  if (model.preview.empty()) return;
+  entries.push_back({kPreviewTensor, Dtype::f32, model.preview_shape,
+                     [&](const auto& sink) { sink(std::as_bytes(std::span(model.preview))); }});
+}
+
+void save_packed(const fs::path& path, const ModelToSave& model, const TensorSource& source,
+                 const SaveOptions& options) {
+  check(options.type && is_weight_type(*options.type), Code::not_supported,
+        "packed weights are f32, bf16, q8_0 or q4_0",
+        options.type ? ", not " + std::string(traits(*options.type).name) : std::string());
+  const PackedEntries packed(model.config, source, *options.packing, *options.type,
+                             options.on_progress);
+  GgufMetadata metadata = metadata_of(model, *options.type);
+  packed.add_metadata(metadata);
+  std::vector<TensorEntry> entries = packed.entries();
+  add_preview(entries, model);
+  constexpr uint32_t kLine = 64;  // of a cache: no vector of a panel lies in two
+  write_gguf(path, metadata, entries, kLine);
+}
+
+}  // namespace
+
 void save_gguf(const fs::path& path, const ModelToSave& model, const SaveOptions& options) {
   const RelaidSource source(model.config, model.source, model.config.layout, Layout::gguf);
+  if (options.packing) return save_packed(path, model, source, options);
   Streams streams(source, options);
   std::vector<TensorEntry> entries;
   std::map<Dtype, int64_t> bytes;
@@ -171,22 +211,10 @@ void save_gguf(const fs::path& path, const ModelToSave& model, const SaveOptions
       bytes[type] += entries.back().bytes();
     }
   }
-  if (!model.preview.empty()) {
-    entries.push_back({kPreviewTensor, Dtype::f32, model.preview_shape,
-                       [&](const auto& sink) { sink(std::as_bytes(std::span(model.preview))); }});
-  }
+  add_preview(entries, model);
   const auto less = [](const auto& a, const auto& b) { return a.second < b.second; };
   const Dtype main = std::max_element(bytes.begin(), bytes.end(), less)->first;
-  GgufMetadata metadata;
-  metadata.text("general.architecture", kJanusArchitecture);
-  metadata.text("general.type", "model");
-  metadata.text("general.name", model.name);
-  metadata.whole("general.file_type", file_type(main));
-  metadata.whole("general.quantization_version", 2);
-  add_config(metadata, model.config, model.processor);
-  add_tokenizer(metadata, model.tokenizer_json, model.name + ": its tokenizer",
-                model.config.llama.vocabulary);
-  write_gguf(path, metadata, entries);
+  write_gguf(path, metadata_of(model, main), entries);
 }
 
 void save_directory(const fs::path& directory, Layout layout, const ModelToSave& model,

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "io/processor_config.h"
+#include "kernels/backend.h"
 #include "model/config.h"
 #include "model/tensor_source.h"
 #include "model/weight_names.h"
@@ -31,6 +32,9 @@ struct ModelToSave {
 
 struct SaveOptions {
   std::optional<Dtype> type;  // none: as stored
+  // Of a .gguf: matrices as this backend packs them, so that mapping the file is loading it; `type`
+  // is then how they are held. Null: ggml's plain order.
+  const Backend* packing = nullptr;
   int64_t shard_bytes = 5'000'000'000;
   std::function<void(int64_t done, int64_t total)> on_progress;  // numbers written
 };

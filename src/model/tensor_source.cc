@@ -12,6 +12,10 @@ void TensorSource::read_blocks(const std::string& tensor, int64_t, std::span<std
   fail(Code::bug, name(), ": tensor ", tensor, " is not stored in blocks");
 }
 
+std::optional<MappedField> TensorSource::mapped(const std::string&, std::string_view, Dtype) const {
+  return std::nullopt;
+}
+
 StoredSource::StoredSource(std::string name, StoredTensors tensors)
     : name_(std::move(name)), tensors_(std::move(tensors)) {
   // Two tensors may share their memory (tied weights do); a thousand would let a small file claim

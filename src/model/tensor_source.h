@@ -7,14 +7,23 @@
 #include <cstddef>
 #include <cstdint>
 #include <map>
+#include <memory>
 #include <optional>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "io/stored.h"
+#include "model/parts.h"
 
 namespace janus {
+
+// Memory of a file, kept by its owner.
+struct MappedField {
+  std::span<const std::byte> bytes;
+  std::shared_ptr<const void> owner;
+};
 
 class TensorSource {
  public:
@@ -30,6 +39,13 @@ class TensorSource {
   // bytes_of(that type, their count) bytes. Throws Code::bug where it is not.
   virtual void read_blocks(const std::string& tensor, int64_t begin,
                            std::span<std::byte> out) const;
+  // The bytes of the field that begins with that tensor, where they lie in memory as a backend
+  // wants them: in that packing (kernels/panels.h), or row after row where it is "". None where
+  // they do not, or are of another type. Their values are not looked at.
+  virtual std::optional<MappedField> mapped(const std::string& tensor, std::string_view packing,
+                                            Dtype type) const;
+  // That of `parts` as loading takes it, where it is stated; none: from the values.
+  virtual std::optional<uint64_t> fingerprint(const Parts&) const { return std::nullopt; }
   // Elements before `end` are not needed again for now.
   virtual void done(const std::string& tensor, int64_t end) const = 0;
 };

@@ -2,103 +2,46 @@
 #include "model/weights.h"
 
 #include <algorithm>
+#include <optional>
 #include <set>
 #include <string>
+#include <string_view>
 #include <utility>
 
 #include "base/error.h"
 #include "base/half.h"
-#include "base/quant.h"
 #include "model/checkpoint_check.h"
+#include "model/field_reader.h"
 #include "model/fingerprint.h"
 #include "model/storage.h"
 #include "model/unit_rows.h"
-#include "model/value_check.h"
 #include "model/weight_names.h"
 
 namespace janus {
 namespace {
 
-constexpr int64_t kReleaseAfter = 1 << 20;  // elements read before their pages are given back
-
-// The elements of one field in order, through all the tensors that make it up.
-class FieldReader {
- public:
-  // A fingerprint to be added to, or null.
-  FieldReader(const TensorSource& source, const std::vector<TensorSpec>& tensors,
-              Fingerprint* fingerprint)
-      : source_(source), tensors_(tensors), fingerprint_(fingerprint) {}
-
-  // The next elements; a call never crosses from one tensor to the next.
-  void next(std::span<float> out) {
-    check_next(out, Dtype::f32);
-    move_on(std::ssize(out));
-  }
-
-  // The next elements as whole blocks of that type: those that are stored so as they are, others
-  // made of their values, which are looked at in either case.
-  void next_blocks(Dtype type, std::span<float> values, std::span<std::byte> out) {
-    const TensorSpec& tensor = tensors_[at_];
-    check_next(values, type);
-    if (source_.stored(tensor.name) == type) {
-      source_.read_blocks(tensor.name, offset_, out);
-    } else {
-      encode(type, values, out);
-    }
-    move_on(std::ssize(values));
-  }
-
- private:
-  // Reads what is next; `target` must hold it.
-  void check_next(std::span<float> out, Dtype target) {
-    const TensorSpec& tensor = tensors_[at_];
-    source_.read(tensor.name, offset_, out);
-    if (!all_below(out, limit_of(target))) {
-      refuse_values(source_, tensor.name, tensor.count(), target);
-    }
-    if (fingerprint_) fingerprint_->add(out);
-  }
-
-  void move_on(int64_t count) {
-    const TensorSpec& tensor = tensors_[at_];
-    offset_ += count;
-    const bool end = offset_ == tensor.count();
-    if (end || offset_ - released_ >= kReleaseAfter) {
-      source_.done(tensor.name, offset_);
-      released_ = offset_;
-    }
-    if (end) {
-      ++at_;
-      offset_ = released_ = 0;
-    }
-  }
-
-  const TensorSource& source_;
-  const std::vector<TensorSpec>& tensors_;
-  Fingerprint* fingerprint_;
-  size_t at_ = 0;
-  int64_t offset_ = 0;
-  int64_t released_ = 0;
-};
-
 class Loader : public WeightVisitor {
  public:
-  // `named`: tensors that the fingerprint is taken of.
+  // `named`: tensors that the fingerprint is taken of, unless it is stated.
   Loader(const TensorSource& source, Layout layout, const Backend& backend, Dtype matrices,
-         std::set<std::string> named, int64_t total, const std::function<void(double)>& on_progress)
+         std::set<std::string> named, std::optional<uint64_t> stated, int64_t total,
+         const std::function<void(double)>& on_progress)
       : source_(source),
         layout_(layout),
         backend_(backend),
         matrices_(matrices),
         named_(std::move(named)),
+        stated_(stated),
         total_(total),
         on_progress_(on_progress) {}
 
   void matrix(Weight& field, int64_t outputs, int64_t inputs, const FieldTensors& weight,
               const FieldTensors& bias) override {
-    FieldReader reader = read(weight);
     const Dtype type = held_as(weight, inputs, matrices_);
-    const std::vector<float> offsets = values_of(bias);
+    const std::vector<float> offsets = vectors(bias);
+    const Packed want{type, outputs, inputs};
+    if (adopt(field, want, weight, offsets)) return;
+    FieldReader reader = read(weight);
     if (multiplied_as_stored(type)) {
       std::vector<float> row(static_cast<size_t>(inputs));
       const auto next = [&](int64_t, std::span<std::byte> out) {
@@ -109,38 +52,43 @@ class Loader : public WeightVisitor {
       const auto next = [&](int64_t, std::span<float> out) { reader.next(out); };
       field = backend_.pack(type, outputs, inputs, next, offsets);
     }
-    finish(outputs * inputs + std::ssize(offsets), field.bytes());
+    finish(outputs * inputs + std::ssize(offsets), field.data, field.bias.buffer);
   }
 
   void conv(Conv& field, int64_t outputs, int64_t channels, const FieldTensors& weight,
             const FieldTensors& bias) override {
-    FieldReader reader = read(weight);
     const int64_t area = int64_t{field.kernel} * field.kernel;
+    const std::vector<float> offsets = vectors(bias);
+    const Packed want{plain_type(matrices_), outputs, channels * area};
+    if (adopt(field.weight, want, weight, offsets)) return;
+    FieldReader reader = read(weight);
     std::vector<float> stored(static_cast<size_t>(channels * area));
-    const std::vector<float> offsets = values_of(bias);
     const auto next = [&](int64_t, std::span<float> out) {
-      reader.next(stored);  // [c, ky, kx] -> [ky, kx, c]
-      for (int64_t c = 0; c < channels; ++c) {
-        for (int64_t k = 0; k < area; ++k) {
-          out[static_cast<size_t>(k * channels + c)] = stored[static_cast<size_t>(c * area + k)];
-        }
-      }
+      reader.next(stored);
+      channels_last(stored, area, out);
     };
-    field.weight = backend_.pack(plain_type(matrices_), outputs, channels * area, next, offsets);
-    finish(outputs * channels * area + std::ssize(offsets), field.weight.bytes());
+    field.weight = backend_.pack(want.type, outputs, want.inputs, next, offsets);
+    finish(outputs * want.inputs + std::ssize(offsets), field.weight.data,
+           field.weight.bias.buffer);
   }
 
   void table(Table& field, int64_t entries, int64_t width, const FieldTensors& weight) override {
     field.entries = entries;
     field.width = width;
-    field.rows = OwnedTensor(plain_type(matrices_), {entries, width});
+    const Dtype type = plain_type(matrices_);
+    if (auto there = mapped(weight, "", type)) {
+      field.rows.buffer = Buffer(there->bytes, std::move(there->owner));
+      field.rows.view = Tensor(field.rows.buffer.data(), type, {entries, width});
+      return finish(entries * width, field.rows.buffer);
+    }
+    field.rows = OwnedTensor(type, {entries, width});
     FieldReader reader = read(weight);
     std::vector<float> row(static_cast<size_t>(width));
     for (int64_t r = 0; r < entries; ++r) {
       reader.next(row);
       store(row, field.rows, r * width);
     }
-    finish(entries * width, field.bytes());
+    finish(entries * width, field.rows.buffer);
   }
 
   void plain(OwnedTensor& field, int64_t rows, int64_t cols, const FieldTensors& weight) override {
@@ -150,30 +98,49 @@ class Loader : public WeightVisitor {
     for (int64_t r = 0; r < lines; ++r) {
       reader.next({field.view.f32() + r * cols, static_cast<size_t>(cols)});
     }
-    finish(lines * cols, field.buffer.bytes());
+    finish(lines * cols, field.buffer);
   }
 
   int64_t bytes() const { return bytes_; }
-  uint64_t fingerprint() const { return fingerprint_.value(); }
+  int64_t mapped_bytes() const { return mapped_bytes_; }
+  uint64_t fingerprint() const { return stated_.value_or(fingerprint_.value()); }
 
  private:
-  FieldReader read(const FieldTensors& field) {
-    const std::vector<TensorSpec>& tensors = field.of(layout_);
-    const bool counts = !tensors.empty() && named_.contains(tensors.front().name);
-    return {source_, tensors, counts ? &fingerprint_ : nullptr};
+  struct Packed {
+    Dtype type;
+    int64_t outputs, inputs;
+  };
+
+  std::vector<Fingerprint*> fingerprints(const std::vector<TensorSpec>& tensors) {
+    const bool counts = !stated_ && !tensors.empty() && named_.contains(tensors.front().name);
+    return counts ? std::vector<Fingerprint*>{&fingerprint_} : std::vector<Fingerprint*>{};
   }
 
-  // Vectors that go with a matrix, one after another; none where there is no bias.
-  std::vector<float> values_of(const FieldTensors& bias) {
-    const std::vector<TensorSpec>& parts = bias.of(layout_);
-    std::vector<float> values;
-    FieldReader reader = read(bias);
-    for (const TensorSpec& part : parts) {
-      const size_t begin = values.size(), count = static_cast<size_t>(part.count());
-      values.resize(begin + count);
-      reader.next(std::span(values).subspan(begin, count));
-    }
-    return values;
+  FieldReader read(const FieldTensors& field) {
+    return {source_, field.of(layout_), fingerprints(field.of(layout_))};
+  }
+
+  // Those that go with a matrix, one after another; none where there is no bias.
+  std::vector<float> vectors(const FieldTensors& bias) {
+    return read_field(source_, bias.of(layout_), fingerprints(bias.of(layout_)));
+  }
+
+  std::optional<MappedField> mapped(const FieldTensors& field, std::string_view packing,
+                                    Dtype type) const {
+    if (!stated_) return std::nullopt;  // all values must be read anyway
+    return source_.mapped(field.of(layout_).front().name, packing, type);
+  }
+
+  // The matrix as it lies in the file, where it is packed so there.
+  bool adopt(Weight& field, const Packed& want, const FieldTensors& weight,
+             std::span<const float> offsets) {
+    if (backend_.packing().empty()) return false;
+    auto there = mapped(weight, backend_.packing(), want.type);
+    if (!there) return false;
+    field = backend_.adopt(want.type, want.outputs, want.inputs,
+                           Buffer(there->bytes, std::move(there->owner)), offsets);
+    finish(want.outputs * want.inputs + std::ssize(offsets), field.data, field.bias.buffer);
+    return true;
   }
 
   static void store(std::span<const float> row, OwnedTensor& to, int64_t offset) {
@@ -185,9 +152,10 @@ class Loader : public WeightVisitor {
     std::transform(row.begin(), row.end(), out, f32_to_bf16);
   }
 
-  void finish(int64_t elements, int64_t bytes) {
+  void finish(int64_t elements, const Buffer& values, const Buffer& bias = {}) {
     done_ += elements;
-    bytes_ += bytes;
+    bytes_ += values.bytes() + bias.bytes();
+    if (values.lent()) mapped_bytes_ += values.bytes();
     if (on_progress_) on_progress_(static_cast<double>(done_) / static_cast<double>(total_));
   }
 
@@ -196,15 +164,16 @@ class Loader : public WeightVisitor {
   const Backend& backend_;
   Dtype matrices_;
   std::set<std::string> named_;
+  std::optional<uint64_t> stated_;
   Fingerprint fingerprint_;
   int64_t done_ = 0;
   int64_t total_;
-  int64_t bytes_ = 0;
+  int64_t bytes_ = 0, mapped_bytes_ = 0;
   const std::function<void(double)>& on_progress_;
 };
 
-// Whatever else is loaded, a model that draws is told by what its pictures depend on, so that their
-// recipes agree.
+}  // namespace
+
 std::set<std::string> named_tensors(const Config& config, Layout layout, const Parts& parts) {
   std::set<std::string> names;
   for (const TensorSpec& tensor :
@@ -213,8 +182,6 @@ std::set<std::string> named_tensors(const Config& config, Layout layout, const P
   }
   return names;
 }
-
-}  // namespace
 
 Weights load_weights(const Config& config, const TensorSource& source, const Backend& backend,
                      Dtype matrices, const std::function<void(double)>& on_progress,
@@ -226,12 +193,13 @@ Weights load_weights(const Config& config, const TensorSource& source, const Bac
   for (const TensorSpec& tensor : list_tensors(config, layout, parts)) {
     total += tensor.count();
   }
-  Loader loader(source, layout, backend, matrices, named_tensors(config, layout, parts), total,
-                on_progress);
+  Loader loader(source, layout, backend, matrices, named_tensors(config, layout, parts),
+                source.fingerprint(parts), total, on_progress);
   Weights weights;
   visit_weights(config, weights, loader, parts);
   if (parts.decoder || parts.encoder) make_rows_unit(weights.codebook.view);
   weights.bytes = loader.bytes();
+  weights.mapped_bytes = loader.mapped_bytes();
   weights.fingerprint = loader.fingerprint();
   return weights;
 }

@@ -5,6 +5,8 @@
 
 #include <cstdint>
 #include <functional>
+#include <set>
+#include <string>
 #include <vector>
 
 #include "base/buffer.h"
@@ -95,18 +97,24 @@ struct Weights {
   Conv quant, post_quant;  // 1×1
   VqTower encoder, decoder;
 
-  int64_t bytes = 0;  // of everything held
+  int64_t bytes = 0;         // of everything held
+  int64_t mapped_bytes = 0;  // of these, what is pages of the file
   // Of every value as read, equal for all layouts of one model: of the parts that draw where they
   // are loaded, else of all that is loaded.
   uint64_t fingerprint = 0;
 };
+
+// Tensors that the fingerprint is taken of. Whatever else is loaded, a model that draws is told by
+// what its pictures depend on, so that their recipes agree.
+std::set<std::string> named_tensors(const Config& config, Layout layout, const Parts& parts);
 
 // Reads every field of `parts` from `source`, whose names may be those of any layout, and packs it
 // for `backend`: matrices, convolutions and tables in `matrices` (f32 or bf16), the rest in f32.
 // With q8_0 or q4_0 it is held_as() and plain_type() of storage.h that say which has which type.
 // Fields of other parts stay empty. Throws Code::bad_checkpoint naming every tensor that is
 // missing, unknown or of another shape (before any memory is taken), or the first value that is not
-// finite.
+// finite. What lies in the file as it is wanted (TensorSource::mapped) stays there, unread: its
+// values were looked at when they were packed.
 Weights load_weights(const Config& config, const TensorSource& source, const Backend& backend,
                      Dtype matrices, const std::function<void(double fraction)>& on_progress = {},
                      const Parts& parts = {});

@@ -132,6 +132,10 @@ TEST(ConvertProgram, WrongUseExitsWithTwo) {
   expect_failed(run_program({"convert", tiny, folder.file("d"), "--no-preview"}), 2, ".gguf");
   expect_failed(run_program({"convert", tiny, folder.file("a.gguf"), "--layout", "official"}), 2,
                 "--layout");
+  expect_failed(run_program({"convert", tiny, folder.file("d"), "--layout", "native"}), 2, ".gguf");
+  expect_failed(
+      run_program({"convert", tiny, folder.file("a.gguf"), "--layout", "native", "--type", "f16"}),
+      2, "not f16");
   expect_failed(run_program({"convert", tiny, folder.file("a.gguf"), "--type", "q4_K"}), 2, "q4_K");
   expect_failed(
       run_program({"random-model", folder.file("d"), "--preset", "tiny", "--type", "q8_0"}), 2,
@@ -166,6 +170,38 @@ TEST(ConvertProgram, EveryVerbTakesTheFile) {
   EXPECT_EQ(ids[0], ids[1]);
   expect_done(run_program({"bench", "-m", file, "--work", "load,step", "--rows", "1", "--runs", "1",
                            "--context", "8", "--tokens", "8", "--json"}));
+}
+
+// Packed and plain: the same pictures and answers, under the same hash; and back again.
+TEST(ConvertProgram, NativeIsThePlainFileAsItIsHeld) {
+  const Folder folder;
+  const std::string tiny = golden("tiny-hf"), plain = folder.file("a.gguf");
+  const std::string packed = folder.file("b.gguf"), back = folder.file("c.gguf");
+  expect_done(run_program({"convert", tiny, plain, "--type", "q8_0"}));
+  expect_done(run_program({"convert", tiny, packed, "--type", "q8_0", "--layout", "native"}));
+  expect_done(run_program({"convert", packed, back}));
+  std::vector<nlohmann::json> drawn;
+  std::vector<std::string> answers;
+  for (const std::string& model : {plain, packed, back}) {
+    const std::string png = folder.file(std::to_string(drawn.size()) + ".png");
+    const Outcome draw = run_program(
+        {"draw", "a ball", "-m", model, "--seed", "1", "--kv", "q8", "--json", "-o", png});
+    expect_done(draw);
+    drawn.push_back(nlohmann::json::parse(draw.out));
+    const Outcome ask = run_program({"ask", "-m", model, "-i", golden("images/rocket.jpg"),
+                                     "--max-tokens", "8", "What is it?"});
+    expect_done(ask);
+    answers.push_back(ask.out);
+    EXPECT_EQ(load_picture(png), load_picture(folder.file("0.png"))) << model;
+    EXPECT_EQ(drawn.back()["model_hash"], drawn[0]["model_hash"]) << model;
+    EXPECT_EQ(answers.back(), answers[0]) << model;
+  }
+  const auto info = nlohmann::json::parse(run_program({"info", packed, "--json"}).out);
+  EXPECT_EQ(info["packed"], true);
+  EXPECT_EQ(info["parameters"], 905547);
+  EXPECT_EQ(info["types"], nlohmann::json::parse(R"(["bf16", "f32", "q8_0"])"));
+  expect_done(run_program({"doctor", "-m", packed}));
+  expect_done(run_program({"ask", "-m", packed, "--backend", "ref", "--max-tokens", "2", "What?"}));
 }
 
 TEST(ConvertProgram, InfoShowsTypesByGroup) {

@@ -136,25 +136,35 @@ TEST_F(Roles, TheTableOf1BBesideTheSizesOf7B) {
   EXPECT_EQ(warnings_, "");
 }
 
+// Tensors of one dimension by type, without numbers.
+class Sizes : public TensorSource {
+ public:
+  std::map<std::string, std::pair<Dtype, int64_t>> tensors;
+
+  std::string name() const override { return "sizes"; }
+  std::map<std::string, std::vector<int64_t>> shapes() const override {
+    std::map<std::string, std::vector<int64_t>> result;
+    for (const auto& [name, tensor] : tensors) result[name] = {tensor.second};
+    return result;
+  }
+  std::optional<Dtype> stored(const std::string& name) const override {
+    return tensors.at(name).first;
+  }
+  void read(const std::string&, int64_t, std::span<float>) const override {}
+  void done(const std::string&, int64_t) const override {}
+};
+
 TEST(HeldType, IsThatOfMost) {
-  EXPECT_EQ(held_type(Checkpoint(checkpoint("tiny-hf")).tensors()), Dtype::f32);
-  EXPECT_EQ(held_type(Checkpoint(checkpoint("tiny-official")).tensors()), Dtype::bf16);
-  StoredTensors mixed;
-  const std::vector<std::byte> bytes(3400);
-  mixed["a"] = {.dtype = Dtype::q8_0, .shape = {3200}, .strides = {1}, .data = bytes, .file = {}};
-  mixed["b"] = {.dtype = Dtype::f32,
-                .shape = {256},
-                .strides = {1},
-                .data = std::span(bytes).first(1024),
-                .file = {}};
+  EXPECT_EQ(held_type(*Checkpoint(checkpoint("tiny-hf")).source()), Dtype::f32);
+  EXPECT_EQ(held_type(*Checkpoint(checkpoint("tiny-official")).source()), Dtype::bf16);
+  Sizes mixed;
+  mixed.tensors = {{"a", {Dtype::q8_0, 3200}}, {"b", {Dtype::f32, 256}}};
   EXPECT_EQ(held_type(mixed), Dtype::q8_0);
-  mixed["b"].dtype = Dtype::q4_0;
-  mixed["b"].shape = {3264};
+  mixed.tensors["b"] = {Dtype::q4_0, 3264};
   EXPECT_EQ(held_type(mixed), Dtype::q4_0);
-  mixed["a"].dtype = Dtype::q6_k;
-  mixed["b"].dtype = Dtype::q4_k;
+  mixed.tensors = {{"a", {Dtype::q6_k, 2560}}, {"b", {Dtype::q4_k, 3072}}};
   EXPECT_EQ(held_type(mixed), Dtype::q8_0);
-  mixed["b"].dtype = Dtype::bf16;
+  mixed.tensors = {{"a", {Dtype::q8_0, 3200}}, {"b", {Dtype::bf16, 3264}}};
   EXPECT_EQ(held_type(mixed), Dtype::bf16);
 }
 

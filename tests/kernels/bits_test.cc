@@ -155,7 +155,7 @@ class Prompt {
 
 TEST_P(Bits, OfAttentionDoNotDependOnCutsOrNeighbours) {
   const auto backend = open(2);
-  for (const Dtype dtype : {Dtype::f32, Dtype::bf16}) {
+  for (const Dtype dtype : {Dtype::f32, Dtype::bf16, Dtype::q8}) {
     const Prompt prompt(dtype);
     const OwnedTensor whole = prompt.run(*backend, {Prompt::kLength}, 1);
     const std::vector<std::vector<int64_t>> cuts = {

@@ -130,6 +130,12 @@ inline constexpr AttendCase kAttendCases[] = {
     {"one key head for seven queries, odd width", 2, 70, 3, 7, 1, 18, Dtype::f32},
     {"width below a vector", 1, 3, 2, 2, 1, 6, Dtype::bf16},
     {"first position", 1, 0, 1, 2, 2, 32, Dtype::f32},
+    {"llama 1B decode, pair, 8 bits", 2, 330, 1, 16, 16, 128, Dtype::q8},
+    {"grouped heads, 8 bits", 3, 100, 5, 8, 2, 64, Dtype::q8},
+    {"prompt continued across a block, 8 bits", 1, 59, 21, 2, 2, 64, Dtype::q8},
+    {"odd width, 8 bits", 2, 70, 3, 7, 1, 18, Dtype::q8},
+    {"width below a vector, 8 bits", 1, 3, 2, 2, 1, 6, Dtype::q8},
+    {"16 pictures, pairs, at 330, 8 bits", 32, 1500, 1, 16, 16, 128, Dtype::q8, Use::timed},
     {"16 pictures, pairs, at 330", 32, 1500, 1, 16, 16, 128, Dtype::bf16, Use::timed},
     {"prompt of 600", 1, 0, 600, 16, 16, 128, Dtype::f32, Use::timed},
 };

@@ -43,7 +43,7 @@ TEST(Footprint, WeightsAreWhatLoadingTakes) {
           const Model model = synthetic_model(config, backend, type, parts);
           const int64_t half = config.llama.head_width / 2;
           const int64_t tables = parts.language ? 2 * 4 * config.llama.context * half : 0;
-          const int64_t told = model_bytes(config, model.backend(), type, parts);
+          const int64_t told = model_bytes(config, model.backend(), type, parts).all;
           // Small buffers are told in whole lines of 64 bytes.
           EXPECT_GE(told, model.weights().bytes + tables);
           EXPECT_LE(told, (model.weights().bytes + tables) * 101 / 100);

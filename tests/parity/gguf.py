@@ -7,7 +7,9 @@
 2 what GGUFWriter writes is read: the convention of docs/formats.md with the tokenizer as lists, and
   llama.cpp's pair, with the rows of q and k exchanged as its converter does: every tap of a trace is
   equal bit by bit, and drawing with a pair is refused;
-3 a directory made of a .gguf loads in transformers with the weights of the first.
+3 what is packed for a processor opens as well, its numbers where docs/formats.md says, and comes
+  apart into the same bytes;
+4 a directory made of a .gguf loads in transformers with the weights of the first.
 Prints one line a check; exits 1 if one fails.
 """
 import json
@@ -281,6 +283,38 @@ def of_ours(programs, work, values):
         yield f"{kind}: the package's bytes for numbers at the edges too"
 
 
+def unpacked(data, outputs, inputs):
+    """Panels of 16 rows of q8_0, pairs of blocks: scales [2][16], then codes + 128 [2][8][16][4]."""
+    pairs = (inputs // 32 + 1) // 2
+    panels = data.view(numpy.uint8).reshape(-1, pairs, 1088)
+    scales = numpy.ascontiguousarray(panels[:, :, :64]).view(numpy.float16).reshape(-1, pairs, 2, 16)
+    codes = panels[:, :, 64:].astype(numpy.float32).reshape(-1, pairs, 2, 8, 16, 4) - 128
+    values = codes * scales.astype(numpy.float32)[:, :, :, None, :, None]
+    return values.transpose(0, 4, 1, 2, 3, 5).reshape(-1, pairs * 64)[:outputs, :inputs]
+
+
+def of_packed(programs, work, values):
+    path = work / "packed.gguf"
+    run(programs, "convert", TINY, path, "--type", "q8_0", "--layout", "native")
+    reader = gguf.GGUFReader(path)
+    tensors = {t.name: t for t in reader.tensors}
+    packed, types = (reader.fields[f"janus.packing.{key}"].contents() for key in ("tensors", "types"))
+    assert reader.fields["janus.packing.name"].contents() == "panels16"
+    for name, kind in zip(packed, types, strict=True):
+        assert tensors[name].tensor_type == Type.I8 and tensors[name].data_offset % 64 == 0, name
+        assert kind in ("q8_0", "bf16"), kind
+    up, gate = (values[f"model.language_model.layers.1.mlp.{part}_proj.weight"] for part in ("up", "gate"))
+    both = numpy.concatenate([gate, up])
+    wanted = dequantize(quantize(both, Type.Q8_0), Type.Q8_0)
+    got = unpacked(tensors["lm.layers.1.mlp.gate_proj.packed"].data, *both.shape)
+    assert bits(got.astype(numpy.float32)) == bits(wanted), "other values in the panels"
+    assert tensors["packing.fingerprint"].tensor_type == Type.I64
+    yield f"native: {len(packed)} packed tensors open in the package, values as the page says"
+    run(programs, "convert", path, work / "unpacked.gguf")
+    check_metadata(check_file(work / "unpacked.gguf", values, "q8_0"))
+    yield "native and back: the package's bytes"
+
+
 def of_the_package(programs, work, values):
     wanted = traces(programs, TINY, work)
     for lists_only in (True, False):
@@ -321,7 +355,7 @@ def main():
     values = load_file(TINY / "model.safetensors")
     with tempfile.TemporaryDirectory() as folder:
         work = pathlib.Path(folder)
-        for checks in (of_ours(programs, work, values), of_the_package(programs, work, values), of_transformers(programs, work)):
+        for checks in (of_ours(programs, work, values), of_packed(programs, work, values), of_the_package(programs, work, values), of_transformers(programs, work)):
             for line in checks:
                 print(f"gguf parity: {line}")
 

@@ -1,11 +1,13 @@
 // Attention on the processor. A cache block holds, for each head, its keys transposed [H][64] and
-// its values [64][H]: scores are then vectors over positions, and no sum crosses lanes. A query
+// its values [64][H]: scores are then vectors over positions, and no sum crosses lanes. In q8 the
+// scales of a head's 64 positions follow its codes, and multiply scores and weights. A query
 // walks blocks from position 0 on, whatever the rows beside it and wherever the prompt was cut.
 // SPDX-License-Identifier: MIT
 #include <algorithm>
 #include <cmath>
 
 #include "base/half.h"
+#include "kernels/cache_codes.h"
 #include "kernels/cpu/backend.h"
 
 namespace janus {
@@ -46,6 +48,25 @@ struct Block {
   int64_t width;
 };
 
+cpu::Format format_of(Dtype dtype) {
+  return dtype == Dtype::f32    ? cpu::Format::f32
+         : dtype == Dtype::bf16 ? cpu::Format::bf16
+                                : cpu::Format::q8;
+}
+
+// Bytes of one head's keys (and as many of its values) of a block; scales stand behind codes.
+int64_t code_bytes(Dtype dtype, int64_t width) { return kBlock * width * traits(dtype).bytes; }
+int64_t head_bytes(Dtype dtype, int64_t width) {
+  const int64_t scales = dtype == Dtype::q8 ? kBlock * int64_t{sizeof(float)} : 0;
+  return code_bytes(dtype, width) + scales;
+}
+
+// Behind a head's codes, where they are q8.
+const float* scales_behind(const void* codes, int64_t width) {
+  return reinterpret_cast<const float*>(static_cast<const std::byte*>(codes) +
+                                        code_bytes(Dtype::q8, width));
+}
+
 // The group's queries that see any of the block's positions, which begin at `first`.
 void walk_block(const cpu::KernelTable& table, Group& group, const Block& block, int64_t first,
                 float scale) {
@@ -55,6 +76,10 @@ void walk_block(const cpu::KernelTable& table, Group& group, const Block& block,
   args.next_keys = block.next_keys;
   args.next_values = block.next_values;
   args.value_stride = block.value_stride;
+  if (block.format == cpu::Format::q8) {
+    args.key_scales = scales_behind(block.keys, block.width);
+    args.value_scales = scales_behind(block.values, block.width);
+  }
   args.format = block.format;
   args.width = block.width;
   args.scale = scale;
@@ -102,7 +127,7 @@ class HeadWalk {
 
  private:
   void walk(Group& group, int32_t sequence, float scale) const {
-    const cpu::Format format = cache_.dtype == Dtype::f32 ? cpu::Format::f32 : cpu::Format::bf16;
+    const cpu::Format format = format_of(cache_.dtype);
     const int64_t longest = *std::max_element(group.visible, group.visible + group.count);
     for (int64_t first = 0; first < longest; first += kBlock) {
       const int64_t at = place(sequence, first);
@@ -122,8 +147,8 @@ class HeadWalk {
   // Bytes before this head's keys (and values) in the block that holds a position.
   int64_t place(int32_t sequence, int64_t position) const {
     const int64_t entry = sequence * rows_.blocks_per_sequence + position / kBlock;
-    const int64_t head_bytes = int64_t{cache_.width} * kBlock * traits(cache_.dtype).bytes;
-    return rows_.blocks[static_cast<size_t>(entry)] * cache_.stride + head_ * head_bytes;
+    return rows_.blocks[static_cast<size_t>(entry)] * cache_.stride +
+           head_ * head_bytes(cache_.dtype, cache_.width);
   }
 
   const cpu::KernelTable& table_;
@@ -144,21 +169,33 @@ void store_head(const float* key, const float* value, int64_t width, int64_t slo
   }
 }
 
+// The same in q8; codes [H] of scratch.
+void store_codes(const float* key, const float* value, int64_t width, int64_t slot, std::byte* keys,
+                 std::byte* values, int8_t* codes) {
+  auto* key_scales = reinterpret_cast<float*>(keys + code_bytes(Dtype::q8, width));
+  auto* value_scales = reinterpret_cast<float*>(values + code_bytes(Dtype::q8, width));
+  key_scales[slot] = encode_cache_row(key, width, codes);
+  auto* key_column = reinterpret_cast<int8_t*>(keys) + slot;
+  for (int64_t d = 0; d < width; ++d) key_column[d * kBlock] = codes[d];
+  auto* value_row = reinterpret_cast<int8_t*>(values) + slot * width;
+  value_scales[slot] = encode_cache_row(value, width, value_row);
+}
+
 }  // namespace
 
 int64_t CpuBackend::do_kv_block_bytes(Dtype dtype, int heads, int width) const {
-  return int64_t{kBlock} * heads * width * traits(dtype).bytes;
+  return heads * head_bytes(dtype, width);
 }
 
 void CpuBackend::do_kv_store(Tensor key, Tensor value, const Rows& rows,
                              const KvLayer& cache) const {
   const int64_t width = cache.width;
-  const int64_t size = width * kBlock * traits(cache.dtype).bytes;
+  const int64_t size = head_bytes(cache.dtype, width);
   // By heads: rows of one block write into the same cache lines.
   constexpr int64_t kElements = 16384;
   const int64_t grain =
       std::max<int64_t>(1, kElements / std::max<int64_t>(1, rows.count() * width));
-  workers_->run(cache.heads, grain, 0, [&](int64_t begin, int64_t end, float*) {
+  workers_->run(cache.heads, grain, width, [&](int64_t begin, int64_t end, float* scratch) {
     for (int64_t i = 0; i < rows.count(); ++i) {
       const auto r = static_cast<size_t>(i);
       const int64_t place = rows.sequence[r] * rows.blocks_per_sequence + rows.position[r] / kBlock;
@@ -171,8 +208,10 @@ void CpuBackend::do_kv_store(Tensor key, Tensor value, const Rows& rows,
         std::byte* values = cache.values + block + m * size;
         if (cache.dtype == Dtype::f32) {
           store_head<float>(k, v, width, slot, keys, values, [](float x) { return x; });
-        } else {
+        } else if (cache.dtype == Dtype::bf16) {
           store_head<uint16_t>(k, v, width, slot, keys, values, f32_to_bf16);
+        } else {
+          store_codes(k, v, width, slot, keys, values, reinterpret_cast<int8_t*>(scratch));
         }
       }
     }

@@ -7,10 +7,16 @@
 // Vectors side by side of each of Q queries: as many as fit in registers with their factors.
 constexpr int across(int queries) { return (queries + 1) * 4 < kRegisters ? 4 : 2; }
 
+constexpr int64_t element_bytes(Format format) {
+  return format == Format::f32 ? 4 : format == Format::bf16 ? 2 : 1;
+}
+
 template <Format F>
 inline Vec load_stored(const void* base, int64_t index) {
   if constexpr (F == Format::f32) {
     return Vec::load(static_cast<const float*>(base) + index);
+  } else if constexpr (F == Format::q8) {
+    return Vec::load_i8(static_cast<const int8_t*>(base) + index);
   } else {
     return Vec::load_bf16(static_cast<const uint16_t*>(base) + index);
   }
@@ -21,6 +27,10 @@ inline Vec load_stored_part(const void* base, int64_t index, int lanes) {
   if (lanes == Vec::kWidth) return load_stored<F>(base, index);
   if constexpr (F == Format::f32) {
     return Vec::load_part(static_cast<const float*>(base) + index, lanes);
+  } else if constexpr (F == Format::q8) {
+    int8_t part[Vec::kWidth] = {};
+    for (int i = 0; i < lanes; ++i) part[i] = static_cast<const int8_t*>(base)[index + i];
+    return Vec::load_i8(part);
   } else {
     uint16_t part[Vec::kWidth] = {};
     for (int i = 0; i < lanes; ++i) part[i] = static_cast<const uint16_t*>(base)[index + i];
@@ -31,7 +41,7 @@ inline Vec load_stored_part(const void* base, int64_t index, int lanes) {
 // One row of the next block's keys and as much of its values, into the second-level cache.
 template <Format F>
 inline void prefetch_next(const AttendArgs& a, int64_t row) {
-  constexpr int64_t kRowBytes = kBlock * (F == Format::f32 ? 4 : 2);
+  constexpr int64_t kRowBytes = kBlock * element_bytes(F);
   const char* keys = static_cast<const char*>(a.next_keys) + row * kRowBytes;
   const char* values = static_cast<const char*>(a.next_values) + row * kRowBytes;
   for (int64_t line = 0; line < kRowBytes; line += 64) {
@@ -64,6 +74,13 @@ void block_scores(const AttendArgs& a, float (*scores)[kBlock]) {
     for (int q = 0; q < Q; ++q) {
       for (int j = 0; j < kAcross; ++j) sum[q][j].store(scores[q] + begin + j * Vec::kWidth);
     }
+  }
+}
+
+// Codes became sums; their scales make them scores, or weights of codes weights of values.
+inline void multiply_positions(float* numbers, const float* scales) {
+  for (int p = 0; p < kBlock; p += Vec::kWidth) {
+    (Vec::load(numbers + p) * Vec::load(scales + p)).store(numbers + p);
   }
 }
 
@@ -148,10 +165,14 @@ void attend_queries(const AttendArgs& a) {
   block_scores<Q, F>(a, scores);
   int common = kBlock;
   for (int q = 0; q < Q; ++q) {
+    if constexpr (F == Format::q8) multiply_positions(scores[q], a.key_scales);
     old_top[q] = raise_top(scores[q], a.count[q], a.scale, a.top[q]);
     if (a.count[q] < common) common = a.count[q];
   }
   for (int q = 0; q < Q; ++q) shrink[q] = weigh(scores[q], old_top[q], *a.top[q], a.sum[q]);
+  if constexpr (F == Format::q8) {
+    for (int q = 0; q < Q; ++q) multiply_positions(scores[q], a.value_scales);
+  }
   constexpr int kAcross = across(Q);
   constexpr int64_t kSpan = kAcross * Vec::kWidth;
   int64_t d = 0;
@@ -173,6 +194,8 @@ void attend_up_to(const AttendArgs& a) {
   }
   if (a.format == Format::f32) {
     attend_queries<Q, Format::f32>(a);
+  } else if (a.format == Format::q8) {
+    attend_queries<Q, Format::q8>(a);
   } else {
     attend_queries<Q, Format::bf16>(a);
   }

@@ -15,6 +15,7 @@
 #include "base/threads.h"
 #include "kernels/backend.h"
 #include "kernels/cpu/table.h"
+#include "kernels/panels.h"
 
 namespace janus {
 
@@ -54,6 +55,7 @@ class CpuBackend : public Backend {
 
   std::string name() const override { return std::string("cpu ") + blocks_.level; }
   int threads() const override { return workers_->threads(); }
+  std::string_view packing() const override { return kPanelPacking; }
 
  protected:
   Weight do_pack(Dtype, int64_t outputs, int64_t inputs, const RowSource&,

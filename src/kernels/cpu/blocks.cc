@@ -24,23 +24,6 @@ constexpr int64_t kPartsPerThread = 6;  // so that a slow neighbour delays one p
 
 Blocks blocks_of(Dtype dtype) { return dtype == Dtype::q8_0 ? Blocks::q8_0 : Blocks::q4_0; }
 
-// One row, ggml's blocks, into its lane of a panel.
-void place_row(Blocks blocks, const std::byte* row, int64_t count, std::byte* panel, int64_t lane) {
-  constexpr int64_t kScale = 2, kGroup = 4;
-  const int64_t groups = cpu::code_bytes(blocks) / kPanel / kGroup;
-  for (int64_t b = 0; b < count; ++b, row += kScale + groups * kGroup) {
-    std::byte* pair = panel + b / 2 * cpu::pair_bytes(blocks);
-    std::copy_n(row, kScale, pair + (b % 2 * kPanel + lane) * kScale);
-    std::byte* codes = pair + 2 * kPanel * kScale + b % 2 * cpu::code_bytes(blocks);
-    for (int64_t g = 0; g < groups; ++g) {
-      std::byte* to = codes + (g * kPanel + lane) * kGroup;
-      std::copy_n(row + kScale + g * kGroup, kGroup, to);
-      if (blocks == Blocks::q4_0) continue;
-      for (int64_t i = 0; i < kGroup; ++i) to[i] ^= std::byte{0x80};  // + 128
-    }
-  }
-}
-
 struct Cut {
   int64_t rows;    // of one part, a multiple of kQuantRows or all
   int64_t panels;  // of one part
@@ -74,12 +57,10 @@ Weight CpuBackend::do_pack_blocks(Dtype dtype, int64_t outputs, int64_t inputs,
   w.inputs = inputs;
   w.dtype = dtype;
   w.data = Buffer(do_packed_bytes(dtype, outputs, inputs));
-  const Blocks blocks = blocks_of(dtype);
   std::vector<std::byte> row(static_cast<size_t>(bytes_of(dtype, inputs)));
   for (int64_t o = 0; o < outputs; ++o) {
     rows(o, row);
-    std::byte* panel = w.data.data() + o / kPanel * cpu::panel_bytes(blocks, inputs);
-    place_row(blocks, row.data(), inputs / kQuant, panel, o % kPanel);
+    place_row(dtype, row, o, w.data.data());
   }
   if (!bias.empty()) {
     w.bias = OwnedTensor(Dtype::f32, {outputs});

@@ -17,6 +17,13 @@ struct Vec {
     const __m128i h = _mm_loadl_epi64(reinterpret_cast<const __m128i*>(p));
     return {_mm_castsi128_ps(_mm_unpacklo_epi16(_mm_setzero_si128(), h))};
   }
+  static Vec load_i8(const int8_t* p) {
+    int32_t bits;
+    __builtin_memcpy(&bits, p, 4);
+    const __m128i bytes = _mm_cvtsi32_si128(bits);
+    const __m128i twice = _mm_unpacklo_epi8(bytes, bytes);
+    return {_mm_cvtepi32_ps(_mm_srai_epi32(_mm_unpacklo_epi16(twice, twice), 24))};
+  }
   // Small ones, whose exponent is 0, are counted instead: as bits of an f32 they could be flushed.
   static Vec load_f16(const uint16_t* p) {
     const __m128i h = _mm_unpacklo_epi16(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(p)),

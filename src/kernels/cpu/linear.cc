@@ -1,7 +1,6 @@
 // Matrices on the processor: the packed layout, and how one product is cut into parts.
 //
-// Layout: column panels [O/16][K][16], f32 or bf16, zeros behind the last output. bf16 weights are
-// widened to f32 when used; activations are never rounded. Weights in blocks are blocks.cc's.
+// are never rounded. Weights in blocks are blocks.cc's.
 // SPDX-License-Identifier: MIT
 #include <algorithm>
 #include <vector>
@@ -60,10 +59,7 @@ cpu::Finish finish_of(Epilogue epilogue) {
 }  // namespace
 
 int64_t CpuBackend::do_packed_bytes(Dtype dtype, int64_t outputs, int64_t inputs) const {
-  const int64_t panels = split(outputs, kPanel);
-  if (dtype == Dtype::q8_0) return panels * cpu::panel_bytes(cpu::Blocks::q8_0, inputs);
-  if (dtype == Dtype::q4_0) return panels * cpu::panel_bytes(cpu::Blocks::q4_0, inputs);
-  return panels * kPanel * inputs * traits(dtype).bytes;
+  return count_panels(outputs) * bytes_of_panel(dtype, inputs);
 }
 
 Weight CpuBackend::do_pack(Dtype dtype, int64_t outputs, int64_t inputs, const RowSource& rows,
@@ -74,15 +70,14 @@ Weight CpuBackend::do_pack(Dtype dtype, int64_t outputs, int64_t inputs, const R
   w.dtype = dtype;
   w.data = Buffer(do_packed_bytes(dtype, outputs, inputs));
   std::vector<float> row(static_cast<size_t>(inputs));
+  std::vector<uint16_t> narrow(row.size());
   for (int64_t o = 0; o < outputs; ++o) {
     rows(o, row);
-    const int64_t begin = o / kPanel * kPanel * inputs + o % kPanel;
     if (dtype == Dtype::f32) {
-      float* to = reinterpret_cast<float*>(w.data.data()) + begin;
-      for (size_t k = 0; k < row.size(); ++k) to[k * kPanel] = row[k];
+      place_row(dtype, std::as_bytes(std::span(row)), o, w.data.data());
     } else {
-      auto* to = reinterpret_cast<uint16_t*>(w.data.data()) + begin;
-      for (size_t k = 0; k < row.size(); ++k) to[k * kPanel] = f32_to_bf16(row[k]);
+      std::transform(row.begin(), row.end(), narrow.begin(), f32_to_bf16);
+      place_row(dtype, std::as_bytes(std::span(narrow)), o, w.data.data());
     }
   }
   if (!bias.empty()) {

@@ -21,7 +21,7 @@ inline constexpr int kMostQueries = 6;  // that share one pass over a block
 inline constexpr int kTileSide = 4;     // outputs of one side of a convolution's tile
 inline constexpr int kTileSpots = 36;   // numbers of its transformed window and filter
 
-enum class Format : uint8_t { f32, bf16 };
+enum class Format : uint8_t { f32, bf16, q8 };  // q8: of keys and values alone
 enum class Finish : uint8_t { store, add, gelu, add_gelu };
 
 // The left side of a product: rows of `kernel·kernel·channels` numbers in (ky, kx, c) order, read
@@ -117,6 +117,8 @@ struct AttendArgs {
   const void* keys;              // [H][kBlock]
   const void* values;            // rows [H]
   int64_t value_stride;          // elements from one position's value to the next
+  const float* key_scales;       // [kBlock], of q8
+  const float* value_scales;     // [kBlock], of q8
   const void* next_keys;         // of the block to come, brought near meanwhile; or null
   const void* next_values;
   Format format;  // of keys and values
