@@ -26,8 +26,9 @@ TEST(Api, FieldsAreThoseOfTheFrozenList) {
   EXPECT_EQ(
       fields_of("requests.hpp", "DrawRequest"),
       (Names{"prompt", "negative", "images", "seed", "guidance", "temperature", "top_k", "top_p"}));
-  EXPECT_EQ(fields_of("requests.hpp", "EditRequest"),
-            (Names{"drawing", "image", "mask", "outpaint", "keep"}));
+  EXPECT_EQ(
+      fields_of("requests.hpp", "EditRequest"),
+      (Names{"drawing", "image", "mask", "outpaint", "keep", "instruction", "image_guidance"}));
   EXPECT_EQ(fields_of("requests.hpp", "AskRequest"),
             (Names{"messages", "system", "max_tokens", "temperature", "top_k", "top_p", "seed",
                    "stop", "logprobs"}));
