@@ -120,6 +120,7 @@ typedef struct januspro_engine_options {
   const char* const* adapters; /* directories */
   const float* adapter_scales; /* of each; NULL: 1 */
   size_t adapter_count;
+  const char* edit_layout;
 } januspro_engine_options;
 
 /* As ModelInfo of januspro.hpp, without its adapters. Texts are the engine's. */
@@ -145,7 +146,9 @@ typedef struct januspro_info {
   int image;
   int image_tokens;
   int codes;
-  int edits; /* by keeping codes: what draws and the codec's encoder were loaded */
+  int edits;               /* by keeping codes: what draws and the codec's encoder were loaded */
+  const char* edit_layout; /* by instruction; "none": the model was not taught to */
+  float image_guidance;    /* of edits by instruction: the layout's own */
 } januspro_info;
 
 JANUSPRO_API void januspro_engine_options_init(januspro_engine_options* options, size_t size);
@@ -204,6 +207,8 @@ typedef struct januspro_edit_request {
   const januspro_mask* mask; /* of the image's size; NULL: none */
   int outpaint;              /* of januspro_outpaint */
   float keep;
+  const char* instruction; /* NULL: an edit by keeping */
+  float image_guidance;    /* NAN: the layout's own */
 } januspro_edit_request;
 
 typedef enum januspro_phase {

@@ -30,7 +30,8 @@ TEST(CFields, OfTheEngineAreThoseOfTheFrozenList) {
                                                            "ahead",
                                                            "adapters",
                                                            "adapter_scales",
-                                                           "adapter_count"}));
+                                                           "adapter_count",
+                                                           "edit_layout"}));
   EXPECT_EQ(c_fields_of("januspro_info"), (Names{"size",
                                                  "name",
                                                  "layout",
@@ -52,7 +53,9 @@ TEST(CFields, OfTheEngineAreThoseOfTheFrozenList) {
                                                  "image",
                                                  "image_tokens",
                                                  "codes",
-                                                 "edits"}));
+                                                 "edits",
+                                                 "edit_layout",
+                                                 "image_guidance"}));
 }
 
 TEST(CFields, OfRequestsAreThoseOfTheFrozenList) {
@@ -71,7 +74,8 @@ TEST(CFields, OfRequestsAreThoseOfTheFrozenList) {
             (Names{"size", "image", "request", "index", "number", "rows"}));
   EXPECT_EQ(c_fields_of("januspro_mask"), (Names{"size", "width", "height", "redraw"}));
   EXPECT_EQ(c_fields_of("januspro_edit_request"),
-            (Names{"size", "drawing", "image", "mask", "outpaint", "keep"}));
+            (Names{"size", "drawing", "image", "mask", "outpaint", "keep", "instruction",
+                   "image_guidance"}));
   EXPECT_EQ(c_fields_of("januspro_scored_token"),
             (Names{"size", "bytes", "byte_count", "logprob"}));
   EXPECT_EQ(c_fields_of("januspro_message"),

@@ -36,7 +36,7 @@ TEST(Api, FieldsAreThoseOfTheFrozenList) {
   EXPECT_EQ(fields_of("januspro.hpp", "EngineOptions"),
             (Names{"checkpoint", "mmproj", "halves", "backend", "threads", "isa", "weights",
                    "cache", "round_rope", "pictures_at_once", "remember", "memory", "ahead",
-                   "adapters", "on_load", "on_warning"}));
+                   "adapters", "edit_layout", "on_load", "on_warning"}));
   EXPECT_EQ(fields_of("requests.hpp", "MemoryPlan"),
             (Names{"program", "weights", "cache", "scratch", "pictures", "kept", "limit",
                    "pictures_at_once", "refusal"}));

@@ -55,6 +55,8 @@ januspro_code januspro_engine_info(const januspro_engine* engine, januspro_info*
     shown.image_tokens = from.image_tokens;
     shown.codes = from.codes;
     shown.edits = from.edits;
+    shown.edit_layout = from.edit_layout.c_str();
+    shown.image_guidance = from.image_guidance;
     write_struct(info, "info", shown);
   });
 }
