@@ -121,6 +121,7 @@ typedef struct januspro_engine_options {
   const float* adapter_scales; /* of each; NULL: 1 */
   size_t adapter_count;
   int parallel; /* of all requests; 0: as many as fit */
+  const char* edit_layout;
 } januspro_engine_options;
 
 /* As ModelInfo of januspro.hpp, without its adapters. Texts are the engine's. */
@@ -146,8 +147,10 @@ typedef struct januspro_info {
   int image;
   int image_tokens;
   int codes;
-  int edits;    /* by keeping codes: what draws and the codec's encoder were loaded */
-  int parallel; /* pictures and answers that are worked on together */
+  int edits;               /* by keeping codes: what draws and the codec's encoder were loaded */
+  const char* edit_layout; /* by instruction; "none": the model was not taught to */
+  float image_guidance;    /* of edits by instruction: the layout's own */
+  int parallel;            /* pictures and answers that are worked on together */
 } januspro_info;
 
 JANUSPRO_API void januspro_engine_options_init(januspro_engine_options* options, size_t size);
@@ -206,6 +209,8 @@ typedef struct januspro_edit_request {
   const januspro_mask* mask; /* of the image's size; NULL: none */
   int outpaint;              /* of januspro_outpaint */
   float keep;
+  const char* instruction; /* NULL: an edit by keeping */
+  float image_guidance;    /* NAN: the layout's own */
 } januspro_edit_request;
 
 typedef enum januspro_phase {

@@ -67,6 +67,9 @@ struct EngineOptions {
   // Added to the weights when these are multiplied with, whatever type they are held in. Where an
   // adapter does not fit the model, Engine::load() throws Code::bad_checkpoint naming the matrix.
   std::vector<LoraAdapter> adapters = {};
+  // How the model was taught to follow instructions about a picture: "und+gen", "janus4o" (that of
+  // FreedomIntelligence/Janus-4o-7B), "none"; auto: as its processor_config.json says.
+  std::string edit_layout = "auto";
   std::function<bool(double fraction)> on_load = {};             // false stops with Code::cancelled
   std::function<void(const std::string& line)> on_warning = {};  // about the checkpoint
 };
@@ -84,14 +87,16 @@ struct ModelInfo {
   std::vector<LoraAdapter> adapters = {};
   std::string cache = {};
   int threads = 0;
-  int parallel = 0;                 // pictures and answers that are worked on together
-  bool reads = true, draws = true;  // which halves were loaded
-  bool edits = true;                // by keeping codes: what draws and the codec's encoder
+  int parallel = 0;                  // pictures and answers that are worked on together
+  bool reads = true, draws = true;   // which halves were loaded
+  bool edits = true;                 // by keeping codes: what draws and the codec's encoder
+  std::string edit_layout = "none";  // by instruction, with both halves; "none": not taught to
   int64_t parameters = 0;
   int64_t weight_bytes = 0;       // as held in memory
   int64_t cache_token_bytes = 0;  // keys and values of one token of one sequence
   int64_t context = 0;            // tokens of a prompt and its answer or picture
   float guidance = 0;             // for drawing: what the checkpoint recommends, else 5
+  float image_guidance = 0;       // for edits by instruction: the layout's own
   int width = 0, layers = 0, heads = 0, kv_heads = 0, vocabulary = 0;
   int vision_image = 0, vision_tokens = 0;  // side and tokens of a picture read
   int image = 0, image_tokens = 0,
@@ -115,7 +120,8 @@ class JANUSPRO_API Engine {
   std::vector<Picture> draw(std::span<const DrawRequest> requests, const DrawEvents& events = {});
 
   // The same beginning with a picture that is there. Code::not_supported where the checkpoint holds
-  // no encoder of the codec, Code::bad_input where it was not loaded.
+  // no encoder of the codec, Code::bad_input where it was not loaded. By an instruction both halves
+  // are needed, and Code::not_supported is thrown where the model was not taught to.
   std::vector<Picture> edit(const EditRequest& request, const DrawEvents& events = {});
 
   // The model's answer to the last message. Throws as draw() does.

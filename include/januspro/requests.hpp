@@ -46,17 +46,29 @@ struct Picture {
 
 enum class Outpaint { none, left, right, top, bottom };
 
-// Pictures that keep codes of another: what is left of it stands exactly as the codec reads it, and
-// pixels farther than one cell from what is redrawn are its own. `image` is taken as the middle
-// square at the model's size. With a mask, what it marks is redrawn; with `outpaint`, the picture
-// moves half a frame away from that side and the new half is drawn; with neither, the first `keep`
-// of its codes in reading order stand.
+// Two kinds of edits.
+//
+// Without an instruction: pictures that keep codes of another, by any model that draws. What is
+// left of it stands exactly as the codec reads it, and pixels farther than one cell from what is
+// redrawn are its own. `image` is taken as the middle square at the model's size. With a mask, what
+// it marks is redrawn; with `outpaint`, the picture moves half a frame away from that side and the
+// new half is drawn; with neither, the first `keep` of its codes in reading order stand.
+//
+// With an instruction: a model that was taught to (ModelInfo::edit_layout) reads the picture and
+// draws it anew, changed as the instruction says. `drawing` says how many and how they are drawn;
+// its prompt is empty, its guidance says how closely the instruction is followed. No mask, no
+// outpainting; `keep` means nothing.
 struct EditRequest {
   DrawRequest drawing = {};  // what is to be seen there, how many, and how it is drawn
   Image image = {};
   std::optional<EditMask> mask = {};  // of the size of `image`
   Outpaint outpaint = Outpaint::none;
   float keep = .5f;
+  std::string instruction = {};
+  // How closely an instruction's picture is kept to; 1: no more than by itself. None given: 1.5, or
+  // 5 in the layout of Janus-4o, where it is the weight of what the picture means against what it
+  // looks like.
+  std::optional<float> image_guidance = {};
 };
 
 // A picture that is not finished: its codes so far.

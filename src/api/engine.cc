@@ -197,7 +197,7 @@ Engine Engine::load(const EngineOptions& options) {
   // Small files first: what is wrong with them is found before gigabytes are read.
   Checkpoint checkpoint(options.checkpoint, options.mmproj);
   Setup setup = look_at(options, checkpoint);
-  PromptBuilder prompts = load_prompts(checkpoint, options.on_warning);
+  PromptBuilder prompts = load_prompts(checkpoint, options.on_warning, options.edit_layout);
   check_fits(plan_loading(setup));
 
   LoadOptions load;
@@ -216,6 +216,8 @@ Engine Engine::load(const EngineOptions& options) {
       options.parallel > 0 ? options.parallel : std::max(together(setup), options.pictures_at_once);
   ModelInfo info = describe(options, model, setup);
   info.guidance = guidance_of(checkpoint);
+  info.edit_layout = edit_layout_name(prompts.edits());
+  info.image_guidance = image_guidance_of(prompts.edits());
   std::unique_ptr<Parts> loaded(new Parts{std::move(checkpoint),
                                           std::move(model),
                                           std::move(prompts),
@@ -242,11 +244,13 @@ std::shared_ptr<Task> Engine::Parts::task(std::span<const DrawRequest> requests,
 }
 
 std::shared_ptr<Task> Engine::Parts::task(const EditRequest& request, const DrawEvents& events) {
-  checkpoint.require(kEditingParts);
-  check(info.edits, Code::bad_input,
-        "the engine was loaded without the codec's encoder; load it with halves \"edit\" or "
-        "\"both\" to edit");
-  return task(order(request), events);
+  const auto asked = order(request);
+  const janus::Parts needed = asked->source ? janus::Parts{} : kEditingParts;
+  checkpoint.require(needed);
+  check(needed.within(setup.parts), Code::bad_input, "the engine was loaded without ",
+        asked->source ? "all of what an instruction" : "the codec's encoder, which an edit",
+        " needs; load it with halves ", asked->source ? "" : "\"edit\" or ", "\"both\"");
+  return task(asked, events);
 }
 
 std::shared_ptr<const DrawOrder> Engine::Parts::order(const EditRequest& request) const {
@@ -326,7 +330,8 @@ MemoryPlan plan_unloaded(const EngineOptions& options, const OrderOf& order_of) 
   check_at_once(options);
   const Checkpoint checkpoint(options.checkpoint, options.mmproj);
   const Setup setup = look_at(options, checkpoint);
-  const auto order = order_of(setup.config, load_prompts(checkpoint), guidance_of(checkpoint));
+  const auto order = order_of(setup.config, load_prompts(checkpoint, {}, options.edit_layout),
+                              guidance_of(checkpoint));
   return plan_drawing(setup, *order, options.pictures_at_once);
 }
 

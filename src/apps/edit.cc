@@ -1,9 +1,11 @@
-// `januspro edit`: part of a picture drawn anew, the rest as it was. SPDX-License-Identifier: MIT
+// `januspro edit`: a picture changed by an instruction; or part of it drawn anew, the rest as it
+// was. SPDX-License-Identifier: MIT
 #include <array>
 #include <chrono>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <optional>
+#include <utility>
 
 #include "apps/command.h"
 #include "apps/drawing.h"
@@ -33,6 +35,8 @@ struct EditFlags {
   std::string mask;
   std::string outpaint;
   double keep = .5;
+  std::optional<double> image_guidance;
+  std::string layout = "auto";
 };
 
 class EditVerb {
@@ -42,6 +46,8 @@ class EditVerb {
 
  private:
   void check_use() const;
+  // Whether an instruction changes the picture: nothing says what of it is redrawn.
+  bool instructed() const;
   void fill_recipe();
   EditRequest request() const;
   nlohmann::ordered_json how() const;
@@ -55,7 +61,10 @@ class EditVerb {
 
 EditVerb::EditVerb(CLI::App& app, const Interrupt& interrupt) : app_(app), interrupt_(interrupt) {
   app.add_option("-i,--image", flags_.image, "The picture; its middle square is taken")->required();
-  app.add_option("-p,--prompt,PROMPT", flags_.prompt, "What the whole picture is to show");
+  app.add_option(
+      "-p,--prompt,INSTRUCTION", flags_.prompt,
+      "What is to change; with --mask, --outpaint or --keep what the whole picture is to "
+      "show");
   app.add_option("--mask", flags_.mask,
                  "A picture of the same size: what is fully transparent in it, or white where it "
                  "has no transparency, is redrawn");
@@ -63,8 +72,16 @@ EditVerb::EditVerb(CLI::App& app, const Interrupt& interrupt) : app_(app), inter
                  "Move the picture half a frame away from this side and draw what is new")
       ->check(CLI::IsMember({"left", "right", "top", "bottom"}));
   app.add_option("--keep", flags_.keep,
-                 "Without those two: the share of the picture that stays, from the top")
+                 "The share of the picture that stays, from the top, and draw the rest")
       ->check(CLI::Range(0.0, 1.0))
+      ->capture_default_str();
+  app.add_option("--image-guidance", flags_.image_guidance,
+                 "How closely the picture is kept to by an instruction; 1: unguided (default: the "
+                 "layout's own)")
+      ->check(CLI::Range(-1000.0, 1000.0));
+  app.add_option("--edit-layout", flags_.layout,
+                 "How the model was taught to follow instructions; auto: as its files say")
+      ->check(CLI::IsMember({"auto", "und+gen", "janus4o"}))
       ->capture_default_str();
   flags_.pictures.add_to(app, "Different results; number k has seed + k");
   flags_.result.add_to(app);
@@ -74,12 +91,29 @@ EditVerb::EditVerb(CLI::App& app, const Interrupt& interrupt) : app_(app), inter
   flags_.model.add_ahead(app);
   flags_.model.add_lora(app);
   app.footer(
-      "Any model that draws can do this: codes of the picture are kept, the others drawn anew.\n\n"
-      "Example:\n  januspro edit -i ball.png 'a red ball on a green field' --outpaint right -o "
-      "wide.png");
+      "With -i and an instruction alone the picture is drawn anew, changed as that says, by a "
+      "model "
+      "that was taught to. With --mask, --outpaint or --keep a part of it is redrawn, by any model "
+      "that draws: codes of the picture are kept, the others drawn anew.\n\n"
+      "Example:\n  januspro edit -m toys -i ball.png 'make the ball red' -o red.png\n"
+      "  januspro edit -i ball.png 'a red ball on a green field' --outpaint right -o wide.png");
+}
+
+bool EditVerb::instructed() const {
+  return flags_.mask.empty() && flags_.outpaint.empty() && app_.count("--keep") == 0;
 }
 
 void EditVerb::check_use() const {
+  if (instructed() && flags_.prompt.find_first_not_of(" \t\r\n") == std::string::npos) {
+    throw UsageError(
+        "edit: say what is to change, such as 'make the ball red'; or what is redrawn, with "
+        "--mask, --outpaint or --keep");
+  }
+  if (!instructed() && (flags_.image_guidance || app_.count("--edit-layout") > 0)) {
+    throw UsageError(
+        "edit: --image-guidance and --edit-layout are for an instruction alone, without --mask, "
+        "--outpaint and --keep");
+  }
   if (!flags_.mask.empty() && !flags_.outpaint.empty()) {
     throw UsageError("edit: --mask and --outpaint are two edits; do one after the other");
   }
@@ -109,6 +143,12 @@ EditRequest EditVerb::request() const {
   request.drawing.images = flags_.pictures.images;
   if (!flags_.pictures.guidance)
     request.drawing.guidance.reset();  // the model's own, not known yet
+  if (instructed()) {
+    request.instruction = std::exchange(request.drawing.prompt, {});
+    if (flags_.image_guidance) {
+      request.image_guidance = static_cast<float>(*flags_.image_guidance);
+    }
+  }
   return request;
 }
 
@@ -120,7 +160,9 @@ nlohmann::ordered_json EditVerb::how() const {
     return sha256_hex({reinterpret_cast<const char*>(bytes.data()), bytes.size()});
   };
   nlohmann::ordered_json how{{"image_sha256", hash(flags_.image)}};
-  if (!flags_.mask.empty()) {
+  if (instructed()) {
+    how["instruction"] = true;
+  } else if (!flags_.mask.empty()) {
     how["mask_sha256"] = hash(flags_.mask);
   } else if (!flags_.outpaint.empty()) {
     how["outpaint"] = flags_.outpaint;
@@ -146,7 +188,8 @@ void EditVerb::run() {
   ProgressBar bar(flags_.result.quiet);
   EngineOptions options = flags_.model.options(interrupt_, flags_.result.quiet);
   options.pictures_at_once = flags_.pictures.batch;
-  options.halves = "edit";
+  options.halves = instructed() ? "both" : "edit";
+  options.edit_layout = flags_.layout;
   check_memory(options, request);
   Engine engine =
       load_engine(std::move(options), flags_.model, flags_.result.quiet, interrupt_, bar);
@@ -154,6 +197,10 @@ void EditVerb::run() {
   view.prepare();
 
   if (!flags_.pictures.guidance) recipe_.guidance = engine.info().guidance;
+  if (instructed()) {
+    recipe_.edit["layout"] = engine.info().edit_layout;
+    recipe_.edit["image_guidance"] = flags_.image_guidance.value_or(engine.info().image_guidance);
+  }
   recipe_.drawn_by(flags_.model.shown_name(engine.info()), engine.info(), flags_.model.round_rope);
   const auto started = std::chrono::steady_clock::now();
   size_t kept = 0;

@@ -8,11 +8,13 @@
 #include <algorithm>
 #include <array>
 #include <map>
+#include <optional>
 #include <utility>
 
 #include "base/error.h"
 #include "generate/pixels.h"
 #include "generate/sampler.h"
+#include "generate/source.h"
 
 namespace janus {
 
@@ -32,7 +34,8 @@ struct Root {
 
 // One picture while it grows.
 struct Growing {
-  static constexpr int kRows = 2;  // guided, unguided; one of them may be missing
+  static constexpr size_t kRows = PromptRows::kMost;  // some of them are missing
+  using Logits = std::array<std::span<const float>, kRows>;
 
   const DrawRequest* request = nullptr;
   int request_index = 0;
@@ -40,17 +43,15 @@ struct Growing {
   uint64_t seed = 0;
   const PromptRows* prompt = nullptr;
   std::array<Root*, kRows> roots{};
-  std::array<int32_t, kRows> sequences{-1, -1};
+  std::array<int32_t, kRows> sequences{-1, -1, -1};
   std::vector<int32_t> codes;
   size_t fed = 0;  // codes whose rows have been offered, to its sequences as long as they live
   std::vector<int32_t> guesses;                      // of the codes after those
   std::vector<std::array<int64_t, kRows>> choosing;  // rows of the present pass that give the next
   int looks = 0;                                     // shown or passed over
 
-  const std::vector<int32_t>& ids(int row) const {
-    return row == 0 ? prompt->guided : prompt->unguided;
-  }
-  bool has(int row) const { return !ids(row).empty(); }
+  const std::vector<int32_t>& ids(size_t row) const { return *prompt->all()[row]; }
+  bool has(size_t row) const { return !ids(row).empty(); }
 };
 
 // All pictures of a call, so many side by side.
@@ -70,7 +71,8 @@ class DrawingMember : public Member {
 
  private:
   void read_original(Workspace& space, const Between& between);
-  bool held_up() const { return looking_ || reading_; }
+  bool held_up() const { return looking_ || reads(); }
+  bool reads() const { return reading_ || (source_ && source_->has_work()); }
   void begin_group(size_t first);
   void begin(Growing& picture);
   void offer_code(Growing& picture, Pass& pass);
@@ -79,8 +81,8 @@ class DrawingMember : public Member {
   void accept_window(Growing& picture, const Pass& pass);
   int32_t standing(size_t position) const;
   void keep_codes(Growing& picture);
-  int32_t choose(const Growing& picture, size_t position, std::span<const float> guided,
-                 std::span<const float> unguided);
+  int32_t choose(const Growing& picture, size_t position, const Growing::Logits& logits);
+  std::vector<Fed> feed(std::span<const int32_t> ids) const;
   void end_rows(Growing& picture) noexcept;
   void report(Progress::Phase phase);
   size_t rows_of_look(int look) const;
@@ -100,6 +102,7 @@ class DrawingMember : public Member {
   size_t codes_;                          // I
   std::vector<int32_t> standing_;         // [I] of an edit, -1: is drawn; else empty
   bool reading_ = false;                  // they are still to be read from the original
+  std::optional<SourceReading> source_;   // of an edit by instruction
   std::vector<const PromptRows*> order_;  // of each picture
   std::vector<Growing> pictures_;
   std::span<Growing> group_;  // those side by side
@@ -107,7 +110,7 @@ class DrawingMember : public Member {
   size_t next_pixels_ = 0;  // pictures before it are finished
   Sampler sampler_;
   Window window_;
-  std::vector<float> guided_;  // [C]
+  std::vector<float> mixed_;  // [C]
   std::vector<Sketch> sketches_;
 };
 
@@ -126,7 +129,8 @@ DrawingMember::DrawingMember(const Shared& shared, std::shared_ptr<const DrawOrd
   at_once_ = static_cast<size_t>(std::min(pictures_at_once, kMostAtOnce));
   order_ = rows_of_pictures(*asked_);
   reading_ = asked_->original && asked_->original->kept() > 0;
-  guided_.resize(static_cast<size_t>(shared.model.config().vq.codes));
+  if (asked_->source) source_.emplace(shared, asked_->source, asked_->vector_id);
+  mixed_.resize(static_cast<size_t>(shared.model.config().vq.codes));
   for (size_t i = 0; i < asked_->requests.size(); ++i) {
     const DrawRequest& request = asked_->requests[i];
     for (int k = 0; k < request.images; ++k) {
@@ -157,14 +161,11 @@ void DrawingMember::begin_group(size_t first) {
   for (Growing& picture : group_) {
     picture.codes.reserve(codes_);
     sketches_.push_back({picture.request_index, picture.index, {}});
-    for (int row = 0; row < Growing::kRows; ++row) {
+    for (size_t row = 0; row < Growing::kRows; ++row) {
       if (!picture.has(row)) continue;
       Root& root = roots_[picture.ids(row)];
-      if (root.fed.empty()) {
-        for (const int32_t id : picture.ids(row)) root.fed.push_back(fed_text(id));
-      }
       ++root.waiting;
-      picture.roots[static_cast<size_t>(row)] = &root;
+      picture.roots[row] = &root;
     }
   }
 }
@@ -173,11 +174,15 @@ void DrawingMember::offer_prompts(Pass& pass, int64_t room) {
   if (held_up()) return;
   for (auto& [ids, root] : roots_) {
     if (root.ready()) continue;
-    if (root.sequence < 0) std::tie(root.sequence, root.ran) = shared_.prompts.begin(root.fed);
+    if (root.sequence < 0) {
+      root.fed = feed(ids);
+      std::tie(root.sequence, root.ran) = shared_.prompts.begin(root.fed);
+    }
     for (; room > 0 && root.ran < std::ssize(root.fed); --room) {
       const bool last = root.ran + 1 == std::ssize(root.fed);
-      const int64_t row = pass.add(root.sequence, root.fed[static_cast<size_t>(root.ran++)],
-                                   last ? Wants::image : Wants::nothing);
+      const Fed& fed = root.fed[static_cast<size_t>(root.ran++)];
+      const int64_t row = pass.add(root.sequence, fed, last ? Wants::image : Wants::nothing,
+                                   source_ ? source_->vector(fed) : nullptr);
       if (last) root.last_row = row;
     }
   }
@@ -187,6 +192,14 @@ void DrawingMember::offer_prompts(Pass& pass, int64_t room) {
       room -= picture.prompt->count();
     }
   }
+}
+
+// What stands at each position of a prompt.
+std::vector<Fed> DrawingMember::feed(std::span<const int32_t> ids) const {
+  if (source_) return source_->feed(ids);
+  std::vector<Fed> fed;
+  for (const int32_t id : ids) fed.push_back(fed_text(id));
+  return fed;
 }
 
 // The code chosen last, and guesses behind it; codes that stand and follow it go as prompts do.
@@ -229,7 +242,7 @@ void DrawingMember::offer_code(Growing& picture, Pass& pass) {
   offer_row(picture, code, picture.fed == picture.codes.size(), pass);
 }
 
-// One code more, to both rows of a pair alike.
+// One code more, to all rows of a picture alike.
 void DrawingMember::offer_row(Growing& picture, int32_t code, bool chooses, Pass& pass) const {
   std::array<int64_t, Growing::kRows> rows{};
   for (size_t row = 0; row < Growing::kRows; ++row) {
@@ -260,13 +273,13 @@ void DrawingMember::accept(const Pass& pass) {
 void DrawingMember::begin(Growing& picture) {
   const auto ready = [](const Root* root) { return !root || root->ready(); };
   if (!std::all_of(picture.roots.begin(), picture.roots.end(), ready)) return;
-  std::array<std::span<const float>, Growing::kRows> logits;
+  Growing::Logits logits;
   for (size_t row = 0; row < Growing::kRows; ++row) {
     if (!picture.roots[row]) continue;
     logits[row] = picture.roots[row]->logits;
     picture.sequences[row] = shared_.fork(picture.roots[row]->sequence);
   }
-  picture.codes.push_back(choose(picture, 0, logits[0], logits[1]));
+  picture.codes.push_back(choose(picture, 0, logits));
   keep_codes(picture);
   for (Root* root : picture.roots) {
     if (!root || --root->waiting > 0) continue;
@@ -278,10 +291,11 @@ void DrawingMember::begin(Growing& picture) {
 void DrawingMember::accept_window(Growing& picture, const Pass& pass) {
   std::vector<int32_t> given;
   for (const auto& rows : picture.choosing) {
-    const auto logits = [&](size_t row) {
-      return picture.sequences[row] < 0 ? std::span<const float>() : pass.logits(rows[row]);
-    };
-    given.push_back(choose(picture, picture.codes.size() + given.size(), logits(0), logits(1)));
+    Growing::Logits logits;
+    for (size_t row = 0; row < Growing::kRows; ++row) {
+      if (picture.sequences[row] >= 0) logits[row] = pass.logits(rows[row]);
+    }
+    given.push_back(choose(picture, picture.codes.size() + given.size(), logits));
   }
   picture.choosing.clear();
   const size_t right = count_right(given, std::span(picture.guesses).first(given.size() - 1));
@@ -292,7 +306,7 @@ void DrawingMember::accept_window(Growing& picture, const Pass& pass) {
   picture.fed += right - 1;
   for (size_t row = 0; row < Growing::kRows; ++row) {
     if (picture.sequences[row] < 0) continue;
-    const size_t length = picture.ids(static_cast<int>(row)).size() + picture.fed;
+    const size_t length = picture.ids(row).size() + picture.fed;
     shared_.cache.truncate(picture.sequences[row], static_cast<int64_t>(length));
   }
   keep_codes(picture);
@@ -305,15 +319,19 @@ int32_t DrawingMember::standing(size_t position) const {
 
 // The code that stands there, or the one that the logits give.
 int32_t DrawingMember::choose(const Growing& picture, size_t position,
-                              std::span<const float> guided, std::span<const float> unguided) {
+                              const Growing::Logits& logits) {
   if (standing(position) >= 0) return standing(position);
   const DrawRequest& request = *picture.request;
-  std::span<const float> logits = guided.empty() ? unguided : guided;
-  if (!guided.empty() && !unguided.empty()) {
-    guide(guided, unguided, guidance_of(request), guided_);
-    logits = guided_;
+  const auto& [guided, unguided, partial] = logits;
+  std::span<const float> sampled = guided.empty() ? unguided : guided;
+  if (source_) {
+    mix(logits, picture.prompt->shares, mixed_);
+    sampled = mixed_;
+  } else if (!guided.empty() && !unguided.empty()) {
+    guide(guided, unguided, guidance_of(request), mixed_);
+    sampled = mixed_;
   }
-  return sampler_.pick(logits, {request.temperature, request.top_k, request.top_p}, picture.seed,
+  return sampler_.pick(sampled, {request.temperature, request.top_k, request.top_p}, picture.seed,
                        position);
 }
 
@@ -363,7 +381,7 @@ bool DrawingMember::look_is_due(const Growing& picture) const {
 }
 
 bool DrawingMember::has_slow_work() const {
-  if (reading_) return true;
+  if (reads()) return true;
   const auto is_due = [&](const Growing& picture) { return look_is_due(picture); };
   const auto is_drawn = [&](const Growing& picture) { return picture.codes.size() == codes_; };
   return std::any_of(group_.begin(), group_.end(), is_due) ||
@@ -372,6 +390,7 @@ bool DrawingMember::has_slow_work() const {
 
 void DrawingMember::do_slow_work(Workspace& space, const Between& between) {
   if (reading_) return read_original(space, between);
+  if (source_ && source_->has_work()) return source_->work(space, between);
   for (Growing& picture : group_) {
     if (look_is_due(picture)) return show_growing(picture, space, between);
   }

@@ -96,9 +96,7 @@ void shift(Original& original, Outpaint outpaint, int grid) {
 
 void check_edit(const EditRequest& request) {
   const Image& image = request.image;
-  check(image.width > 0 && image.height > 0 &&
-            image.rgb.size() == static_cast<size_t>(image.width) * image.height * 3,
-        Code::bad_input, "the picture to edit has no pixels, or not 3 bytes for each");
+  check_picture(image);
   check(request.keep >= 0 && request.keep <= 1, Code::bad_input, "keep is ", request.keep,
         "; it must be a share from 0 (draw all anew) to 1 (keep all)");
   if (!request.mask) return;
@@ -113,6 +111,12 @@ void check_edit(const EditRequest& request) {
 }
 
 }  // namespace
+
+void check_picture(const Image& image) {
+  check(image.width > 0 && image.height > 0 &&
+            image.rgb.size() == static_cast<size_t>(image.width) * image.height * 3,
+        Code::bad_input, "the picture to edit has no pixels, or not 3 bytes for each");
+}
 
 int64_t Original::kept() const { return std::accumulate(keeps.begin(), keeps.end(), int64_t{0}); }
 

@@ -22,6 +22,9 @@ struct Original {
   int64_t kept() const;
 };
 
+// Throws Code::bad_input for a picture to edit that has no pixels.
+void check_picture(const Image& image);
+
 // The middle square of the picture at the model's size and what `request` leaves of it. Of
 // `outpaint`: shifted by half the codes a row, and the new half its mirror image, which is redrawn,
 // so that what the codec takes over the whole picture stays what it was. Throws Code::bad_input for

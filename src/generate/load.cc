@@ -63,9 +63,17 @@ void check_tokenizer(const Tokenizer& tokenizer, const std::string& name, const 
   }
 }
 
+EditLayout layout_named(const std::string& name, EditLayout otherwise) {
+  if (name == "auto") return otherwise;
+  const std::optional<EditLayout> layout = find_edit_layout(name);
+  check(layout.has_value(), Code::bad_input, "edit layout \"", name,
+        "\" is not one of auto, und+gen, janus4o, none");
+  return *layout;
+}
+
 }  // namespace
 
-PromptBuilder load_prompts(const Checkpoint& checkpoint, const Log& log) {
+PromptBuilder load_prompts(const Checkpoint& checkpoint, const Log& log, const std::string& edits) {
   const std::string name = checkpoint.tokenizer_name();
   const Config config = checkpoint.config();
   Tokenizer tokenizer = Tokenizer::parse(checkpoint.tokenizer_json(), name);
@@ -78,7 +86,8 @@ PromptBuilder load_prompts(const Checkpoint& checkpoint, const Log& log) {
         " (image size / patch size, squared); are the two from different models?");
   const ChatRoles roles =
       processor.roles ? *processor.roles : guess_roles(config, tokenizer, name, log);
-  return PromptBuilder(std::move(tokenizer), tokens, processor.system_prompt, roles);
+  return PromptBuilder(std::move(tokenizer), tokens, processor.system_prompt, roles,
+                       layout_named(edits, processor.edit_layout));
 }
 
 Dtype cache_type(Dtype weights) { return traits(weights).block > 1 ? Dtype::bf16 : weights; }

@@ -3,6 +3,8 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <string>
+
 #include "base/dtype.h"
 #include "base/log.h"
 #include "generate/prompt.h"
@@ -12,7 +14,10 @@ namespace janus {
 
 // `log` is told when the roles of a conversation had to be guessed. Throws Code::bad_checkpoint
 // when tokenizer or processor_config.json contradict the config.
-PromptBuilder load_prompts(const Checkpoint& checkpoint, const Log& log = {});
+// `edits`: a layout of edits by its name, or "auto", as the checkpoint says; Code::bad_input for
+// any other.
+PromptBuilder load_prompts(const Checkpoint& checkpoint, const Log& log = {},
+                           const std::string& edits = "auto");
 
 // What its weights are held in unless told otherwise. Where most numbers are stored in blocks, that
 // type: q4_0 as it is, and q8_0, which q4_k and q6_k become too. Else f32 where most of the bytes

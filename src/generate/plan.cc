@@ -207,24 +207,32 @@ namespace {
 int64_t longest_prompt(std::span<const PromptRows> rows) {
   size_t longest = 0;
   for (const PromptRows& row : rows) {
-    longest = std::max({longest, row.guided.size(), row.unguided.size()});
+    for (const auto* ids : row.all()) longest = std::max(longest, ids->size());
   }
   return static_cast<int64_t>(longest);
 }
 
-// Fewer pictures in all, or a shorter prompt.
-void offer_smaller_drawings(Refusal& refusal, const Setup& setup, int64_t limit, int64_t count,
-                            int64_t longest) {
+// One of the pictures, of a prompt of that many tokens or its own where it changes a picture.
+BatchShape one_picture(const Config& config, const DrawOrder& asked, int64_t prompt) {
+  if (!asked.source) return batch_shape(config, 1, prompt);
+  const PromptRows* const rows = &asked.rows.front();
+  return batch_shape(config, std::span(&rows, 1));
+}
+
+// Fewer pictures in all, or a shorter prompt; that of an edit by instruction is nearly all picture.
+void offer_smaller_drawings(Refusal& refusal, const Setup& setup, int64_t limit,
+                            const DrawOrder& asked, int64_t count, int64_t longest) {
   const auto plan_of = [&](int64_t pictures, int64_t prompt) {
     const Sizes sizes{setup.config, *setup.backend, setup.weights, setup.cache};
     return with_room(engine_plan(setup, limit),
-                     drawing_room(sizes, batch_shape(setup.config, 1, prompt), pictures));
+                     drawing_room(sizes, one_picture(setup.config, asked, prompt), pictures));
   };
   const auto fewer =
       most_that_fits(1, count - 1, [&](int64_t n) { return plan_of(n, longest).fits(); });
   if (fewer) {
     refusal.offer(count_text(*fewer, "picture") + " in one call", plan_of(*fewer, longest));
   }
+  if (asked.source) return;
   const auto shorter =
       most_that_fits(kKvBlock, longest - 1, [&](int64_t n) { return plan_of(count, n).fits(); });
   if (shorter) {
@@ -290,12 +298,12 @@ MemoryPlan plan_drawing(const Setup& setup, const DrawOrder& asked, int at_once)
   const auto found = most_that_fits(1, most, [&](int64_t n) { return plan_of(setup, n).fits(); });
   MemoryPlan plan = plan_of(setup, found.value_or(1));
   if (plan.fits()) return plan;
-  const Parts parts = asked.original ? kEditingParts : kDrawingParts;
+  const Parts parts = asked.source ? Parts{} : asked.original ? kEditingParts : kDrawingParts;
   Refusal refusal(setup, plan, parts, [&](const Setup& other) { return plan_of(other, 1); });
   const int64_t longest = longest_prompt(asked.rows);
-  offer_smaller_drawings(refusal, setup, limit, count, longest);
+  offer_smaller_drawings(refusal, setup, limit, asked, count, longest);
   const Setup least = held_least(setup, parts);
-  const BatchShape one = batch_shape(least.config, 1, std::min<int64_t>(longest, kKvBlock));
+  const BatchShape one = one_picture(least.config, asked, std::min<int64_t>(longest, kKvBlock));
   refusal.offer_last(
       "all of these at once: q4_0, keys and values in q8, that half alone, one picture, a short "
       "prompt",

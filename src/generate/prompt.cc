@@ -85,12 +85,14 @@ std::string_view default_system_prompt() {
 }
 
 PromptBuilder::PromptBuilder(Tokenizer tokenizer, int64_t image_tokens,
-                             std::optional<std::string> system, std::optional<ChatRoles> roles)
+                             std::optional<std::string> system, std::optional<ChatRoles> roles,
+                             EditLayout edits)
     : tokenizer_(std::move(tokenizer)),
       roles_(roles ? std::move(*roles) : janus_pro_roles()),
       ids_(special_ids(tokenizer_, roles_)),
       image_tokens_(image_tokens),
-      system_(system ? std::move(*system) : std::string(default_system_prompt())) {
+      system_(system ? std::move(*system) : std::string(default_system_prompt())),
+      edits_(edits) {
   check(image_tokens > 0, Code::bad_checkpoint, "a picture of ", image_tokens,
         " tokens; config.json gives image and patch sizes that leave none");
 }
@@ -138,6 +140,56 @@ std::vector<int32_t> PromptBuilder::draw(std::string_view text) const {
   ids.insert(ids.begin(), ids_.bos);
   ids.push_back(ids_.boi);
   return ids;
+}
+
+// (FreedomIntelligence/ShareGPT-4o-Image, train_janus.py, has it without the line feed.)
+std::vector<int32_t> PromptBuilder::edit(std::string_view instruction, int64_t codes) const {
+  check(edits_ != EditLayout::none, Code::not_supported,
+        "this model was not taught to follow instructions about a picture; say what is redrawn "
+        "(mask, outpaint or keep), or, where the model was taught it, in which layout");
+  check(!strip(instruction).empty(), Code::bad_input,
+        "the instruction is blank; say what is to change, such as \"make the ball red\"");
+  check(count_placeholders(instruction) == 0, Code::bad_input, "the instruction holds ",
+        kImageToken, "; the picture has its place in front of it");
+  std::string turn;
+  for (int i = 0; i < 2; ++i) turn += kImageToken;
+  if (edits_ == EditLayout::und_gen) turn += "\n";
+  std::string prompt;
+  append_turn(prompt, Role::user, turn.append(strip(instruction)), 0);
+  append_turn(prompt, Role::assistant, "", 1);
+  const std::vector<int32_t> shown = tokenize(prompt, 2);
+  const auto second = std::find(shown.begin(), shown.end(), ids_.eoi) + 2;
+  std::vector<int32_t> ids(shown.begin(), second);
+  ids.insert(ids.end(), static_cast<size_t>(codes), kSourceCode);
+  ids.insert(ids.end(), second + image_tokens_, shown.end());
+  ids.push_back(ids_.boi);
+  return ids;
+}
+
+std::vector<int32_t> PromptBuilder::without_instruction(std::span<const int32_t> edited,
+                                                        int64_t codes) const {
+  check(ids_.assistant >= 0, Code::not_supported, "the sides of a conversation are plain words (",
+        roles_.user, ", ", roles_.assistant,
+        ") in this model; instructions are found by the token of the assistant's turn");
+  std::vector<int32_t> ids(edited.begin(), edited.end());
+  const auto picture = std::find(ids.begin(), ids.end(), ids_.boi);
+  const auto turn = std::find(ids.rbegin(), ids.rend(), ids_.assistant).base() - 1;
+  std::fill(picture + image_tokens_ + codes + 4, turn, ids_.pad);
+  return ids;
+}
+
+std::vector<int32_t> PromptBuilder::replaced(std::span<const int32_t> ids, int32_t id) const {
+  std::vector<int32_t> result(ids.begin(), ids.end());
+  std::replace(result.begin(), result.end(), id, ids_.pad);
+  return result;
+}
+
+std::vector<int32_t> PromptBuilder::without_codes(std::span<const int32_t> edited) const {
+  return replaced(edited, kSourceCode);
+}
+
+std::vector<int32_t> PromptBuilder::without_vectors(std::span<const int32_t> edited) const {
+  return replaced(edited, ids_.image);
 }
 
 std::vector<int32_t> PromptBuilder::unguided(std::span<const int32_t> drawn,

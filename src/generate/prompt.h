@@ -32,6 +32,9 @@ ChatRoles janus_pro_roles();
 // be tokens; others may be words.
 SpecialIds special_ids(const Tokenizer& tokenizer, const ChatRoles& roles = janus_pro_roles());
 
+// In ids of an edit's prompt: a place of the source's codes, in reading order. No token's id.
+inline constexpr int32_t kSourceCode = -1;
+
 enum class Role { user, assistant };
 
 struct Message {
@@ -47,15 +50,17 @@ std::string_view default_system_prompt();
 class PromptBuilder {
  public:
   // `image_tokens`: rows per picture that is read. `system`: empty for none; without a value the
-  // reference's. `roles`: without a value Janus-Pro's. Throws as special_ids does.
+  // reference's. `roles`: without a value Janus-Pro's. `edits`: as the model was taught them.
+  // Throws as special_ids does.
   PromptBuilder(Tokenizer tokenizer, int64_t image_tokens,
                 std::optional<std::string> system = std::nullopt,
-                std::optional<ChatRoles> roles = std::nullopt);
+                std::optional<ChatRoles> roles = std::nullopt, EditLayout edits = EditLayout::none);
 
   const SpecialIds& ids() const { return ids_; }
   const Tokenizer& tokenizer() const { return tokenizer_; }
   int64_t image_tokens() const { return image_tokens_; }
   const ChatRoles& roles() const { return roles_; }
+  EditLayout edits() const { return edits_; }
   // Tokens at which a reply ends, by their strings.
   std::vector<std::string> stop_strings() const;
 
@@ -75,6 +80,20 @@ class PromptBuilder {
   // begin-of-image.
   std::vector<int32_t> draw(std::string_view text) const;
 
+  // Ids [T] of an edit: begin token, the only user turn, open assistant turn, begin-of-image. The
+  // turn shows the picture twice, each time between begin- and end-of-image: as `image_tokens`
+  // image ids, which are to become its vectors, and as `codes` kSourceCode, which are to become its
+  // codes; then the instruction. Throws Code::bad_input for an instruction that is blank or holds a
+  // placeholder, Code::not_supported where the model was not taught any layout.
+  std::vector<int32_t> edit(std::string_view instruction, int64_t codes) const;
+  // `edited` = edit(...) with pads where the instruction and its line feeds are: the picture alone.
+  // Code::not_supported where roles are words.
+  std::vector<int32_t> without_instruction(std::span<const int32_t> edited, int64_t codes) const;
+  // … where the codes are.
+  std::vector<int32_t> without_codes(std::span<const int32_t> edited) const;
+  // … where the vectors are.
+  std::vector<int32_t> without_vectors(std::span<const int32_t> edited) const;
+
   // The row that guidance subtracts from `drawn` = draw(...): [P] with pads at 1..P-2 when
   // `negative` is blank, else draw(negative), whose length is its own.
   std::vector<int32_t> unguided(std::span<const int32_t> drawn,
@@ -82,6 +101,7 @@ class PromptBuilder {
 
  private:
   std::vector<int32_t> tokenize(const std::string& text, int64_t images) const;
+  std::vector<int32_t> replaced(std::span<const int32_t> ids, int32_t id) const;
 
   void append_turn(std::string& out, Role role, std::string_view text, size_t index) const;
 
@@ -90,6 +110,7 @@ class PromptBuilder {
   SpecialIds ids_;
   int64_t image_tokens_;
   std::string system_;
+  EditLayout edits_;
 };
 
 }  // namespace janus

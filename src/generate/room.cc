@@ -41,13 +41,14 @@ BatchShape batch_shape(const Config& config, std::span<const PromptRows* const> 
   std::set<std::vector<int32_t>> seen;
   const PromptRows* before = nullptr;
   for (const PromptRows* prompt : prompts) {
-    for (const std::vector<int32_t>* ids : {&prompt->guided, &prompt->unguided}) {
+    for (const std::vector<int32_t>* ids : prompt->all()) {
       if (ids->empty()) continue;
       const auto tokens = static_cast<int64_t>(ids->size());
       add_row(shape, tokens, config.image_tokens());
       shape.kept += prompt->kept;
       if (prompt == before || !seen.insert(*ids).second) continue;
       shape.prompts += tokens;
+      shape.shown += std::count(ids->begin(), ids->end(), kSourceCode);
       shape.blocks += tokens / kKvBlock;
     }
     before = prompt;
@@ -71,10 +72,11 @@ int64_t step_rows(const BatchShape& shape) { return shape.rows * widest_window(s
 // Where the prompts do not fit into one pass, the first pictures may begin beside the last prompts.
 PassShape prompt_pass(const BatchShape& shape) {
   PassShape pass{std::min(shape.prompts, State::kPrefillRows), 0, 0, shape.rows};
+  pass.codes = std::min(shape.shown, pass.rows);
   if (shape.prompts > State::kPrefillRows) {
-    pass.codes = step_rows(shape);
-    pass.rows += pass.codes;
-    pass.image += pass.codes;
+    pass.codes += step_rows(shape);
+    pass.rows += step_rows(shape);
+    pass.image += step_rows(shape);
   }
   return pass;
 }
@@ -91,7 +93,8 @@ PassShape kept_pass(const BatchShape& shape) {
 int64_t workspace_bytes(const Config& config, const BatchShape& shape) {
   const PassShape step{step_rows(shape), step_rows(shape), 0, step_rows(shape)};
   return std::max({step.scratch(config), prompt_pass(shape).scratch(config),
-                   kept_pass(shape).scratch(config), codec_scratch(config)});
+                   kept_pass(shape).scratch(config), codec_scratch(config),
+                   shape.shown > 0 ? read_images_scratch(config, 1) : int64_t{0}});
 }
 
 std::vector<BatchShape> group_shapes(const Config& config,
@@ -120,40 +123,49 @@ Room batch_room(const Sizes& sizes, const BatchShape& shape) {
   const Config& config = sizes.config;
   Room room;
   room.cache = KvCache::bytes(sizes.backend, config.llama, sizes.cache, shape.blocks);
-  const int64_t rows = std::max({step_rows(shape), prompt_pass(shape).rows, kept_pass(shape).rows});
-  room.scratch = block_rows_bytes(config, sizes.backend, sizes.weights, kDrawingParts, rows) +
+  const bool reads = shape.shown > 0;
+  const int64_t rows = std::max({step_rows(shape), prompt_pass(shape).rows, kept_pass(shape).rows,
+                                 reads ? config.vision.tokens() : int64_t{0}});
+  room.scratch = block_rows_bytes(config, sizes.backend, sizes.weights,
+                                  reads ? Parts{} : kDrawingParts, rows) +
                  Buffer::held(workspace_bytes(config, shape)) +
                  bytes_of(Dtype::f32, shape.rows * config.vq.codes);  // logits of first codes
+  if (reads) room.scratch += floats(config.vision.tokens(), config.llama.width);
   return room;
 }
 
 // And what does not depend on how many are drawn at once: one picture's pixels in the decoder, all
 // pictures as they come out.
-Room with_pictures(const Sizes& sizes, Room room, int64_t pictures, bool edits) {
+Room with_pictures(const Sizes& sizes, Room room, int64_t pictures, const BatchShape& shape) {
   const Config& config = sizes.config;
   const int64_t plane = int64_t{3} * config.image * config.image;
+  const bool edits = shape.kept > 0 || shape.shown > 0;
   room.scratch += filter_bytes(config, sizes.backend, edits ? kCodecParts : kDecoderParts);
   room.pictures =
       floats(1, plane) + pictures * (plane + bytes_of(Dtype::f32, config.image_tokens()));
   if (edits) room.pictures += plane + plane / 3;  // the original and its mask
+  if (shape.shown > 0) {
+    room.pictures += floats(int64_t{config.vision.image} * config.vision.image, 3);
+  }
   return room;
 }
 
 }  // namespace
 
 Room drawing_room(const Sizes& sizes, const BatchShape& shape, int64_t pictures) {
-  return with_pictures(sizes, batch_room(sizes, shape), pictures, shape.kept > 0);
+  return with_pictures(sizes, batch_room(sizes, shape), pictures, shape);
 }
 
 Room drawing_room(const Sizes& sizes, std::span<const PromptRows* const> pictures, int at_once) {
   Room largest;
-  bool edits = false;
+  BatchShape all;  // whether any of them edits
   for (const BatchShape& shape : group_shapes(sizes.config, pictures, at_once)) {
-    edits = edits || shape.kept > 0;
+    all.kept += shape.kept;
+    all.shown += shape.shown;
     const Room room = batch_room(sizes, shape);
     if (room.total() > largest.total()) largest = room;
   }
-  return with_pictures(sizes, largest, std::ssize(pictures), edits);
+  return with_pictures(sizes, largest, std::ssize(pictures), all);
 }
 
 AnswerShape answer_shape(const Config& config, int64_t prompt, int64_t max_tokens,

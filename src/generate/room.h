@@ -42,6 +42,7 @@ struct BatchShape {
   int64_t positions = 0;  // of the longest sequence
   int64_t blocks = 0;     // of keys and values
   int64_t kept = 0;       // codes that stand, of all rows
+  int64_t shown = 0;      // codes in the distinct prompts: a picture to change, read both ways
 
   bool operator==(const BatchShape&) const = default;
 };

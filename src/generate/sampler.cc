@@ -30,6 +30,16 @@ void guide(std::span<const float> guided, std::span<const float> unguided, float
   }
 }
 
+void mix(std::span<const std::span<const float>> rows, std::span<const float> shares,
+         std::span<float> out) {
+  std::fill(out.begin(), out.end(), 0.0f);
+  for (size_t row = 0; row < rows.size(); ++row) {
+    if (rows[row].empty()) continue;
+    check(rows[row].size() == out.size(), Code::bug, "mix: ", rows[row].size(), " of ", out.size());
+    for (size_t i = 0; i < out.size(); ++i) out[i] += shares[row] * rows[row][i];
+  }
+}
+
 int32_t likeliest(std::span<const float> logits) {
   return static_cast<int32_t>(std::max_element(logits.begin(), logits.end()) - logits.begin());
 }

@@ -30,6 +30,10 @@ void check_sampling(const Sampling& sampling);
 void guide(std::span<const float> guided, std::span<const float> unguided, float guidance,
            std::span<float> out);
 
+// out = the sum of shares[i] · rows[i], in this order, over rows that are not empty.  All [C]
+void mix(std::span<const std::span<const float>> rows, std::span<const float> shares,
+         std::span<float> out);
+
 // The likeliest id, the first on ties.
 int32_t likeliest(std::span<const float> logits);
 

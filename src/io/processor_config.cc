@@ -4,7 +4,9 @@
 #include "io/processor_config.h"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
+#include <utility>
 
 #include "base/error.h"
 #include "io/json.h"
@@ -53,6 +55,13 @@ ProcessorConfig from_json(const Json& root, const std::string& name) {
     config.image_tokens = found->get<int64_t>();
   }
   config.roles = roles_from(root, name);
+  if (const auto found = root.find("edit_layout"); found != root.end() && !found->is_null()) {
+    const auto layout =
+        found->is_string() ? find_edit_layout(found->get<std::string>()) : std::nullopt;
+    check(layout.has_value(), Code::bad_checkpoint, name, ": edit_layout is ", found->dump(),
+          "; it must be \"und+gen\", \"janus4o\" or \"none\"");
+    config.edit_layout = *layout;
+  }
   return config;
 }
 
@@ -72,7 +81,23 @@ std::optional<int64_t> id_from(const Json& root, const char* key) {
   return static_cast<int64_t>(std::min<uint64_t>(found->get<uint64_t>(), INT64_MAX));
 }
 
+constexpr std::array<std::pair<EditLayout, std::string_view>, 3> kLayouts = {
+    {{EditLayout::none, "none"},
+     {EditLayout::und_gen, "und+gen"},
+     {EditLayout::janus_4o, "janus4o"}}};
+
 }  // namespace
+
+std::string_view edit_layout_name(EditLayout layout) {
+  return kLayouts[static_cast<size_t>(layout)].second;
+}
+
+std::optional<EditLayout> find_edit_layout(std::string_view name) {
+  for (const auto& [layout, known] : kLayouts) {
+    if (name == known) return layout;
+  }
+  return std::nullopt;
+}
 
 ChatRoles janus_1_3b_roles() { return {"User", "Assistant"}; }
 

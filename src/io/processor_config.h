@@ -19,6 +19,16 @@ struct ChatRoles {
   bool operator==(const ChatRoles&) const = default;
 };
 
+// How a prompt shows the picture that an instruction changes, and how such edits are guided.
+// generate/prompt.h has the ids.
+enum class EditLayout {
+  none,     // the model was not taught to follow instructions about a picture
+  und_gen,  // "und+gen": as it is read, then as codes, a new line, the instruction
+  janus_4o  // "janus4o": without the new line, as FreedomIntelligence/Janus-4o-7B
+};
+std::string_view edit_layout_name(EditLayout layout);  // "none" and those above
+std::optional<EditLayout> find_edit_layout(std::string_view name);
+
 struct ProcessorConfig {
   std::optional<std::string> system_prompt;  // of the file; an empty one means none is used
   std::optional<int64_t> image_tokens;       // `num_image_tokens`: per picture in a prompt
@@ -29,6 +39,7 @@ struct ProcessorConfig {
   // `roles` {user, assistant}, an extension of this project; those of Janus-1.3B where `sft_format`
   // is "deepseek_old". None: the model's tokenizer shows.
   std::optional<ChatRoles> roles;
+  EditLayout edit_layout = EditLayout::none;  // `edit_layout`, an extension of this project
 };
 
 // Those of Janus-1.3B: plain words, where Janus-Pro has tokens of its own.

@@ -195,6 +195,9 @@ Json processor_json(const Config& config, Layout layout, const ProcessorConfig& 
   if (processor.roles) {
     json["roles"] = {{"user", processor.roles->user}, {"assistant", processor.roles->assistant}};
   }
+  if (processor.edit_layout != EditLayout::none) {
+    json["edit_layout"] = edit_layout_name(processor.edit_layout);
+  }
   return json;
 }
 

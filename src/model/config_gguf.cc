@@ -181,6 +181,9 @@ void add_config(GgufMetadata& metadata, const Config& config, const ProcessorCon
     metadata.text("janus.prompt.user", processor.roles->user);
     metadata.text("janus.prompt.assistant", processor.roles->assistant);
   }
+  if (processor.edit_layout != EditLayout::none) {
+    metadata.text("janus.prompt.edit_layout", std::string(edit_layout_name(processor.edit_layout)));
+  }
 }
 
 Config load_config(const GgufFile& file) {
@@ -218,6 +221,11 @@ ProcessorConfig load_processor_config(const GgufFile& file) {
           file.name(), ": ", prompt.name("user"), " and ", prompt.name("assistant"),
           " must both be given and not empty");
   }
+  const std::string layout = prompt.text("edit_layout", "none");
+  const std::optional<EditLayout> known = find_edit_layout(layout);
+  check(known.has_value(), Code::bad_checkpoint, file.name(), ": ", prompt.name("edit_layout"),
+        " is \"", layout, "\"; it must be \"und+gen\", \"janus4o\" or \"none\"");
+  config.edit_layout = *known;
   const Section generation = root.child("generation");
   if (generation.has("guidance_scale")) {
     config.guidance = static_cast<float>(generation.number("guidance_scale", 0, -1e6, 1e6));

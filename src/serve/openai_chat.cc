@@ -349,7 +349,7 @@ OrderedJson model_json(const Served& served) {
             {"image_grid", served.grid()},
             {"context", served.info.context},
             {"capabilities", std::move(capabilities)},
-            {"edit_by_instruction", false},
+            {"edit_by_instruction", served.edits_by_instruction()},
             {"dtype", served.info.weights},
             {"hash", served.info.hash},
             {"batch_invariant", true}}}};

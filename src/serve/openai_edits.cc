@@ -86,7 +86,8 @@ Outpaint side_of(Fields& fields) {
 }
 
 // The picture and what is kept of it.
-void read_source(Fields& fields, const Form& form, const Served& served, DrawCall& call) {
+void read_source(Fields& fields, const Form& form, const Served& served, bool has_prompt,
+                 DrawCall& call) {
   if (form.images.empty()) {
     throw Refusal(400, "missing_required_parameter",
                   "image is missing: send the picture's file as image, or "
@@ -117,6 +118,9 @@ void read_source(Fields& fields, const Form& form, const Served& served, DrawCal
     how["mask_sha256"] = sha256_hex(form.mask->bytes);
   } else if (edit.outpaint != Outpaint::none) {
     how["outpaint"] = *fields.text("outpaint");
+  } else if (has_prompt && !fields.find("keep") && served.edits_by_instruction()) {
+    edit.instruction = call.request.prompt;
+    how["instruction"] = true;
   } else {
     how["keep"] = edit.keep;
   }
@@ -132,7 +136,7 @@ DrawCall parse(const Form& form, const Served& served, bool has_prompt) {
     fields.pass({"input_fidelity"});
   }
   read_call(fields, served, call);
-  read_source(fields, form, served, call);
+  read_source(fields, form, served, has_prompt, call);
   call.ignored = fields.unread();
   return call;
 }
@@ -146,6 +150,7 @@ void begin_with(DrawCall& call, const Served& served, EditRequest edit, OrderedJ
                   "codec's encoder");
   }
   edit.drawing = call.request;
+  if (!edit.instruction.empty()) edit.drawing.prompt.clear();
   call.edit = std::make_shared<const EditRequest>(std::move(edit));
   call.edited = std::move(how);
 }

@@ -21,6 +21,9 @@ struct Served {
   std::function<uint64_t()> random = {};  // 64 bits
 
   int grid() const { return static_cast<int>(std::lround(std::sqrt(info.image_tokens))); }
+  bool edits_by_instruction() const {
+    return info.reads && info.edits && info.edit_layout != "none";
+  }
   bool answers_to(const std::string& model) const;
   uint64_t random_seed() const { return random() & 0xFFFFFFFF; }
 };

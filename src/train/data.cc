@@ -7,8 +7,11 @@
 
 #include "base/error.h"
 #include "base/rng.h"
+#include "io/edit_source.h"
+#include "io/preprocess.h"
 #include "io/special_tokens.h"
 #include "train/row_file.h"
+#include "world/edits.h"
 #include "world/streams.h"
 
 namespace janus::train {
@@ -114,6 +117,24 @@ Dialogue teach(const PromptBuilder& prompts, std::span<const Message> messages,
   return dialogue;
 }
 
+DrawRow edit_row(const PromptBuilder& prompts, const std::string& instruction, const Image& source,
+                 const Config& config) {
+  check(prompts.edits() != EditLayout::none, Code::bad_input,
+        "a row with a \"source\" is an edit, and how the picture stands in the prompt is not said: "
+        "give edit.layout = \"und+gen\"");
+  DrawRow row;
+  row.prompt = prompts.edit(instruction, config.image_tokens());
+  const Image shown = edit_source(source, config.image, prompts.edits(), config.preprocessing);
+  append_pixels(shown, 0, 0, config.image, row.source);
+  const int side = config.vision.image;
+  std::vector<float> pixels(static_cast<size_t>(side) * side * 3);  // [V, V, 3]
+  prepare_for_reading(shown, side, config.preprocessing, pixels);
+  for (size_t channel = 0; channel < 3; ++channel) {
+    for (size_t i = channel; i < pixels.size(); i += 3) row.seen.push_back(pixels[i]);
+  }
+  return row;
+}
+
 namespace {
 
 // Streams of random numbers of their own, so that one does not disturb another.
@@ -149,22 +170,66 @@ void drop_condition(const Recipe& recipe, const PromptBuilder& prompts, uint64_t
   if (rng.chance(recipe.condition_drop)) row.prompt = prompts.unguided(row.prompt);
 }
 
+// The same of an edit, of whose condition a part may be left.
+void drop_of_edit(const Recipe& recipe, const PromptBuilder& prompts, uint64_t index,
+                  DrawRow& row) {
+  const auto& share = recipe.edit;
+  double at = Philox(recipe.seed ^ kDropStream, index).uniform();
+  if ((at -= share.drop_instruction) < 0) {
+    row.prompt = prompts.without_instruction(row.prompt, recipe.model.config.image_tokens());
+  } else if ((at -= share.drop_all) < 0) {
+    row.prompt = prompts.unguided(row.prompt);
+    row.source.clear();
+    row.seen.clear();
+  } else if ((at -= share.drop_codes) < 0) {
+    row.prompt = prompts.without_codes(row.prompt);
+  } else if ((at -= share.drop_vectors) < 0) {
+    row.prompt = prompts.without_vectors(row.prompt);
+  }
+}
+
+// The picture whose codes are learnt, and what is known of it.
+void add_target(const Scene& scene, const Config& config, DrawRow& row) {
+  const Rendering drawn = render(scene, config.image);
+  append_pixels(drawn.image, 0, 0, config.image, row.pixels);
+  row.covered = touched_cells(drawn.coverage, config);
+  const int grid = config.grid();
+  for (int cell = 0; cell < grid * grid; ++cell) {
+    const Object& object = nearest_object(scene, (cell % grid + .5) * kCanvas / grid,
+                                          (cell / grid + .5) * kCanvas / grid);
+    row.shapes.push_back(object.shape);
+    row.colours.push_back(object.colour);
+  }
+}
+
 DrawRow draw_row(const Recipe& recipe, const PromptBuilder& prompts, const Slot& slot) {
   const DrawSample sample = drawing(slot.source->stream, Split::train, slot.index);
   DrawRow row;
   row.prompt = prompts.draw(sample.prompt);
   drop_condition(recipe, prompts, slot.index, row);
-  const int side = recipe.model.config.image;
-  const Rendering drawn = render(sample.scene, side);
-  append_pixels(drawn.image, 0, 0, side, row.pixels);
-  row.covered = touched_cells(drawn.coverage, recipe.model.config);
-  const int grid = recipe.model.config.grid();
-  for (int cell = 0; cell < grid * grid; ++cell) {
-    const Object& object = nearest_object(sample.scene, (cell % grid + .5) * kCanvas / grid,
-                                          (cell / grid + .5) * kCanvas / grid);
-    row.shapes.push_back(object.shape);
-    row.colours.push_back(object.colour);
-  }
+  add_target(sample.scene, recipe.model.config, row);
+  return row;
+}
+
+void check_length(const Recipe& recipe, size_t positions) {
+  check(static_cast<int64_t>(positions) <= recipe.batch.max_len, Code::bad_input, "a sample of ",
+        positions, " positions is longer than batch.max_len = ", recipe.batch.max_len);
+}
+
+// … of a prompt and the codes that follow it, the last of which is not fed.
+void check_length(const Recipe& recipe, const DrawRow& row) {
+  check_length(recipe,
+               row.prompt.size() + static_cast<size_t>(recipe.model.config.image_tokens()) - 1);
+}
+
+DrawRow edited_row(const Recipe& recipe, const PromptBuilder& prompts, const Slot& slot) {
+  const Config& config = recipe.model.config;
+  const EditSample sample = edit_sample(Split::train, slot.index);
+  DrawRow row =
+      edit_row(prompts, sample.instruction, render(sample.before, config.image).image, config);
+  check_length(recipe, row);
+  drop_of_edit(recipe, prompts, slot.index, row);
+  add_target(sample.after, config, row);
   return row;
 }
 
@@ -187,11 +252,6 @@ void label_patches(const Scene* scene, const std::vector<float>& coverage, const
     row.colours.push_back(colour);
     row.covered.push_back(shape != kShapeCount);
   }
-}
-
-void check_length(const Recipe& recipe, size_t positions) {
-  check(static_cast<int64_t>(positions) <= recipe.batch.max_len, Code::bad_input, "a sample of ",
-        positions, " positions is longer than batch.max_len = ", recipe.batch.max_len);
 }
 
 AskRow ask_row(const Recipe& recipe, const PromptBuilder& prompts, const Slot& slot) {
@@ -221,11 +281,11 @@ void add_file_row(const Recipe& recipe, const PromptBuilder& prompts, const RowF
       shuffled(index, static_cast<uint64_t>(file.count()), recipe.seed ^ kOrderStream));
   const FileRow row = file.row(at);
   try {
-    if (row.task == "generate") {
+    if (row.task == "generate" || row.task == "edit") {
       DrawRow drawn = draw_row(row, prompts, recipe.model.config);
-      check_length(recipe, drawn.prompt.size() +
-                               static_cast<size_t>(recipe.model.config.image_tokens()) - 1);
-      drop_condition(recipe, prompts, index, drawn);
+      check_length(recipe, drawn);
+      row.task == "edit" ? drop_of_edit(recipe, prompts, index, drawn)
+                         : drop_condition(recipe, prompts, index, drawn);
       batch.draw.push_back(std::move(drawn));
     } else {
       AskRow asked = ask_row(row, prompts, recipe.model.config);
@@ -324,6 +384,8 @@ LanguageBatch language_batch(const Recipe& recipe, const PromptBuilder& prompts,
       add_file_row(recipe, prompts, files.at(slot.source->path), slot.index, batch);
     } else if (slot.source->task == Teaches::generate) {
       batch.draw.push_back(draw_row(recipe, prompts, slot));
+    } else if (slot.source->task == Teaches::edit) {
+      batch.draw.push_back(edited_row(recipe, prompts, slot));
     } else {
       batch.ask.push_back(ask_row(recipe, prompts, slot));
     }

@@ -47,7 +47,16 @@ struct DrawRow {
   std::vector<int64_t> shapes;   // [N] of the object nearest to the code's cell
   std::vector<int64_t> colours;  // [N]
   std::vector<bool> covered;     // [N] whether an object touches the cell
+  // Of an edit: the picture that the prompt shows, as the codec and as the vision tower take it.
+  // Empty where nothing of it is left.
+  std::vector<float> source;  // [3, S, S]
+  std::vector<float> seen;    // [3, V, V]
 };
+
+// A row that changes a picture as it is told, without the picture that is to come out.
+// Code::bad_input where no layout of edits is set.
+DrawRow edit_row(const PromptBuilder& prompts, const std::string& instruction, const Image& source,
+                 const Config& config);
 
 // A conversation as ids, and which of them are replies (their end tokens included).
 struct Dialogue {

@@ -65,9 +65,22 @@ Inputs draw_inputs(std::span<const DrawRow> rows, const Config& config, const Sp
   const int64_t codes = config.image_tokens();
   std::vector<Sample> samples;
   int64_t vector = config.llama.vocabulary;
+  const auto changing = std::count_if(rows.begin(), rows.end(),
+                                      [](const DrawRow& row) { return !row.source.empty(); });
+  int64_t source = vector + std::ssize(rows) * codes;  // the next code of a picture that is changed
+  int64_t patch = source + changing * codes;           // … patch
   for (const DrawRow& row : rows) {
     Sample sample;
-    sample.slots.assign(row.prompt.begin(), row.prompt.end());
+    const bool changes = !row.source.empty();
+    int64_t next_code = source, next_patch = patch;
+    for (const int32_t id : row.prompt) {
+      if (id == kSourceCode) {
+        sample.slots.push_back(next_code++);
+      } else {
+        sample.slots.push_back(changes && id == ids.image ? next_patch++ : id);
+      }
+    }
+    if (changes) source += codes, patch += config.vision.tokens();
     for (int64_t k = 0; k < codes; ++k) {
       sample.at.push_back(std::ssize(sample.slots) - 1);
       if (k + 1 < codes) sample.slots.push_back(vector + k);

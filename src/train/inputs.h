@@ -25,10 +25,11 @@ struct Inputs {
   std::vector<int64_t> starts;
 };
 
-// Vectors are the embedded codes, row after row. Begin-of-image predicts code 0 and the input of
-// code k predicts code k + 1; the last code is no input. `at` goes over the codes row after row.
-// `pack`: the longest sequence of several samples, 0 for one each. A sample goes into the first
-// sequence that has room for it, so what lies where depends on the rows alone.
+// Vectors are the embedded codes, row after row; then of the rows that change a picture the
+// embedded codes of that, row after row, and then its patches likewise. Begin-of-image predicts
+// code 0 and the input of code k predicts code k + 1; the last code is no input. `at` goes over the
+// codes row after row. `pack`: the longest sequence of several samples, 0 for one each. A sample
+// goes into the first sequence that has room for it, so what lies where depends on the rows alone.
 Inputs draw_inputs(std::span<const DrawRow> rows, const Config& config, const SpecialIds& ids,
                    int64_t pack = 0);
 

@@ -13,6 +13,7 @@
 #include "train/checkpoint.h"
 #include "train/data.h"
 #include "train/dense.h"
+#include "train/drawing.h"
 #include "train/inputs.h"
 #include "train/language_scores.h"
 #include "train/lora.h"
@@ -59,7 +60,6 @@ class LanguageTask final : public Task {
 
  private:
   void initialise();
-  torch::Tensor codes_of(std::span<const DrawRow> rows);
   torch::Tensor draw_loss(std::span<const DrawRow> rows, Figures& figures);
   torch::Tensor subject_loss(const torch::Tensor& logits, std::span<const DrawRow> rows) const;
   torch::Tensor outline_loss(const torch::Tensor& logits, std::span<const DrawRow> rows) const;
@@ -86,7 +86,8 @@ class LanguageTask final : public Task {
 LanguageTask::LanguageTask(const Recipe& recipe)
     : recipe_(recipe),
       prompts_(recipe_tokenizer(recipe), recipe.model.config.vision.tokens(),
-               recipe.model.processor.system_prompt, recipe.model.processor.roles),
+               recipe.model.processor.system_prompt, recipe.model.processor.roles,
+               recipe.model.processor.edit_layout),
       files_(open_files(recipe)),
       net_(recipe.model.config),
       probe_(recipe.model.config.vision.width, kShapeCount + kColourCount + 2),
@@ -234,26 +235,14 @@ torch::Tensor class_and_colour_loss(const torch::Tensor& logits, int classes, in
       .sum();
 }
 
-// Of each row those given, or else those of its picture.   -> [B, N]
-torch::Tensor LanguageTask::codes_of(std::span<const DrawRow> rows) {
-  const torch::Tensor pixels = stack_pixels(rows, recipe_.model.config.image);
-  torch::Tensor encoded;
-  if (pixels.size(0) > 0) encoded = net_->model->vqmodel->encode(pixels);
-  std::vector<torch::Tensor> all;
-  int64_t next = 0;
-  for (const DrawRow& row : rows) {
-    all.push_back(row.codes.empty() ? encoded[next++] : torch::tensor(row.codes));
-  }
-  return torch::stack(all);
-}
-
 torch::Tensor LanguageTask::draw_loss(std::span<const DrawRow> rows, Figures& figures) {
-  const torch::Tensor codes = codes_of(rows);  // [B, N]
+  const torch::Tensor codes = codes_of(net_, rows);  // [B, N]
+  const torch::Tensor sources = source_codes(net_, rows);
   const Inputs inputs = draw_inputs(rows, recipe_.model.config, prompts_.ids(), pack());
   torch::Tensor logits, subject, outline;
   {
     const Precision precision(recipe_);
-    const torch::Tensor hidden = net_->decode_at(inputs, net_->embed_codes(codes.flatten()));
+    const torch::Tensor hidden = net_->decode_at(inputs, draw_vectors(net_, codes, sources, rows));
     logits = net_->code_logits(hidden);
     if (recipe_.loss.subject > 0) subject = subject_(hidden);
     if (recipe_.loss.outline > 0) outline = outline_(hidden);
@@ -263,7 +252,10 @@ torch::Tensor LanguageTask::draw_loss(std::span<const DrawRow> rows, Figures& fi
   const auto all = static_cast<double>(codes_);
   figures["code_loss"] = each.sum().item<double>() / all;
   // Of mean 1 over the step; every picture has as many codes.
-  const torch::Tensor weights = place_weights(rows, recipe_.loss.object, drawn_ / all);
+  torch::Tensor weights = place_weights(rows, recipe_.loss.object, drawn_ / all);
+  if (recipe_.edit.changed != 1) {
+    weights = weights * changed_weights(codes, sources, rows, recipe_.edit.changed).flatten();
+  }
   torch::Tensor loss = shares_->of(targets_of(rows.front())) * (each * weights).sum();
   const double share = shares_->of(Kind::generate);
   if (subject.defined()) {
@@ -381,7 +373,9 @@ Figures LanguageTask::evaluate(Split split, const std::filesystem::path& dir,
   Figures figures;
   Scoring scoring{net_, prompts_, recipe_, split, shards};
   for (const Source& source : recipe_.data) {
-    if (source.from_file()) continue;  // nobody judges them; `loss` tells how well they are known
+    // Nobody judges what a file wants; `loss` tells how well it is known. Edits are judged by
+    // `januspro eval`, which draws with the engine's three rows.
+    if (source.from_file() || source.task == Teaches::edit) continue;
     figures.merge(source.task == Teaches::generate
                       ? score_drawing(scoring, source.stream, dir, name)
                       : score_reading(scoring, source.stream));

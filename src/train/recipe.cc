@@ -4,6 +4,7 @@
 
 #include <toml++/toml.h>
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <set>
 #include <sstream>
@@ -205,19 +206,21 @@ void complete_config(Config& config, const std::string& name) {
   config.gen_head_width = llama.width;
 }
 
-// "toyland" alone means what the first model was trained on.
+std::span<const std::string_view> streams_of(Teaches task) {
+  if (task == Teaches::generate) return drawing_streams();
+  if (task == Teaches::understand) return reading_streams();
+  return task == Teaches::edit ? edit_streams() : codec_streams();
+}
+
+// "toyland" alone means the first stream of the task's.
 void find_stream(Source& source, const std::string& name) {
   constexpr std::string_view kWorld = "toyland";
   const bool world = source.format == "world" && source.path.starts_with(kWorld) &&
                      (source.path.size() == kWorld.size() || source.path[kWorld.size()] == '/');
   check(world, Code::bad_input, name, ": data.format = \"", source.format, "\", data.path = \"",
         source.path, "\": there are the world \"toyland\" and files of the format \"jsonl\"");
-  const bool reads = source.task == Teaches::understand, draws = source.task == Teaches::generate;
-  const auto streams = reads ? reading_streams() : draws ? drawing_streams() : codec_streams();
-  source.stream = source.path == kWorld ? (reads   ? "short"
-                                           : draws ? "single"
-                                                   : "few")
-                                        : source.path.substr(kWorld.size() + 1);
+  const auto streams = streams_of(source.task);
+  source.stream = source.path == kWorld ? streams.front() : source.path.substr(kWorld.size() + 1);
   std::string known;
   for (const std::string_view stream : streams)
     known.append(known.empty() ? "" : ", ").append(stream);
@@ -240,15 +243,11 @@ void read_data(Section& root, Recipe& recipe, const std::string& name) {
     check(source.turns >= 1 && source.turns <= 10, Code::bad_input, name,
           ": data.turns is outside 1..10");
     check(source.samples >= 0, Code::bad_input, name, ": data.samples is negative");
-    if (task == "reconstruct")
-      source.task = Teaches::reconstruct;
-    else if (task == "generate")
-      source.task = Teaches::generate;
-    else if (task == "understand")
-      source.task = Teaches::understand;
-    else
-      fail(Code::bad_input, name, ": data.task = \"", task,
-           "\", one of reconstruct, generate, understand is expected");
+    constexpr std::array kTasks = {"reconstruct", "generate", "understand", "edit"};
+    const auto known = std::find(kTasks.begin(), kTasks.end(), task);
+    check(known != kTasks.end(), Code::bad_input, name, ": data.task = \"", task,
+          "\", one of reconstruct, generate, understand, edit is expected");
+    source.task = static_cast<Teaches>(known - kTasks.begin());
     if (!source.from_file()) find_stream(source, name);
     recipe.data.push_back(source);
   }
@@ -259,6 +258,26 @@ void read_data(Section& root, Recipe& recipe, const std::string& name) {
     check((source.task == Teaches::reconstruct) == recipe.trains_codec(), Code::bad_input, name,
           ": data.task \"reconstruct\" trains the codec and cannot be mixed with other tasks");
   }
+}
+
+// Edits need a layout: as stated, else that of init, else ours.
+void read_edit(Section& root, Recipe& r, const std::string& name) {
+  EditLayout& used = r.model.processor.edit_layout;
+  for (const Source& source : r.data) {
+    if (source.task == Teaches::edit && used == EditLayout::none) used = EditLayout::und_gen;
+  }
+  std::string layout(edit_layout_name(used));
+  Section edit = root.section("edit");
+  edit.read("layout", layout);
+  edit.read("drop_instruction", r.edit.drop_instruction);
+  edit.read("drop_all", r.edit.drop_all);
+  edit.read("drop_codes", r.edit.drop_codes);
+  edit.read("drop_vectors", r.edit.drop_vectors);
+  edit.read("changed", r.edit.changed);
+  edit.finish();
+  const auto known = find_edit_layout(layout);
+  check(known.has_value(), Code::bad_input, name, ": edit.layout is neither und+gen nor janus4o");
+  used = *known;
 }
 
 void read_training(Section& root, Recipe& r) {
@@ -356,6 +375,11 @@ void check_ranges(const Recipe& r, const std::string& name) {
   need(r.precision == "f32" || r.precision == "bf16" || r.precision == "auto",
        "precision is none of \"auto\", \"f32\" and \"bf16\"");
   need(r.condition_drop >= 0 && r.condition_drop <= 1, "condition_drop is outside 0..1");
+  double left = 1;
+  for (double share :
+       {r.edit.drop_instruction, r.edit.drop_all, r.edit.drop_codes, r.edit.drop_vectors})
+    need(share >= 0 && (left -= share) > -1e-9, "edit.drop_… are shares of rows, together up to 1");
+  need(r.edit.changed > 0, "edit.changed must be positive");
   need(r.schedule.steps > 0, "schedule.steps must be given and positive");
   need(r.schedule.kind == "constant" || r.schedule.kind == "linear" || r.schedule.kind == "cosine",
        "schedule.kind is none of constant, linear, cosine");
@@ -459,6 +483,7 @@ Recipe parse_recipe(const std::string& text, const std::string& name,
   check(sized || !recipe.model.init.empty(), Code::bad_input, name,
         ": neither model.init nor sizes (model.image, model.vq, model.language, model.vision)");
   read_data(root, recipe, name);
+  read_edit(root, recipe, name);
   read_training(root, recipe);
   read_rest(root, recipe, name);
   root.finish();

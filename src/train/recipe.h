@@ -16,9 +16,9 @@
 
 namespace janus::train {
 
-// What a row teaches. `reconstruct` trains the codec alone; the other two train the language model
+// What a row teaches. `reconstruct` trains the codec alone; the others train the language model
 // with its towers, the codec frozen. Rows of a file say themselves which.
-enum class Teaches { reconstruct, generate, understand };
+enum class Teaches { reconstruct, generate, understand, edit };
 
 struct Source {
   std::string path;              // "toyland" or "toyland/STREAM": the built-in world; or a file
@@ -52,7 +52,8 @@ struct Recipe {
                               .guidance = {},
                               .image_id = {},
                               .boi_id = {},
-                              .roles = {}};
+                              .roles = {},
+                              .edit_layout = EditLayout::none};
   } model;
   struct {
     std::string modules;              // "stage1" .. "stage3": a published freeze table; or empty
@@ -94,6 +95,15 @@ struct Recipe {
     double beta = 0.25;         // weight of the commitment
     double revive_until = 0.7;  // dead codes are replaced for this share of the steps
   } codec;
+  // What of an edit's condition is replaced by pads, each for a share of the rows, at most one of
+  // them: guidance needs a model that knows its parts.
+  struct {
+    double drop_instruction = .05;
+    double drop_all = .05;
+    double drop_codes = .3;     // of the source
+    double drop_vectors = .05;  // … as it is read
+    double changed = 1;         // what a code counts that differs from the source's, others 1
+  } edit;
   struct {  // of the language model
     LossNorm norm = LossNorm::token;
     double generate = 1;  // weights of the tasks where norm is `task`

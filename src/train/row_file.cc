@@ -57,15 +57,23 @@ std::string task_of(const Json& row) {
   const bool drawn =
       row.contains("prompt") || row.contains("target") || row.contains("target_codes");
   const bool read = row.contains("images") && !row.at("images").empty();
-  const std::string task = row.value("task", drawn ? "generate" : read ? "understand" : "text");
-  check(task == "generate" || task == "understand" || task == "text", Code::bad_input, "task \"",
-        task, "\" is none of generate, understand, text");
+  const std::string task = row.value("task", row.contains("source") ? "edit"
+                                             : drawn                ? "generate"
+                                             : read                 ? "understand"
+                                                                    : "text");
+  check(task == "generate" || task == "edit" || task == "understand" || task == "text",
+        Code::bad_input, "task \"", task, "\" is none of generate, edit, understand, text");
   check(task != "text" || !read, Code::bad_input,
         "a row of the task \"text\" has \"images\"; those are of the task \"understand\"");
   return task;
 }
 
 void read_drawing(const Json& row, const fs::path& folder, FileRow& out) {
+  if (out.task == "edit") {
+    check(row.contains("source"), Code::bad_input,
+          "an edit says nothing of what is changed: \"source\" (a file) is missing");
+    out.source = folder / row.at("source").get<std::string>();
+  }
   if (row.contains("prompt")) {
     out.prompt = row.at("prompt");
   } else {
@@ -100,7 +108,7 @@ FileRow parse_row(const std::string& line, const fs::path& folder) {
     const Json row = Json::parse(line);
     FileRow out;
     out.task = task_of(row);
-    if (out.task == "generate") {
+    if (out.task == "generate" || out.task == "edit") {
       read_drawing(row, folder, out);
       return out;
     }
@@ -146,7 +154,11 @@ std::string RowFile::place(int64_t index) const {
 
 DrawRow draw_row(const FileRow& row, const PromptBuilder& prompts, const Config& config) {
   DrawRow out;
-  out.prompt = prompts.draw(row.prompt);
+  if (row.task == "edit") {
+    out = edit_row(prompts, row.prompt, load_upright(row.source), config);
+  } else {
+    out.prompt = prompts.draw(row.prompt);
+  }
   out.covered.assign(static_cast<size_t>(config.image_tokens()), false);  // nobody knows
   if (row.target.empty()) {
     check(std::ssize(row.codes) == config.image_tokens(), Code::bad_input, row.codes.size(),

@@ -2,13 +2,16 @@
 // libtorch here.
 //
 //   {"prompt": TEXT, "image": PATH}                a picture to draw; or "target_codes": [..]
+//   {"prompt": TEXT, "source": PATH, "image": PATH}
+//                                                  what is to change in a picture, and what comes
+//                                                  of it
 //   {"messages": [{"role": "user", "content": "<image> What is this?"},
 //                 {"role": "assistant", "content": "A ball."}],
 //    "images": [PATH, ...], "system": TEXT}        a conversation, with or without pictures
 //
 // `<image>` in a text stands for the next picture; without marks they come first. Paths are
-// relative to the file. "task" (generate, understand, text) may say what a row is; "target" is
-// another name of "image" for what is drawn, and "messages" with one turn of the user's another
+// relative to the file. "task" (generate, edit, understand, text) may say what a row is; "target"
+// is another name of "image" for what is drawn, and "messages" with one turn of the user's another
 // form of "prompt". Other keys ("id", say) are left alone.
 // SPDX-License-Identifier: MIT
 #pragma once
@@ -27,11 +30,12 @@
 namespace janus::train {
 
 struct FileRow {
-  std::string task;  // generate, understand, text
+  std::string task;  // generate, edit, understand, text
   std::vector<Message> messages;
   std::vector<std::filesystem::path> images;  // that are read, in the order of their places
   std::optional<std::string> system;          // none: the model's own
-  std::string prompt;                         // of what is drawn
+  std::string prompt;                         // of what is drawn, or what is to change
+  std::filesystem::path source;               // of an edit: the picture in which
   std::filesystem::path target;               // the picture drawn; empty where codes are given
   std::vector<int64_t> codes;
 };

@@ -6,6 +6,7 @@
 #include "generate/load.h"
 #include "model/checkpoint.h"
 #include "train/checkpoint.h"
+#include "train/drawing.h"
 #include "train/model_files.h"
 #include "train/net.h"
 #include "train/row_file.h"
@@ -42,14 +43,13 @@ torch::Tensor pixels_of(const std::vector<float>& values, int64_t side) {
 
 torch::Tensor drawing_loss(Judge& judge, const FileRow& row, RowLoss& loss) {
   const DrawRow drawn = draw_row(row, judge.prompts, judge.config);
-  const torch::Tensor codes =
-      drawn.codes.empty()
-          ? judge.net->model->vqmodel->encode(pixels_of(drawn.pixels, judge.config.image)).flatten()
-          : torch::tensor(drawn.codes);
-  const Inputs inputs = draw_inputs({&drawn, 1}, judge.config, judge.prompts.ids());
+  const std::span<const DrawRow> rows(&drawn, 1);
+  const torch::Tensor codes = codes_of(judge.net, rows);
+  const torch::Tensor vectors = draw_vectors(judge.net, codes, source_codes(judge.net, rows), rows);
+  const Inputs inputs = draw_inputs(rows, judge.config, judge.prompts.ids());
   loss.targets = codes.numel();
-  return sum_of_losses(
-      judge.net->code_logits(judge.net->decode_at(inputs, judge.net->embed_codes(codes))), codes);
+  return sum_of_losses(judge.net->code_logits(judge.net->decode_at(inputs, vectors)),
+                       codes.flatten());
 }
 
 torch::Tensor reading_loss(Judge& judge, const FileRow& row, RowLoss& loss) {
@@ -87,8 +87,9 @@ void row_losses(const fs::path& model, const fs::path& data, const fs::path& gra
     loss.row = i;
     loss.task = row.task;
     try {
-      const torch::Tensor sum =
-          row.task == "generate" ? drawing_loss(judge, row, loss) : reading_loss(judge, row, loss);
+      const torch::Tensor sum = row.task == "generate" || row.task == "edit"
+                                    ? drawing_loss(judge, row, loss)
+                                    : reading_loss(judge, row, loss);
       if (!gradients.empty()) sum.backward();
       loss.sum = sum.item<double>();
     } catch (const Error& error) {

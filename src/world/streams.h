@@ -34,6 +34,9 @@ struct Lesson {
 std::span<const std::string_view> reading_streams();
 Lesson reading(std::string_view stream, Split split, uint64_t index, int turns);
 
+// A picture, an instruction and the picture that ought to come out: "edits" (edit_sample).
+std::span<const std::string_view> edit_streams();
+
 // For the codec, whose job is pixels alone, so that nothing is held out: "few" (codec_scene),
 // "pictures" (up to four objects). Without turns.
 std::span<const std::string_view> codec_streams();

@@ -31,7 +31,8 @@ TEST(CFields, OfTheEngineAreThoseOfTheFrozenList) {
                                                            "adapters",
                                                            "adapter_scales",
                                                            "adapter_count",
-                                                           "parallel"}));
+                                                           "parallel",
+                                                           "edit_layout"}));
   EXPECT_EQ(c_fields_of("januspro_info"), (Names{"size",
                                                  "name",
                                                  "layout",
@@ -54,6 +55,8 @@ TEST(CFields, OfTheEngineAreThoseOfTheFrozenList) {
                                                  "image_tokens",
                                                  "codes",
                                                  "edits",
+                                                 "edit_layout",
+                                                 "image_guidance",
                                                  "parallel"}));
 }
 
@@ -73,7 +76,8 @@ TEST(CFields, OfRequestsAreThoseOfTheFrozenList) {
             (Names{"size", "image", "request", "index", "number", "rows"}));
   EXPECT_EQ(c_fields_of("januspro_mask"), (Names{"size", "width", "height", "redraw"}));
   EXPECT_EQ(c_fields_of("januspro_edit_request"),
-            (Names{"size", "drawing", "image", "mask", "outpaint", "keep"}));
+            (Names{"size", "drawing", "image", "mask", "outpaint", "keep", "instruction",
+                   "image_guidance"}));
   EXPECT_EQ(c_fields_of("januspro_scored_token"),
             (Names{"size", "bytes", "byte_count", "logprob"}));
   EXPECT_EQ(c_fields_of("januspro_message"),

@@ -26,8 +26,9 @@ TEST(Api, FieldsAreThoseOfTheFrozenList) {
   EXPECT_EQ(
       fields_of("requests.hpp", "DrawRequest"),
       (Names{"prompt", "negative", "images", "seed", "guidance", "temperature", "top_k", "top_p"}));
-  EXPECT_EQ(fields_of("requests.hpp", "EditRequest"),
-            (Names{"drawing", "image", "mask", "outpaint", "keep"}));
+  EXPECT_EQ(
+      fields_of("requests.hpp", "EditRequest"),
+      (Names{"drawing", "image", "mask", "outpaint", "keep", "instruction", "image_guidance"}));
   EXPECT_EQ(fields_of("requests.hpp", "AskRequest"),
             (Names{"messages", "system", "max_tokens", "temperature", "top_k", "top_p", "seed",
                    "stop", "logprobs"}));
@@ -35,7 +36,7 @@ TEST(Api, FieldsAreThoseOfTheFrozenList) {
   EXPECT_EQ(fields_of("januspro.hpp", "EngineOptions"),
             (Names{"checkpoint", "mmproj", "halves", "backend", "threads", "isa", "weights",
                    "cache", "round_rope", "pictures_at_once", "parallel", "remember", "memory",
-                   "ahead", "adapters", "on_load", "on_warning"}));
+                   "ahead", "adapters", "edit_layout", "on_load", "on_warning"}));
   EXPECT_EQ(fields_of("requests.hpp", "MemoryPlan"),
             (Names{"program", "weights", "cache", "scratch", "pictures", "kept", "limit",
                    "pictures_at_once", "refusal"}));

@@ -80,6 +80,31 @@ TEST(EditProgram, KeepingAllIsThePictureItself) {
   EXPECT_EQ(nlohmann::json::parse(side.out)["edit"]["outpaint"], "left");
 }
 
+TEST(EditProgram, FollowsAnInstruction) {
+  const Folder folder;
+  const std::string from = striped(folder, "from.png", 80);
+  const auto red = [&](const std::string& to, std::vector<std::string> more) {
+    more.insert(more.begin(), {"-i", from, "make the ball red", "--seed", "7", "--edit-layout",
+                               "und+gen", "-o", folder.file(to)});
+    return run_program(edit(std::move(more)));
+  };
+  const Outcome outcome = red("red.png", {"-n", "2"});
+  ASSERT_EQ(outcome.code, 0) << outcome.err;
+  EXPECT_EQ(outcome.out, folder.file("red-1.png") + "\n" + folder.file("red-2.png") + "\n");
+  const auto recipe =
+      nlohmann::json::parse(picture_text(folder.file("red-2.png")).at("parameters"));
+  EXPECT_EQ(recipe["seed"], 8);
+  EXPECT_EQ(recipe["prompt"], "make the ball red");
+  EXPECT_EQ(recipe["edit"]["instruction"], true);
+  EXPECT_EQ(recipe["edit"]["layout"], "und+gen");
+  EXPECT_EQ(recipe["edit"]["image_guidance"], 1.5);
+  EXPECT_EQ(recipe["edit"]["image_sha256"].get<std::string>().size(), 64u);
+  ASSERT_EQ(red("again.png", {"--threads", "2"}).code, 0);
+  EXPECT_EQ(load_picture(folder.file("again.png")), load_picture(folder.file("red-1.png")));
+  ASSERT_EQ(red("closer.png", {"--image-guidance", "3", "--guidance", "2"}).code, 0);
+  EXPECT_NE(load_picture(folder.file("closer.png")), load_picture(folder.file("red-1.png")));
+}
+
 TEST(EditProgram, RefusesWhatCannotBe) {
   const Folder folder;
   const std::string from = striped(folder, "from.png");
@@ -95,10 +120,18 @@ TEST(EditProgram, RefusesWhatCannotBe) {
       {{"-i", from, "--mask", small, "--keep", ".1"}, 2, "--keep is for"},
       {{"-i", from, "--keep", "2"}, 2, "--keep"},
       {{"-i", from, "--outpaint", "up"}, 2, "--outpaint"},
-      {{"-i", from, "--quality", "3"}, 2, "--quality is for"},
+      {{"-i", from, "--keep", ".5", "--quality", "3"}, 2, "--quality is for"},
       {{"-i", from, "--mask", small}, 1, "the mask has 32 x 32 pixels and the picture 64 x 64"},
-      {{"-i", folder.file("none.png")}, 1, "none.png"},
-      {{"-i", from, "--memory", "1MB"}, 1, "memory"},
+      {{"-i", folder.file("none.png"), "--keep", "1"}, 1, "none.png"},
+      {{"-i", from, "--keep", ".5", "--memory", "1MB"}, 1, "memory"},
+      {{"-i", from}, 2, "say what is to change, such as 'make the ball red'"},
+      {{"-i", from, " "}, 2, "say what is to change"},
+      {{"-i", from, "make it red", "--keep", ".5", "--image-guidance", "2"},
+       2,
+       "for an instruction"},
+      {{"-i", from, "make it red"}, 1, "was not taught to follow instructions"},
+      {{"-i", from, "make it red", "--edit-layout", "other"}, 2, "--edit-layout"},
+      {{"-i", folder.file("none.png"), "make it red", "--edit-layout", "janus4o"}, 1, "none.png"},
   };
   for (const Case& c : cases) {
     std::vector<std::string> arguments = edit(c.arguments);

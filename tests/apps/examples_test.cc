@@ -27,6 +27,8 @@ class Examples : public ::testing::Test {
     fs::copy_file(golden("images/astronaut-64.png"), here / "photo.png");
     fs::copy_file(golden("codes.json"), here / "codes.json");
     fs::copy(golden("tiny-hf"), here / "Janus-Pro-1B");
+    fs::copy(golden("tiny-hf"), here / "toys");  // that was taught to follow instructions
+    std::ofstream(here / "toys" / "processor_config.json") << R"({"edit_layout": "und+gen"})";
     MirrorFiles files;
     for (const auto& entry : fs::directory_iterator(golden("tiny-hf"))) {
       const std::string name = entry.path().filename().string();

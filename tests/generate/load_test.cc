@@ -92,6 +92,20 @@ TEST_F(Roles, AsTheFileSays) {
   expect_has(error_of(Code::bad_checkpoint, [&] { roles(); }), "roles.assistant");
 }
 
+TEST_F(Roles, HowInstructionsAreFollowedAsTheFileSaysOrTheCaller) {
+  const auto layout = [&](const std::string& asked) {
+    return load_prompts(Checkpoint(dir_.path()), {}, asked).edits();
+  };
+  EXPECT_EQ(layout("auto"), EditLayout::none);
+  nlohmann::json processor = read("processor_config.json");
+  processor["edit_layout"] = "und+gen";
+  dir_.write("processor_config.json", processor.dump());
+  EXPECT_EQ(layout("auto"), EditLayout::und_gen);
+  EXPECT_EQ(layout("janus4o"), EditLayout::janus_4o);
+  EXPECT_EQ(layout("none"), EditLayout::none);
+  expect_has(error_of(Code::bad_input, [&] { layout("janus"); }), "is not one of auto, und+gen");
+}
+
 // --- tables of other models --------------------------------------------------------------------
 
 TEST_F(Roles, IdsThatTheCheckpointStatesAreThoseOfTheTable) {

@@ -4,6 +4,8 @@
 
 #include <gtest/gtest.h>
 
+#include <string>
+
 #include "base/error.h"
 
 namespace janus {
@@ -33,6 +35,25 @@ TEST(ProcessorConfig, Guidance) {
   EXPECT_EQ(parse(R"({"guidance_scale": 2.5, "temperature": 1})"), 2.5f);
   for (const char* bad : {"[]", R"({"guidance_scale": "5"})", R"({"guidance_scale": 1e39})"}) {
     EXPECT_THROW(parse(bad), Error) << bad;
+  }
+}
+
+TEST(ProcessorConfig, HowInstructionsAreFollowed) {
+  const auto parse = [](const char* text) { return parse_processor_config(text, "p.json"); };
+  EXPECT_EQ(parse("{}").edit_layout, EditLayout::none);
+  EXPECT_EQ(parse(R"({"edit_layout": null})").edit_layout, EditLayout::none);
+  EXPECT_EQ(parse(R"({"edit_layout": "und+gen"})").edit_layout, EditLayout::und_gen);
+  EXPECT_EQ(parse(R"({"edit_layout": "janus4o"})").edit_layout, EditLayout::janus_4o);
+  for (const char* bad : {R"({"edit_layout": 1})", R"({"edit_layout": "janus"})"}) {
+    try {
+      parse(bad);
+      ADD_FAILURE() << bad;
+    } catch (const Error& error) {
+      EXPECT_NE(std::string(error.what()).find("edit_layout is"), std::string::npos);
+    }
+  }
+  for (const EditLayout layout : {EditLayout::none, EditLayout::und_gen, EditLayout::janus_4o}) {
+    EXPECT_EQ(find_edit_layout(edit_layout_name(layout)), layout);
   }
 }
 

@@ -122,6 +122,7 @@ TEST(Save, PromptsAndPreprocessingComeBackFromEachForm) {
   opened.model.processor.system_prompt = "Be brief.";
   opened.model.processor.roles = ChatRoles{"User", "Assistant"};
   opened.model.processor.guidance = 2.5f;
+  opened.model.processor.edit_layout = EditLayout::janus_4o;
   Preprocessing clip;
   clip.mean = {0.48145466f, 0.4578275f, 0.40821073f};
   clip.deviation = {0.26862954f, 0.26130258f, 0.27577711f};
@@ -144,6 +145,7 @@ TEST(Save, PromptsAndPreprocessingComeBackFromEachForm) {
         EXPECT_EQ(back.processor().system_prompt, "Be brief.");
         EXPECT_EQ(back.processor().roles, opened.model.processor.roles);
         EXPECT_EQ(back.processor().guidance, 2.5f);
+        EXPECT_EQ(back.processor().edit_layout, EditLayout::janus_4o);
       }
     }
   }

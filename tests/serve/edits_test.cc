@@ -106,6 +106,31 @@ TEST(Edits, KeepingOutpaintingAndVariations) {
   EXPECT_EQ(other.edit->keep, 1.f);
 }
 
+// Where nothing says what is redrawn, the prompt is an instruction, to a model that was taught.
+TEST(Edits, APromptAloneIsAnInstruction) {
+  Served taught = editor();
+  taught.info.edit_layout = "und+gen";
+  EXPECT_TRUE(taught.edits_by_instruction());
+  EXPECT_FALSE(editor().edits_by_instruction());
+  const std::string image = halves(9, 9);
+  const auto edit = [&](const char* name, const std::string& value) {
+    return parse_edit(kForm, form({{"image", image}, {"prompt", "make it red"}, {name, value}}),
+                      taught);
+  };
+  const DrawCall call = edit("user", "me");
+  EXPECT_EQ(call.edit->instruction, "make it red");
+  EXPECT_EQ(call.edit->drawing.prompt, "");
+  EXPECT_EQ(call.request.prompt, "make it red");  // for its recipe
+  EXPECT_EQ(call.edited["instruction"], true);
+  EXPECT_EQ(edit("keep", "0.5").edit->instruction, "");
+  EXPECT_EQ(edit("keep", "0.5").edit->drawing.prompt, "make it red");
+  EXPECT_EQ(edit("outpaint", "top").edit->instruction, "");
+  EXPECT_EQ(edit("mask", image).edit->instruction, "");
+  EXPECT_EQ(parse_variation(kForm, form({{"image", image}}), taught).edit->instruction, "");
+  taught.info.reads = false;
+  EXPECT_EQ(edit("user", "me").edit->instruction, "");
+}
+
 TEST(Edits, WhatCannotBeIsRefusedWithItsField) {
   const std::string image = halves(20, 10);
   const auto edit = [&](std::initializer_list<std::pair<const char*, std::string>> parts,

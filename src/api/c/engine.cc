@@ -56,6 +56,8 @@ januspro_code januspro_engine_info(const januspro_engine* engine, januspro_info*
     shown.codes = from.codes;
     shown.edits = from.edits;
     shown.parallel = from.parallel;
+    shown.edit_layout = from.edit_layout.c_str();
+    shown.image_guidance = from.image_guidance;
     write_struct(info, "info", shown);
   });
 }

@@ -67,6 +67,7 @@ januspro_edit_request default_edit_request() {
   januspro_edit_request request{};
   request.size = sizeof request;
   request.keep = EditRequest{}.keep;
+  request.image_guidance = std::nanf("");
   return request;
 }
 
@@ -147,6 +148,7 @@ EngineOptions read_options(const januspro_engine_options* given) {
     result.adapters.push_back(
         {options.adapters[i], options.adapter_scales ? options.adapter_scales[i] : 1.0f});
   }
+  result.edit_layout = text_or(options.edit_layout, result.edit_layout);
   if (options.on_load) {
     result.on_load = [options](double done) { return options.on_load(options.user, done) != 0; };
   }
@@ -176,6 +178,8 @@ EditRequest read_request(const januspro_edit_request* given) {
   if (request.mask) result.mask = read_mask(request.mask);
   result.outpaint = static_cast<Outpaint>(request.outpaint);
   result.keep = request.keep;
+  result.instruction = text_or(request.instruction, "");
+  if (!std::isnan(request.image_guidance)) result.image_guidance = request.image_guidance;
   return result;
 }
 

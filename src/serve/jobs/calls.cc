@@ -211,7 +211,8 @@ JobWork work_of(const Lease& lease, const Served& served) {
   work.draw->request.seed = lease.seed;
   if (!work.draw->edit) return work;
   EditRequest edit = *work.draw->edit;
-  edit.drawing = work.draw->request;
+  edit.drawing.images = 1;
+  edit.drawing.seed = lease.seed;
   work.draw->edit = std::make_shared<const EditRequest>(std::move(edit));
   return work;
 }

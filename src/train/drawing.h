@@ -1,0 +1,30 @@
+// What the network takes of rows that draw, besides their prompts: codes, and vectors of pictures
+// that stand in prompts. N codes of a picture · P vectors of one that is read · D width.
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <span>
+#include <vector>
+
+#include "train/data.h"
+#include "train/net.h"
+
+namespace janus::train {
+
+// The codes that the rows are to give: those of a row, or else of its picture.   -> [rows, N]
+torch::Tensor codes_of(Janus& net, std::span<const DrawRow> rows);
+
+// Those of the pictures that rows change, E of them; undefined where no row does.   -> [E, N]
+torch::Tensor source_codes(Janus& net, std::span<const DrawRow> rows);
+
+// The vectors that draw_inputs() numbers.   codes [rows, N], sources [E, N]
+//   -> [rows * N + E * (N + P), D]
+torch::Tensor draw_vectors(Janus& net, const torch::Tensor& codes, const torch::Tensor& sources,
+                           std::span<const DrawRow> rows);
+
+// How much each code counts where one that differs from the source's counts `changed` and any other
+// 1, brought to a mean of 1 a row.   -> [rows, N]
+torch::Tensor changed_weights(const torch::Tensor& codes, const torch::Tensor& sources,
+                              std::span<const DrawRow> rows, double changed);
+
+}  // namespace janus::train
