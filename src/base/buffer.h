@@ -1,6 +1,6 @@
 // Buffer: owned, 64-byte aligned host memory. Every allocation of tensors passes here, and the
-// counter lets a test prove that a decoding step allocates nothing. Or memory of another owner, such
-// as pages of a mapped file, which lives as long as the buffer and must not be written to.
+// counter lets a test prove that a decoding step allocates nothing. Or memory of another owner,
+// such as pages of a mapped file, which lives as long as the buffer and must not be written to.
 // SPDX-License-Identifier: MIT
 #pragma once
 

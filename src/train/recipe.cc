@@ -372,8 +372,8 @@ void check_ranges(const Recipe& r, const std::string& name) {
   const auto need = [&](bool ok, const char* what) {
     check(ok, Code::bad_input, name, ": ", what);
   };
-  need(r.precision == "f32" || r.precision == "bf16" || r.precision == "auto",
-       "precision is none of \"auto\", \"f32\" and \"bf16\"");
+  const std::set<std::string> precisions = {"auto", "f32", "bf16"};
+  need(precisions.contains(r.precision), "precision is none of auto, f32, bf16");
   need(r.condition_drop >= 0 && r.condition_drop <= 1, "condition_drop is outside 0..1");
   double left = 1;
   for (double share :
@@ -381,8 +381,8 @@ void check_ranges(const Recipe& r, const std::string& name) {
     need(share >= 0 && (left -= share) > -1e-9, "edit.drop_… are shares of rows, together up to 1");
   need(r.edit.changed > 0, "edit.changed must be positive");
   need(r.schedule.steps > 0, "schedule.steps must be given and positive");
-  need(r.schedule.kind == "constant" || r.schedule.kind == "linear" || r.schedule.kind == "cosine",
-       "schedule.kind is none of constant, linear, cosine");
+  const std::set<std::string> kinds = {"constant", "linear", "cosine"};
+  need(kinds.contains(r.schedule.kind), "schedule.kind is none of constant, linear, cosine");
   need(r.schedule.floor >= 0 && r.schedule.floor <= 1, "schedule.floor is outside 0..1");
   need(r.stage.modules.empty() || !stage_modules(r.stage.modules).empty(),
        "stage.modules is none of \"stage1\", \"stage2\", \"stage3\"");
@@ -394,8 +394,7 @@ void check_ranges(const Recipe& r, const std::string& name) {
           pattern, "\" must be positive; stage.freeze keeps parameters as they are");
   }
   check_lora(r, need);
-  need(r.optim.lr > 0, "optim.lr must be positive");
-  need(r.optim.clip > 0, "optim.clip must be positive");
+  need(r.optim.lr > 0 && r.optim.clip > 0, "optim.lr and optim.clip must be positive");
   need(r.optim.ema >= 0 && r.optim.ema < 1, "optim.ema is outside 0..1");
   need(r.batch.micro > 0 && r.batch.micro <= 4096, "batch.micro is outside 1..4096");
   need(r.batch.accumulate > 0, "batch.accumulate must be positive");
@@ -412,8 +411,8 @@ void check_ranges(const Recipe& r, const std::string& name) {
   need(!files || (r.loss.outline <= 0 && r.loss.subject <= 0 && r.loss.probe <= 0),
        "loss.outline, loss.subject and loss.probe need what the world knows of its pictures; rows "
        "of a file come without");
-  need(r.checkpoint.every > 0, "checkpoint.every must be positive");
-  need(r.checkpoint.keep > 0, "checkpoint.keep must be positive");
+  need(r.checkpoint.every > 0 && r.checkpoint.keep > 0,
+       "checkpoint.every and checkpoint.keep must be positive");
   need(r.log.every > 0, "log.every must be positive");
   need(r.codec.crop >= 0 && r.codec.crop <= r.model.config.image &&
            r.codec.crop % r.model.config.vq.downsample() == 0,
