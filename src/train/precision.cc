@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "train/precision.h"
 
+#include <ATen/autocast_mode.h>
+
 #include <algorithm>
 #include <chrono>
 

@@ -2,7 +2,6 @@
 // SPDX-License-Identifier: MIT
 #include "train/run.h"
 
-#include <ATen/autocast_mode.h>
 #include <algorithm>
 #include <chrono>
 #include <cmath>

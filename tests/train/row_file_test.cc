@@ -80,7 +80,8 @@ TEST(RowFile, RefusalsSayWhatIsMissing) {
   expect("{}", "messages");
   expect(R"({"prompt": 3, "image": "a"})", "string");
   expect(R"({"prompt": "a"})", "\"image\" (a file) or \"target_codes\" is missing");
-  expect(R"({"task": "edit", "prompt": "a"})", "none of generate");
+  expect(R"({"task": "edit", "prompt": "a"})", "\"source\" (a file) is missing");
+  expect(R"({"task": "translate", "prompt": "a"})", "none of generate");
   expect(R"({"task": "text", "images": ["a"], "messages": []})", "\"understand\"");
   expect(R"({"messages": []})", "is empty");
   expect(R"({"messages": [{"role": "user", "content": "a"}]})", "nothing to learn");
