@@ -82,11 +82,11 @@ void row_losses(const fs::path& model, const fs::path& data, const fs::path& gra
   Judge judge = load_judge(model, log);
   const torch::AutoGradMode wanted(!gradients.empty());
   for (int64_t i = 0; i < file.count(); ++i) {
-    const FileRow row = file.row(i);
     RowLoss loss;
     loss.row = i;
-    loss.task = row.task;
     try {
+      const FileRow row = file.row(i);
+      loss.task = row.task;
       const torch::Tensor sum =
           row.task == "generate" ? drawing_loss(judge, row, loss) : reading_loss(judge, row, loss);
       if (!gradients.empty()) sum.backward();
