@@ -120,8 +120,8 @@ typedef struct januspro_engine_options {
   const char* const* adapters; /* directories */
   const float* adapter_scales; /* of each; NULL: 1 */
   size_t adapter_count;
-  int parallel; /* of all requests; 0: as many as fit */
-  const char* edit_layout;
+  int parallel;            /* of all requests; 0: as many as fit */
+  const char* edit_layout; /* NULL: as the checkpoint says */
 } januspro_engine_options;
 
 /* As ModelInfo of januspro.hpp, without its adapters. Texts are the engine's. */

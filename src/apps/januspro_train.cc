@@ -145,7 +145,7 @@ std::string faster_precision() {
   line << "precision " << speeds.faster() << ": products on one core, " << std::lround(speeds.f32)
        << " GFLOP/s in f32, " << std::lround(speeds.bf16) << " in bf16";
   if (std::max(speeds.f32, speeds.bf16) < slow) {
-    line << "; that is slow, see \"Why it is as fast as it is\" in docs/training.md";
+    line << "; that is slow: is libtorch built with a library of products for this machine?";
   }
   print_line(line.str());
   return speeds.faster();

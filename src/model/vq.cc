@@ -49,11 +49,16 @@ int64_t Vq::scratch_bytes(const VqConfig& config, int64_t n, int64_t grid) {
   return count.bytes();
 }
 
+// The canvas' pauses come in its midst and at its end.
+void Vq::convolve(Tensor x, const Conv& w, Tensor out, Epilogue epilogue, const Canvas& p) const {
+  be.conv2d(x, w, out, epilogue, p.between);
+  if (p.between) p.between();
+}
+
 // x = conv(x)
 void Vq::conv(const Conv& w, Canvas& p) const {
   const int64_t side = w.output_size(p.side), channels = w.weight.outputs;
-  be.conv2d(p.view(p.x), w, p.view(p.a, side, channels), Epilogue::store, p.between);
-  if (p.between) p.between();
+  convolve(p.view(p.x), w, p.view(p.a, side, channels), Epilogue::store, p);
   std::swap(p.x, p.a);
   p.side = side;
   p.channels = channels;
@@ -68,17 +73,14 @@ void Vq::residual(const VqResidual& w, Canvas& p) const {
   const int64_t out = w.conv1.weight.outputs;
   const Tensor hidden = p.view(p.b, p.side, out);
   norm(w.norm1, p.view(p.x), p.view(p.a), true);
-  be.conv2d(p.view(p.a), w.conv1, hidden, Epilogue::store, p.between);
-  if (p.between) p.between();
+  convolve(p.view(p.a), w.conv1, hidden, Epilogue::store, p);
   norm(w.norm2, hidden, hidden, true);
   if (w.shortcut.weight.outputs > 0) {
-    be.conv2d(p.view(p.x), w.shortcut, p.view(p.a, p.side, out), Epilogue::store, p.between);
-    if (p.between) p.between();
+    convolve(p.view(p.x), w.shortcut, p.view(p.a, p.side, out), Epilogue::store, p);
     std::swap(p.x, p.a);
     p.channels = out;
   }
-  be.conv2d(hidden, w.conv2, p.view(p.x), Epilogue::add, p.between);
-  if (p.between) p.between();
+  convolve(hidden, w.conv2, p.view(p.x), Epilogue::add, p);
 }
 
 // x += proj(softmax(q·kᵀ / √c)·v) over all places of one picture

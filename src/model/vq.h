@@ -56,6 +56,7 @@ struct Vq {
  private:
   // Of the largest plane of one picture.
   static int64_t plane_values(const VqConfig& config, int64_t grid);
+  void convolve(Tensor x, const Conv& w, Tensor out, Epilogue epilogue, const Canvas& p) const;
   void conv(const Conv& w, Canvas& p) const;
   void norm(const Norm& w, Tensor from, Tensor to, bool silu) const;
   void residual(const VqResidual& w, Canvas& p) const;

@@ -21,7 +21,7 @@ DrawingRun::DrawingRun(Desk& desk, const DrawCall& call)
     : desk_(desk),
       call_(call),
       ticket_(desk, call.edit ? "edit" : "draw",
-              rows_of(call.request) * std::min(call.request.images, desk.served().info.parallel)),
+              rows_of(call) * std::min(call.request.images, desk.served().info.parallel)),
       serial_(std::make_shared<Serial>(desk.work)),
       rows_(static_cast<size_t>(call.request.images), 0) {
   const int64_t codes = desk.served().info.image_tokens;
@@ -69,9 +69,8 @@ bool DrawingRun::step(const Progress& progress) {
   codes_ = progress.done;
   desk_.metrics.add("januspro_image_tokens_total", "", static_cast<double>(fresh));
   if (fresh > 0) {
-    desk_.metrics.observe(
-        "januspro_batch_rows", "",
-        static_cast<double>(std::ssize(progress.sketches) * rows_of(call_.request)));
+    desk_.metrics.observe("januspro_batch_rows", "",
+                          static_cast<double>(std::ssize(progress.sketches) * rows_of(call_)));
   }
   if (call_.previews) {
     for (const Sketch& sketch : progress.sketches) look(sketch);

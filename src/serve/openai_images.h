@@ -20,8 +20,12 @@ struct DrawCall {
   std::vector<std::string> ignored = {};
 };
 
-// Rows of the batch that a picture takes: one more where it is guided.
-inline int rows_of(const DrawRequest& request) { return request.guidance == 1.f ? 1 : 2; }
+// Rows of the batch that a picture takes, at most: one more where it is guided, three of an edit by
+// instruction.
+inline int rows_of(const DrawCall& call) {
+  if (call.edit && !call.edit->instruction.empty()) return 3;
+  return call.request.guidance == 1.f ? 1 : 2;
+}
 
 // What every drawing may say beside its prompt; the prompt, which must not be blank. Throw Refusal.
 void read_call(Fields& fields, const Served& served, DrawCall& call);

@@ -17,6 +17,21 @@ namespace {
 
 void expect_done(const Outcome& outcome) { EXPECT_EQ(outcome.code, 0) << outcome.err; }
 
+// What it tells of the picture.
+nlohmann::json draw_ball(const std::string& model, const std::string& kv, const std::string& png) {
+  const Outcome draw =
+      run_program({"draw", "a ball", "-m", model, "--seed", "1", "--kv", kv, "--json", "-o", png});
+  expect_done(draw);
+  return nlohmann::json::parse(draw.out);
+}
+
+std::string ask_about_rocket(const std::string& model) {
+  const Outcome ask = run_program(
+      {"ask", "-m", model, "-i", golden("images/rocket.jpg"), "--max-tokens", "8", "What is it?"});
+  expect_done(ask);
+  return ask.out;
+}
+
 void expect_failed(const Outcome& outcome, int code, const std::string& cause) {
   EXPECT_EQ(outcome.code, code) << outcome.out;
   EXPECT_EQ(outcome.out, "");
@@ -154,14 +169,8 @@ TEST(ConvertProgram, EveryVerbTakesTheFile) {
   std::vector<std::string> answers, ids;
   for (const std::string& model : {tiny, file}) {
     const std::string png = folder.file(std::to_string(drawn.size()) + ".png");
-    const Outcome draw =
-        run_program({"draw", "a ball", "-m", model, "--seed", "1", "--json", "-o", png});
-    expect_done(draw);
-    drawn.push_back(nlohmann::json::parse(draw.out));
-    const Outcome ask = run_program({"ask", "-m", model, "-i", golden("images/rocket.jpg"),
-                                     "--max-tokens", "8", "What is it?"});
-    expect_done(ask);
-    answers.push_back(ask.out);
+    drawn.push_back(draw_ball(model, "auto", png));
+    answers.push_back(ask_about_rocket(model));
     ids.push_back(run_program({"trace", "tokens", "-m", model, "a <|User|> b"}).out);
   }
   EXPECT_EQ(load_picture(folder.file("0.png")), load_picture(folder.file("1.png")));
@@ -184,14 +193,8 @@ TEST(ConvertProgram, NativeIsThePlainFileAsItIsHeld) {
   std::vector<std::string> answers;
   for (const std::string& model : {plain, packed, back}) {
     const std::string png = folder.file(std::to_string(drawn.size()) + ".png");
-    const Outcome draw = run_program(
-        {"draw", "a ball", "-m", model, "--seed", "1", "--kv", "q8", "--json", "-o", png});
-    expect_done(draw);
-    drawn.push_back(nlohmann::json::parse(draw.out));
-    const Outcome ask = run_program({"ask", "-m", model, "-i", golden("images/rocket.jpg"),
-                                     "--max-tokens", "8", "What is it?"});
-    expect_done(ask);
-    answers.push_back(ask.out);
+    drawn.push_back(draw_ball(model, "q8", png));
+    answers.push_back(ask_about_rocket(model));
     EXPECT_EQ(load_picture(png), load_picture(folder.file("0.png"))) << model;
     EXPECT_EQ(drawn.back()["model_hash"], drawn[0]["model_hash"]) << model;
     EXPECT_EQ(answers.back(), answers[0]) << model;

@@ -27,14 +27,6 @@ int side() { return config().image; }
 int grid() { return static_cast<int>(config().grid()); }
 int cell() { return side() / grid(); }
 
-Image noise(int width, int height, uint64_t seed) {
-  Philox random(seed, 0);
-  Image image{.width = width, .height = height, .rgb = {}};
-  image.rgb.resize(static_cast<size_t>(width) * height * 3);
-  for (uint8_t& value : image.rgb) value = static_cast<uint8_t>(random.below(256));
-  return image;
-}
-
 EditRequest edit_of(const Image& image, int images = 1) {
   EditRequest request;
   request.image = image;

@@ -21,12 +21,7 @@ namespace janus {
 namespace {
 
 Tiny load(EditLayout layout, const std::string& backend = "cpu", int threads = 1) {
-  LoadOptions options;
-  options.backend = open_backend(backend, threads);
-  options.weights = Dtype::f32;
-  const Checkpoint checkpoint(golden("tiny-hf"));
-  return {Model::load(checkpoint, options),
-          load_prompts(checkpoint, {}, std::string(edit_layout_name(layout)))};
+  return load_tiny(backend, threads, std::string(edit_layout_name(layout)));
 }
 
 const Tiny& ours() {
@@ -37,14 +32,6 @@ const Tiny& ours() {
 const Tiny& janus_4o() {
   static const Tiny loaded = load(EditLayout::janus_4o);
   return loaded;
-}
-
-Image noise(int width, int height, uint64_t seed) {
-  Philox random(seed, 0);
-  Image image{.width = width, .height = height, .rgb = {}};
-  image.rgb.resize(static_cast<size_t>(width) * height * 3);
-  for (uint8_t& value : image.rgb) value = static_cast<uint8_t>(random.below(256));
-  return image;
 }
 
 EditRequest instruct(const Image& image, const std::string& text, int images = 1,

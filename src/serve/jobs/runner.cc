@@ -37,7 +37,7 @@ struct Runner::Item {
   std::optional<janus::Job> job = {};
 
   void measure(const ModelInfo& info) {
-    rows = work.draw ? rows_of(work.draw->request) : 1;
+    rows = work.draw ? rows_of(*work.draw) : 1;
     total = work.draw ? info.image_tokens : std::max(1, work.ask->request.max_tokens);
   }
   void drop() {
