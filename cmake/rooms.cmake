@@ -5,7 +5,9 @@
 #     Full…     full     too long for every change; script/test --full runs it
 #     Weights…  weights  needs published weights: run where JANUSPRO_WEIGHTS names a directory
 #     else      fast
-#   script/test runs those with Threads in their name under the thread sanitizer.
+#   script/test runs those with Threads in their name under the thread sanitizer. Tests are long to
+#   compile and short to run, so they are not optimised; and what they check is the rooms, so of the
+#   sanitizers they have only those that need all code of a program.
 # janus_test_programs([DEPENDS …]): one program of each tests/tools/*.cc, for tests in other languages.
 # janus_python_tests(FOLDER PYTHON): tests/FOLDER/*.py, each called with the folder of the programs;
 #   label parity. A name that begins with _ is a module for the others.
@@ -35,6 +37,13 @@ function(janus_tests name)
   target_include_directories(${name}_test PRIVATE ${CMAKE_CURRENT_SOURCE_DIR})
   target_compile_definitions(${name}_test PRIVATE JANUSPRO_SOURCE_DIR="${PROJECT_SOURCE_DIR}")
   target_link_libraries(${name}_test PRIVATE ${ARG_DEPENDS} GTest::gtest GTest::gtest_main)
+  target_compile_options(${name}_test PRIVATE -O0)
+  if(JANUSPRO_SANITIZE MATCHES undefined)
+    target_compile_options(${name}_test PRIVATE -fno-sanitize=undefined)
+  endif()
+  if(JANUSPRO_FUZZ)
+    target_compile_options(${name}_test PRIVATE -fno-sanitize=fuzzer-no-link)
+  endif()
   set(long "Long*.*:*/Long*.*")
   set(full "Full*.*:*/Full*.*")
   set(weights "Weights*.*:*/Weights*.*")
