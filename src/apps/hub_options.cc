@@ -6,6 +6,7 @@
 #include <cstdlib>
 #include <initializer_list>
 #include <optional>
+#include <vector>
 
 #include "base/error.h"
 #include "hub/cache.h"
@@ -102,6 +103,34 @@ fs::path checkpoint_path(const std::string& given) {
   if (fs::exists(given, error)) return given;
   const std::optional<ModelName> name = read_model_name(given);
   return name ? find_pulled(Cache(cache_folder()), *name) : fs::path(given);
+}
+
+std::filesystem::path model_path(const std::string& given) {
+  if (!given.empty()) return checkpoint_path(given);
+  if (const char* named = std::getenv("JANUSPRO_MODEL"); named && *named) {
+    return checkpoint_path(named);
+  }
+  std::error_code none;
+  const std::filesystem::path program = std::filesystem::read_symlink("/proc/self/exe", none);
+  const std::filesystem::path here = program.parent_path();
+  std::string places;
+  for (const std::filesystem::path& place : {here / "models", here / ".." / "share" / "januspro",
+                                             std::filesystem::path(JANUSPRO_MODELS)}) {
+    places += "\n  " + place.lexically_normal().string();
+    std::vector<std::filesystem::path> found;
+    for (std::filesystem::directory_iterator entry(place, none), end; !none && entry != end;
+         entry.increment(none)) {
+      const bool whole = std::filesystem::exists(entry->path() / "config.json", none) ||
+                         entry->path().extension() == ".gguf";
+      if (whole) found.push_back(*entry);
+    }
+    none.clear();
+    if (!found.empty()) return *std::min_element(found.begin(), found.end());
+  }
+  fail(Code::bad_input,
+       "no model: give -m PATH, pull one (januspro pull --help) or set JANUSPRO_MODEL; looked for "
+       "a directory with a config.json, or a .gguf, in",
+       places);
 }
 
 }  // namespace janus

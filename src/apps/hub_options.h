@@ -18,4 +18,8 @@ HubOptions hub_options();
 // a directory.
 std::filesystem::path checkpoint_path(const std::string& given);
 
+// The same, or where nothing is given $JANUSPRO_MODEL, or else the model that ships with the
+// program. Throws Code::bad_input saying where it was looked for.
+std::filesystem::path model_path(const std::string& given);
+
 }  // namespace janus

@@ -1,5 +1,5 @@
-// The training program: start, resume, export, and the loss of a model on given rows. Results go to
-// stdout, progress to stderr. The work itself is in train/.
+// The training program: start, resume, export, a look at data, the loss of a model on given rows.
+// Results go to stdout, progress to stderr. The work itself is in train/.
 // SPDX-License-Identifier: MIT
 #include <algorithm>
 #include <atomic>
@@ -16,6 +16,7 @@
 #include <nlohmann/json.hpp>
 
 #include "apps/hub_options.h"
+#include "apps/januspro_train_check.h"
 #include "base/error.h"
 #include "io/file.h"
 #include "train/precision.h"
@@ -79,6 +80,7 @@ struct Arguments {
   std::optional<double> guidance;
   std::string split = "test";
   std::vector<std::string> streams = {"single", "short"};
+  janus::CheckArguments check;
 };
 
 int print_losses(const Arguments& a) {
@@ -169,6 +171,7 @@ int dispatch(const CLI::App& app, const Arguments& a, const StopSignal& signal) 
   if (app.got_subcommand("run")) return begin(a, signal);
   if (app.got_subcommand("score")) return print_scores(a);
   if (app.got_subcommand("loss")) return print_losses(a);
+  if (app.got_subcommand("check")) return janus::check_data(a.check, a.threads);
   if (app.got_subcommand("resume")) return go(a.run, a.threads, signal);
   janus::train::export_run(a.run, a.out, a.type == "bf16", print_line);
   std::cout << a.out << std::endl;
@@ -211,6 +214,7 @@ int main(int argc, char** argv) {
                    "parameter but the codec's");
   loss->footer("Example: januspro-train loss -m models/toyland rows.jsonl --json");
   add_score(app, a);
+  janus::add_check(app, a.check);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

@@ -76,11 +76,13 @@ class CodecTask final : public Task {
 
   torch::nn::Module& network() override { return root_; }
 
+  void open_data(const std::filesystem::path&) override {}
+  int64_t broken_rows() const override { return 0; }
   void start(int64_t first_step) override {
     const int64_t passes = recipe_.batch.accumulate;
     loader_ = std::make_unique<Ahead<PictureBatch>>(
         [this, passes](int64_t pass) { return codec_batch(recipe_, pass / passes, pass); },
-        first_step * passes);
+        first_step * passes, recipe_.batch.workers);
   }
 
   void next() override {

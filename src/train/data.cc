@@ -4,14 +4,15 @@
 
 #include <algorithm>
 #include <cmath>
+#include <optional>
 
 #include "base/error.h"
 #include "base/rng.h"
 #include "io/edit_source.h"
 #include "io/preprocess.h"
 #include "io/special_tokens.h"
-#include "train/row_file.h"
-#include "world/edits.h"
+#include "train/broken.h"
+#include "train/row_source.h"
 #include "world/streams.h"
 
 namespace janus::train {
@@ -141,159 +142,25 @@ namespace {
 constexpr uint64_t kDropStream = 0x64726f70;
 constexpr uint64_t kOrderStream = 0x6f726472;
 
-// Whether anything covers a pixel of each cell of a code.   coverage [S, S] -> [N]
-std::vector<bool> touched_cells(const std::vector<float>& coverage, const Config& config) {
-  const int side = config.image;
-  const int cell = config.vq.downsample();
-  const int grid = side / cell;
-  std::vector<bool> touched(static_cast<size_t>(grid) * grid);
-  for (int y = 0; y < side; ++y) {
-    for (int x = 0; x < side; ++x) {
-      if (coverage[static_cast<size_t>(y) * side + x] <= 0) continue;
-      touched[static_cast<size_t>(y / cell) * grid + x / cell] = true;
-    }
-  }
-  return touched;
-}
-
-// The object whose circle a place in units is nearest to, or deepest in. Objects do not touch.
-const Object& nearest_object(const Scene& scene, double x, double y) {
-  const auto depth = [&](const Object& o) { return std::hypot(x - o.cx, y - o.cy) / o.r; };
-  return *std::min_element(scene.objects.begin(), scene.objects.end(),
-                           [&](const Object& a, const Object& b) { return depth(a) < depth(b); });
-}
-
+// What a row is drawn from is left for a share of the rows; of an edit's condition maybe a part.
 // `index` tells one sample from another.
 void drop_condition(const Recipe& recipe, const PromptBuilder& prompts, uint64_t index,
                     DrawRow& row) {
-  Philox rng(recipe.seed ^ kDropStream, index);
-  if (rng.chance(recipe.condition_drop)) row.prompt = prompts.unguided(row.prompt);
-}
-
-// The same of an edit, of whose condition a part may be left.
-void drop_of_edit(const Recipe& recipe, const PromptBuilder& prompts, uint64_t index,
-                  DrawRow& row) {
-  const auto& share = recipe.edit;
   double at = Philox(recipe.seed ^ kDropStream, index).uniform();
-  if ((at -= share.drop_instruction) < 0) {
+  const auto& share = recipe.edit;
+  if (row.source.empty()) {
+    if (at < recipe.condition_drop) row.prompt = prompts.unguided(row.prompt);
+  } else if ((at -= share.drop_instruction) < 0) {
     row.prompt = prompts.without_instruction(row.prompt, recipe.model.config.image_tokens());
   } else if ((at -= share.drop_all) < 0) {
     row.prompt = prompts.unguided(row.prompt);
     row.source.clear();
+    row.source_codes.clear();
     row.seen.clear();
   } else if ((at -= share.drop_codes) < 0) {
     row.prompt = prompts.without_codes(row.prompt);
   } else if ((at -= share.drop_vectors) < 0) {
     row.prompt = prompts.without_vectors(row.prompt);
-  }
-}
-
-// The picture whose codes are learnt, and what is known of it.
-void add_target(const Scene& scene, const Config& config, DrawRow& row) {
-  const Rendering drawn = render(scene, config.image);
-  append_pixels(drawn.image, 0, 0, config.image, row.pixels);
-  row.covered = touched_cells(drawn.coverage, config);
-  const int grid = config.grid();
-  for (int cell = 0; cell < grid * grid; ++cell) {
-    const Object& object = nearest_object(scene, (cell % grid + .5) * kCanvas / grid,
-                                          (cell / grid + .5) * kCanvas / grid);
-    row.shapes.push_back(object.shape);
-    row.colours.push_back(object.colour);
-  }
-}
-
-DrawRow draw_row(const Recipe& recipe, const PromptBuilder& prompts, const Slot& slot) {
-  const DrawSample sample = drawing(slot.source->stream, Split::train, slot.index);
-  DrawRow row;
-  row.prompt = prompts.draw(sample.prompt);
-  drop_condition(recipe, prompts, slot.index, row);
-  add_target(sample.scene, recipe.model.config, row);
-  return row;
-}
-
-void check_length(const Recipe& recipe, size_t positions) {
-  check(static_cast<int64_t>(positions) <= recipe.batch.max_len, Code::bad_input, "a sample of ",
-        positions, " positions is longer than batch.max_len = ", recipe.batch.max_len);
-}
-
-// … of a prompt and the codes that follow it, the last of which is not fed.
-void check_length(const Recipe& recipe, const DrawRow& row) {
-  check_length(recipe,
-               row.prompt.size() + static_cast<size_t>(recipe.model.config.image_tokens()) - 1);
-}
-
-DrawRow edited_row(const Recipe& recipe, const PromptBuilder& prompts, const Slot& slot) {
-  const Config& config = recipe.model.config;
-  const EditSample sample = edit_sample(Split::train, slot.index);
-  DrawRow row =
-      edit_row(prompts, sample.instruction, render(sample.before, config.image).image, config);
-  check_length(recipe, row);
-  drop_of_edit(recipe, prompts, slot.index, row);
-  add_target(sample.after, config, row);
-  return row;
-}
-
-// What covers the centre of each patch.   `scene`: null where the picture is of none
-void label_patches(const Scene* scene, const std::vector<float>& coverage, const Config& config,
-                   AskRow& row) {
-  const int grid = config.vision.grid();
-  for (int patch = 0; patch < grid * grid; ++patch) {
-    const int x = patch % grid * config.vision.patch + config.vision.patch / 2;
-    const int y = patch / grid * config.vision.patch + config.vision.patch / 2;
-    int64_t shape = kShapeCount;
-    int64_t colour = kColourCount;
-    if (scene && coverage[static_cast<size_t>(y) * config.image + x] > 0.5f) {
-      const double scale = kCanvas / config.image;
-      const Object& object = nearest_object(*scene, x * scale, y * scale);
-      shape = object.shape;
-      colour = object.colour;
-    }
-    row.shapes.push_back(shape);
-    row.colours.push_back(colour);
-    row.covered.push_back(shape != kShapeCount);
-  }
-}
-
-AskRow ask_row(const Recipe& recipe, const PromptBuilder& prompts, const Slot& slot) {
-  const Lesson lesson =
-      reading(slot.source->stream, Split::train, slot.index, static_cast<int>(slot.source->turns));
-  const bool blind = std::holds_alternative<std::monostate>(lesson.picture);
-  std::vector<Message> messages;
-  for (const Turn& turn : lesson.turns) {
-    messages.push_back({Role::user, turn.question, messages.empty() && !blind ? 1 : 0});
-    messages.push_back({Role::assistant, turn.answer, 0});
-  }
-  AskRow row;
-  row.dialogue = teach(prompts, messages);
-  check_length(recipe, row.dialogue.ids.size());
-  if (blind) return row;
-  const int side = recipe.model.config.image;
-  const Rendering drawn = draw_lesson(lesson, side);
-  append_pixels(drawn.image, 0, 0, side, row.pixels);
-  label_patches(std::get_if<Scene>(&lesson.picture), drawn.coverage, recipe.model.config, row);
-  return row;
-}
-
-// Adds row `index` of an endless reading of the file.
-void add_file_row(const Recipe& recipe, const PromptBuilder& prompts, const RowFile& file,
-                  uint64_t index, LanguageBatch& batch) {
-  const auto at = static_cast<int64_t>(
-      shuffled(index, static_cast<uint64_t>(file.count()), recipe.seed ^ kOrderStream));
-  const FileRow row = file.row(at);
-  try {
-    if (row.task == "generate" || row.task == "edit") {
-      DrawRow drawn = draw_row(row, prompts, recipe.model.config);
-      check_length(recipe, drawn);
-      row.task == "edit" ? drop_of_edit(recipe, prompts, index, drawn)
-                         : drop_condition(recipe, prompts, index, drawn);
-      batch.draw.push_back(std::move(drawn));
-    } else {
-      AskRow asked = ask_row(row, prompts, recipe.model.config);
-      check_length(recipe, asked.dialogue.ids.size());
-      batch.ask.push_back(std::move(asked));
-    }
-  } catch (const Error& error) {
-    fail(error.code(), file.place(at), ": ", error.what());
   }
 }
 
@@ -367,27 +234,54 @@ uint64_t shuffled(uint64_t index, uint64_t count, uint64_t key) {
   return at;
 }
 
-RowFiles open_files(const Recipe& recipe) {
-  RowFiles files;
-  for (const Source& source : recipe.data) {
-    if (source.from_file()) files.emplace(source.path, source.path);
+namespace {
+
+// Of a source that ends, the first row that can be used from `index` of an endless reading on: what
+// stands in depends on nothing but the rows. None where more are broken than may be.
+std::optional<Row> some_row(const Recipe& recipe, const RowSource& source, const Slot& slot,
+                            std::vector<BrokenRow>& broken) {
+  const auto count = static_cast<uint64_t>(source.count());
+  const auto number = static_cast<size_t>(slot.source - recipe.data.data());
+  const auto limit = static_cast<uint64_t>(broken_limit(*slot.source, source.count()));
+  const uint64_t first = shuffled(slot.index, count, recipe.seed ^ kOrderStream);
+  for (uint64_t tried = 0; tried < count; ++tried) {
+    const uint64_t at = (first + tried) % count;
+    try {
+      return usable_row(recipe, source, at);
+    } catch (const Error& error) {
+      if (error.code() == Code::bug) throw;
+      broken.push_back({number, static_cast<int64_t>(at), source.place(at), error.what()});
+      if (tried >= limit) return std::nullopt;
+    }
   }
-  return files;
+  fail(Code::bad_input, slot.source->path, ": none of its ", count, " rows can be used; ",
+       broken.back().place, ": ", broken.back().reason);
 }
 
+Row world_row(const Recipe& recipe, const RowSource& source, uint64_t index) {
+  try {
+    return usable_row(recipe, source, index);
+  } catch (const Error& error) {
+    fail(error.code(), source.place(index), ": ", error.what());
+  }
+}
+
+}  // namespace
+
 LanguageBatch language_batch(const Recipe& recipe, const PromptBuilder& prompts,
-                             const RowFiles& files, int64_t pass) {
+                             const RowSources& sources, int64_t pass) {
   LanguageBatch batch;
   for (int64_t i = 0; i < recipe.batch.micro; ++i) {
     const Slot slot = slot_of(recipe, static_cast<uint64_t>(pass * recipe.batch.micro + i));
-    if (slot.source->from_file()) {
-      add_file_row(recipe, prompts, files.at(slot.source->path), slot.index, batch);
-    } else if (slot.source->task == Teaches::generate) {
-      batch.draw.push_back(draw_row(recipe, prompts, slot));
-    } else if (slot.source->task == Teaches::edit) {
-      batch.draw.push_back(edited_row(recipe, prompts, slot));
+    const RowSource& source = *sources[static_cast<size_t>(slot.source - recipe.data.data())];
+    std::optional<Row> row = source.count() == 0 ? world_row(recipe, source, slot.index)
+                                                 : some_row(recipe, source, slot, batch.broken);
+    if (!row) continue;
+    if (auto* drawn = std::get_if<DrawRow>(&*row)) {
+      drop_condition(recipe, prompts, slot.index, *drawn);
+      batch.draw.push_back(std::move(*drawn));
     } else {
-      batch.ask.push_back(ask_row(recipe, prompts, slot));
+      batch.ask.push_back(std::move(std::get<AskRow>(*row)));
     }
   }
   return batch;

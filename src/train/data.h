@@ -4,12 +4,13 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <algorithm>
 #include <condition_variable>
 #include <cstdint>
-#include <deque>
 #include <exception>
 #include <functional>
 #include <map>
+#include <memory>
 #include <mutex>
 #include <optional>
 #include <span>
@@ -17,10 +18,12 @@
 #include <string_view>
 #include <thread>
 #include <utility>
+#include <variant>
 #include <vector>
 
 #include "generate/prompt.h"
 #include "io/image.h"
+#include "train/code_cache.h"
 #include "train/recipe.h"
 #include "world/scene.h"
 
@@ -42,15 +45,18 @@ PictureBatch codec_batch(const Recipe& recipe, int64_t step, int64_t pass);
 struct DrawRow {
   std::vector<int32_t>
       prompt;  // up to and including begin-of-image; pads where the prompt is dropped
-  std::vector<float> pixels;     // [3, S, S]; empty where the codes are given
-  std::vector<int64_t> codes;    // [N], or empty: those of the pixels
-  std::vector<int64_t> shapes;   // [N] of the object nearest to the code's cell
-  std::vector<int64_t> colours;  // [N]
-  std::vector<bool> covered;     // [N] whether an object touches the cell
+  std::vector<float> pixels;      // [3, S, S]; empty where the codes are given
+  std::vector<int64_t> codes;     // [N], or empty: those of the pixels
+  std::optional<Digest> picture;  // under which those of the pixels are to be kept
+  std::vector<int64_t> shapes;    // [N] of the object nearest to the code's cell
+  std::vector<int64_t> colours;   // [N]
+  std::vector<bool> covered;      // [N] whether an object touches the cell
   // Of an edit: the picture that the prompt shows, as the codec and as the vision tower take it.
   // Empty where nothing of it is left.
-  std::vector<float> source;  // [3, S, S]
-  std::vector<float> seen;    // [3, V, V]
+  std::vector<float> source;             // [3, S, S]
+  std::vector<int64_t> source_codes;     // [N], or empty: those of the source
+  std::optional<Digest> source_picture;  // under which those are to be kept
+  std::vector<float> seen;               // [3, V, V]
 };
 
 // A row that changes a picture as it is told, without the picture that is to come out.
@@ -79,9 +85,18 @@ struct AskRow {
   std::vector<bool> covered;     // [P] whether anything does
 };
 
+// A row that cannot be used. The next one of its source that can stands in for it.
+struct BrokenRow {
+  size_t source;  // of the recipe
+  int64_t row;
+  std::string place;
+  std::string reason;
+};
+
 struct LanguageBatch {
   std::vector<DrawRow> draw;
   std::vector<AskRow> ask;
+  std::vector<BrokenRow> broken;  // what was met on the way
 };
 
 // Which sample of which source fills place `place`, counted over all passes. Any run of places
@@ -96,73 +111,88 @@ Slot slot_of(const Recipe& recipe, uint64_t place);
 // multiple of it on is each of them once, in an order of its own that `key` decides.
 uint64_t shuffled(uint64_t index, uint64_t count, uint64_t key);
 
-// The files among the sources, by their paths.
-class RowFile;
-using RowFiles = std::map<std::string, RowFile>;
-RowFiles open_files(const Recipe& recipe);
+// What the sources of a recipe give, in its order: row_source.h.
+class RowSource;
+using RowSources = std::vector<std::unique_ptr<RowSource>>;
 
-// The rows of pass `pass`: recipe.batch.micro of them. `files`: those of the recipe.
+// The rows of pass `pass`: recipe.batch.micro of them, fewer only where a source has more broken
+// ones than it may. `sources`: those of the recipe. Throws for a sample of the world that does not
+// fit, and where a source has nothing but broken rows.
 LanguageBatch language_batch(const Recipe& recipe, const PromptBuilder& prompts,
-                             const RowFiles& files, int64_t pass);
+                             const RowSources& sources, int64_t pass);
 
 // u8 / 127.5 - 1 as [3, side, side]; the window starts at (x, y). The image must hold it.
 void append_pixels(const Image& image, int x, int y, int side, std::vector<float>& out);
 
-// Makes items first, first + 1, ... on a thread of its own, at most `depth` ahead.
+// Makes items first, first + 1, ... on threads of its own, a few ahead of what is asked for. What
+// is made does not depend on the number of threads, `make` must not on their order.
 template <class Item>
 class Ahead {
  public:
-  Ahead(std::function<Item(int64_t)> make, int64_t first, size_t depth = 4)
-      : make_(std::move(make)), depth_(depth), thread_([this, first] { produce(first); }) {}
+  Ahead(std::function<Item(int64_t)> make, int64_t first, int64_t workers = 1)
+      : make_(std::move(make)),
+        depth_(std::max<int64_t>(4, 2 * workers)),
+        begun_(first),
+        given_(first) {
+    for (int64_t i = 0; i < workers; ++i) threads_.emplace_back([this] { produce(); });
+  }
   ~Ahead() {
     {
       const std::lock_guard lock(mutex_);
       stop_ = true;
     }
     wake_.notify_all();
-    thread_.join();
+    for (std::thread& thread : threads_) thread.join();
   }
   Ahead(const Ahead&) = delete;
   Ahead& operator=(const Ahead&) = delete;
 
-  // The next item; an exception of the maker comes out here.
+  // The next item; an exception of the maker comes out in its place, then and from then on.
   Item next() {
     std::unique_lock lock(mutex_);
-    wake_.wait(lock, [this] { return !ready_.empty() || failure_; });
-    if (ready_.empty()) std::rethrow_exception(failure_);
-    Item item = std::move(ready_.front());
-    ready_.pop_front();
+    wake_.wait(lock, [this] { return made_.count(given_) > 0; });
+    const auto found = made_.find(given_);
+    if (found->second.index() == 1) std::rethrow_exception(std::get<1>(found->second));
+    Item item = std::move(std::get<0>(found->second));
+    made_.erase(found);
+    ++given_;
     lock.unlock();
     wake_.notify_all();
     return item;
   }
 
  private:
-  void produce(int64_t index) {
-    try {
-      for (;; ++index) {
-        Item item = make_(index);
-        std::unique_lock lock(mutex_);
-        wake_.wait(lock, [this] { return stop_ || ready_.size() < depth_; });
-        if (stop_) return;
-        ready_.push_back(std::move(item));
-        wake_.notify_all();
-      }
-    } catch (...) {
-      const std::lock_guard lock(mutex_);
-      failure_ = std::current_exception();
+  using Made = std::variant<Item, std::exception_ptr>;
+
+  void produce() {
+    std::unique_lock lock(mutex_);
+    for (;;) {
+      wake_.wait(lock, [this] { return stop_ || begun_ < given_ + depth_; });
+      if (stop_) return;
+      const int64_t index = begun_++;
+      lock.unlock();
+      Made made = attempt(index);
+      lock.lock();
+      made_.emplace(index, std::move(made));
       wake_.notify_all();
+    }
+  }
+  Made attempt(int64_t index) {
+    try {
+      return make_(index);
+    } catch (...) {
+      return std::current_exception();
     }
   }
 
   std::function<Item(int64_t)> make_;
-  size_t depth_;
+  int64_t depth_;
   std::mutex mutex_;
   std::condition_variable wake_;
-  std::deque<Item> ready_;
-  std::exception_ptr failure_;
+  std::map<int64_t, Made> made_;
+  int64_t begun_, given_;  // the next to make, the next to hand out
   bool stop_ = false;
-  std::thread thread_;  // last: it uses all of the above
+  std::vector<std::thread> threads_;  // last: they use all of the above
 };
 
 }  // namespace janus::train

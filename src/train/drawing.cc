@@ -7,41 +7,80 @@
 namespace janus::train {
 namespace {
 
-// Of the rows that have some.   -> [pictures, 3, side, side], undefined for none
-torch::Tensor stacked(std::span<const DrawRow> rows, std::vector<float> DrawRow::*of, int side) {
-  int64_t pictures = 0;
-  for (const DrawRow& row : rows) pictures += (row.*of).empty() ? 0 : 1;
-  if (pictures == 0) return {};
-  torch::Tensor pixels = torch::empty({pictures, 3, side, side});
+// [pictures, 3, side, side]
+torch::Tensor stacked(const std::vector<const std::vector<float>*>& pictures, int side) {
+  torch::Tensor pixels = torch::empty({std::ssize(pictures), 3, side, side});
   float* out = pixels.data_ptr<float>();
-  for (const DrawRow& row : rows) out = std::copy((row.*of).begin(), (row.*of).end(), out);
+  for (const auto* picture : pictures) out = std::copy(picture->begin(), picture->end(), out);
   return pixels;
 }
 
-}  // namespace
+// One of the two pictures of a row.
+struct Which {
+  std::vector<float> DrawRow::*pixels;
+  std::vector<int64_t> DrawRow::*codes;
+  std::optional<Digest> DrawRow::*picture;
+};
+constexpr Which kDrawn = {&DrawRow::pixels, &DrawRow::codes, &DrawRow::picture};
+constexpr Which kChanged = {&DrawRow::source, &DrawRow::source_codes, &DrawRow::source_picture};
 
-torch::Tensor codes_of(Janus& net, std::span<const DrawRow> rows) {
-  const torch::Tensor pixels = stacked(rows, &DrawRow::pixels, net->config.image);
-  torch::Tensor encoded;
-  if (pixels.defined()) encoded = net->model->vqmodel->encode(pixels);
+// Of rows that have that picture or its codes.   -> [rows, N]
+// What is kept of a picture must not depend on its neighbours, whose number changes the rounding:
+// it is encoded alone.
+torch::Tensor codes_of(Janus& net, const std::vector<const DrawRow*>& rows, const Which& which,
+                       CodeCache* kept) {
+  const int side = net->config.image;
   std::vector<torch::Tensor> all;
-  int64_t next = 0;
-  for (const DrawRow& row : rows) {
-    all.push_back(row.codes.empty() ? encoded[next++] : torch::tensor(row.codes));
+  std::vector<const std::vector<float>*> together;
+  std::vector<size_t> places;  // of those
+  for (const DrawRow* row : rows) {
+    const std::vector<float>& pixels = row->*which.pixels;
+    const std::vector<int64_t>& known = row->*which.codes;
+    const std::optional<Digest>& picture = row->*which.picture;
+    if (!known.empty()) {
+      all.push_back(torch::tensor(known));
+    } else if (kept && picture) {
+      all.push_back(net->model->vqmodel->encode(stacked({&pixels}, side)).flatten().contiguous());
+      const auto* codes = all.back().data_ptr<int64_t>();
+      kept->add(*picture, {codes, static_cast<size_t>(all.back().numel())});
+    } else {
+      together.push_back(&pixels);
+      places.push_back(all.size());
+      all.emplace_back();
+    }
+  }
+  if (!together.empty()) {
+    const torch::Tensor encoded = net->model->vqmodel->encode(stacked(together, side));
+    for (size_t i = 0; i < places.size(); ++i) all[places[i]] = encoded[static_cast<int64_t>(i)];
   }
   return torch::stack(all);
 }
 
-torch::Tensor source_codes(Janus& net, std::span<const DrawRow> rows) {
-  const torch::Tensor pixels = stacked(rows, &DrawRow::source, net->config.image);
-  return pixels.defined() ? net->model->vqmodel->encode(pixels) : torch::Tensor();
+}  // namespace
+
+torch::Tensor codes_of(Janus& net, std::span<const DrawRow> rows, CodeCache* kept) {
+  std::vector<const DrawRow*> all;
+  for (const DrawRow& row : rows) all.push_back(&row);
+  return codes_of(net, all, kDrawn, kept);
+}
+
+torch::Tensor source_codes(Janus& net, std::span<const DrawRow> rows, CodeCache* kept) {
+  std::vector<const DrawRow*> changing;
+  for (const DrawRow& row : rows) {
+    if (!row.source.empty()) changing.push_back(&row);
+  }
+  return changing.empty() ? torch::Tensor() : codes_of(net, changing, kChanged, kept);
 }
 
 torch::Tensor draw_vectors(Janus& net, const torch::Tensor& codes, const torch::Tensor& sources,
                            std::span<const DrawRow> rows) {
   const torch::Tensor drawn = net->embed_codes(codes.flatten());
   if (!sources.defined()) return drawn;
-  const torch::Tensor seen = stacked(rows, &DrawRow::seen, net->config.vision.image);
+  std::vector<const std::vector<float>*> pictures;
+  for (const DrawRow& row : rows) {
+    if (!row.seen.empty()) pictures.push_back(&row.seen);
+  }
+  const torch::Tensor seen = stacked(pictures, net->config.vision.image);
   return torch::cat(
       {drawn, net->embed_codes(sources.flatten()), net->embed_image(seen).flatten(0, 1)});
 }

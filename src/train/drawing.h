@@ -6,16 +6,19 @@
 #include <span>
 #include <vector>
 
+#include "train/code_cache.h"
 #include "train/data.h"
 #include "train/net.h"
 
 namespace janus::train {
 
-// The codes that the rows are to give: those of a row, or else of its picture.   -> [rows, N]
-torch::Tensor codes_of(Janus& net, std::span<const DrawRow> rows);
+// The codes that the rows are to give: those of a row, or else of its picture, which go to `kept`
+// where the row says under what.   -> [rows, N]
+torch::Tensor codes_of(Janus& net, std::span<const DrawRow> rows, CodeCache* kept = nullptr);
 
-// Those of the pictures that rows change, E of them; undefined where no row does.   -> [E, N]
-torch::Tensor source_codes(Janus& net, std::span<const DrawRow> rows);
+// Those of the pictures that rows change, E of them, likewise; undefined where no row does.
+//   -> [E, N]
+torch::Tensor source_codes(Janus& net, std::span<const DrawRow> rows, CodeCache* kept = nullptr);
 
 // The vectors that draw_inputs() numbers.   codes [rows, N], sources [E, N]
 //   -> [rows * N + E * (N + P), D]

@@ -10,6 +10,7 @@
 #include "base/error.h"
 #include "base/rng.h"
 #include "generate/prompt.h"
+#include "train/broken.h"
 #include "train/checkpoint.h"
 #include "train/data.h"
 #include "train/dense.h"
@@ -20,7 +21,7 @@
 #include "train/model_files.h"
 #include "train/net.h"
 #include "train/precision.h"
-#include "train/row_file.h"
+#include "train/row_source.h"
 #include "train/shares.h"
 #include "train/task.h"
 #include "train/vocabulary.h"
@@ -38,10 +39,12 @@ class LanguageTask final : public Task {
   explicit LanguageTask(const Recipe& recipe);
 
   nn::Module& network() override { return *net_; }
+  void open_data(const std::filesystem::path& run) override;
+  int64_t broken_rows() const override { return broken_->count(); }
   void start(int64_t first_step) override {
     loader_ = std::make_unique<Ahead<LanguageBatch>>(
-        [this](int64_t pass) { return language_batch(recipe_, prompts_, files_, pass); },
-        first_step * recipe_.batch.accumulate);
+        [this](int64_t pass) { return language_batch(recipe_, prompts_, sources_, pass); },
+        first_step * recipe_.batch.accumulate, recipe_.batch.workers);
   }
   void next() override;
   torch::Tensor loss(int64_t step, int64_t pass, int shard, int shards, Figures& figures) override;
@@ -69,7 +72,9 @@ class LanguageTask final : public Task {
 
   Recipe recipe_;
   PromptBuilder prompts_;
-  RowFiles files_;
+  std::optional<CodeCache> kept_;  // codes of pictures in files
+  RowSources sources_;
+  std::optional<BrokenRows> broken_;
   Janus net_;
   NamedTensors adapter_;
   nn::Linear probe_;    // class and colour, or none, of what covers a patch
@@ -85,10 +90,7 @@ class LanguageTask final : public Task {
 
 LanguageTask::LanguageTask(const Recipe& recipe)
     : recipe_(recipe),
-      prompts_(recipe_tokenizer(recipe), recipe.model.config.vision.tokens(),
-               recipe.model.processor.system_prompt, recipe.model.processor.roles,
-               recipe.model.processor.edit_layout),
-      files_(open_files(recipe)),
+      prompts_(recipe_prompts(recipe)),
       net_(recipe.model.config),
       probe_(recipe.model.config.vision.width, kShapeCount + kColourCount + 2),
       subject_(recipe.model.config.llama.width, kShapeCount + kColourCount),
@@ -162,12 +164,41 @@ RowTargets targets_of(const AskRow& row) {
           std::count(taught.begin(), taught.end(), true)};
 }
 
+// Of everything that the codes of a picture depend on but the picture.
+Digest codec_digest(const torch::nn::Module& codec, int side) {
+  Hash hash;
+  hash.add(std::as_bytes(std::span(&side, 1)));
+  for (const auto& [name, weight] : named_parameters(codec)) {
+    if (name.starts_with("decoder.") || name.starts_with("post_quant_conv.")) continue;
+    const torch::Tensor values = weight.detach().to(torch::kFloat).contiguous();
+    hash.add(std::as_bytes(std::span(name)));
+    hash.add(
+        std::as_bytes(std::span(values.data_ptr<float>(), static_cast<size_t>(values.numel()))));
+  }
+  return hash.digest();
+}
+
+void LanguageTask::open_data(const std::filesystem::path& run) {
+  const Config& config = recipe_.model.config;
+  const bool files = std::any_of(recipe_.data.begin(), recipe_.data.end(),
+                                 [](const Source& source) { return source.from_file(); });
+  if (files && !run.empty() && recipe_.cache.codes != "none") {
+    kept_.emplace(
+        recipe_.cache.codes.empty() ? run / "codes" : std::filesystem::path(recipe_.cache.codes),
+        codec_digest(*net_->model->vqmodel, config.image), config.image_tokens(), config.vq.codes);
+  }
+  sources_ = open_sources(recipe_, prompts_, kept_ ? &*kept_ : nullptr);
+  try_rows(recipe_, sources_);
+  broken_.emplace(recipe_, sources_, run / "broken.jsonl");
+}
+
 void LanguageTask::next() {
   passes_.clear();
   std::vector<RowTargets> rows;
   drawn_ = probed_ = 0;
   for (int64_t i = 0; i < recipe_.batch.accumulate; ++i) {
     passes_.push_back(loader_->next());
+    broken_->note(passes_.back().broken);
     for (const DrawRow& row : passes_.back().draw) rows.push_back(targets_of(row));
     for (const AskRow& row : passes_.back().ask) rows.push_back(targets_of(row));
     drawn_ += sum_of_weights(passes_.back().draw, recipe_.loss.object);
@@ -236,8 +267,9 @@ torch::Tensor class_and_colour_loss(const torch::Tensor& logits, int classes, in
 }
 
 torch::Tensor LanguageTask::draw_loss(std::span<const DrawRow> rows, Figures& figures) {
-  const torch::Tensor codes = codes_of(net_, rows);  // [B, N]
-  const torch::Tensor sources = source_codes(net_, rows);
+  CodeCache* kept = kept_ ? &*kept_ : nullptr;
+  const torch::Tensor codes = codes_of(net_, rows, kept);  // [B, N]
+  const torch::Tensor sources = source_codes(net_, rows, kept);
   const Inputs inputs = draw_inputs(rows, recipe_.model.config, prompts_.ids(), pack());
   torch::Tensor logits, subject, outline;
   {

@@ -1,4 +1,4 @@
-// See recipe.h. A Section hands out the keys of one table and refuses what nobody asked for.
+// See recipe.h. What [[data]] says is read in recipe_data.cc.
 // SPDX-License-Identifier: MIT
 #include "train/recipe.h"
 
@@ -6,116 +6,15 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
-#include <set>
 #include <sstream>
 
 #include "base/error.h"
+#include "train/recipe_data.h"
 #include "train/stage.h"
 #include "train/start.h"
-#include "world/streams.h"
 
 namespace janus::train {
 namespace {
-
-class Section {
- public:
-  // `table`: null for a section that is absent.
-  Section(const toml::table* table, std::string path, const std::string& file)
-      : table_(table), path_(std::move(path)), file_(file) {}
-
-  template <class T>
-  void read(const char* key, T& out) {
-    const toml::node* node = get(key);
-    if (!node) return;
-    const auto value = node->value<T>();
-    check(value.has_value(), Code::bad_input, file_, ": ", path_, key, " has the wrong type, a ",
-          type_name(T{}), " is expected");
-    out = *value;
-  }
-  void read(const char* key, int& out) {
-    int64_t wide = out;
-    read(key, wide);
-    check(wide >= 0 && wide <= 1'000'000'000, Code::bad_input, file_, ": ", path_, key, " = ", wide,
-          " is outside 0..1000000000");
-    out = static_cast<int>(wide);
-  }
-  void read(const char* key, uint64_t& out) {
-    auto wide = static_cast<int64_t>(out);
-    read(key, wide);
-    check(wide >= 0, Code::bad_input, file_, ": ", path_, key, " is negative");
-    out = static_cast<uint64_t>(wide);
-  }
-  template <class T>
-  void read(const char* key, std::vector<T>& out) {
-    const toml::node* node = get(key);
-    if (!node) return;
-    const toml::array* list = node->as_array();
-    check(list != nullptr, Code::bad_input, file_, ": ", path_, key, " is no list");
-    out.clear();
-    for (const toml::node& item : *list) {
-      const auto value = item.value<T>();
-      check(value.has_value(), Code::bad_input, file_, ": ", path_, key,
-            " holds an item of the wrong type");
-      out.push_back(*value);
-    }
-  }
-  // A table of free names.
-  void read(const char* key, std::map<std::string, double>& out) {
-    const toml::node* node = get(key);
-    if (!node) return;
-    const toml::table* table = node->as_table();
-    check(table != nullptr, Code::bad_input, file_, ": ", path_, key, " is no table");
-    out.clear();
-    for (const auto& [name, item] : *table) {
-      const auto value = item.value<double>();
-      check(value.has_value(), Code::bad_input, file_, ": ", path_, key, ".\"", name.str(),
-            "\" is no number; a name with dots or stars needs quotes");
-      out[std::string(name.str())] = *value;
-    }
-  }
-  // A table below this one; an empty table where the key is absent.
-  Section section(const char* key) {
-    const toml::node* node = get(key);
-    check(!node || node->is_table(), Code::bad_input, file_, ": ", path_, key, " is no table");
-    return Section(node ? node->as_table() : nullptr, path_ + key + ".", file_);
-  }
-  std::vector<Section> sections(const char* key) {
-    std::vector<Section> all;
-    const toml::node* node = get(key);
-    if (!node) return all;
-    const toml::array* list = node->as_array();
-    check(list != nullptr, Code::bad_input, file_, ": ", path_, key, " is no list of tables");
-    for (const toml::node& item : *list) {
-      check(item.is_table(), Code::bad_input, file_, ": ", path_, key, " is no list of tables");
-      all.emplace_back(item.as_table(), path_ + key + ".", file_);
-    }
-    return all;
-  }
-  // Call when every known key has been read.
-  void finish() const {
-    if (!table_) return;
-    for (const auto& [key, node] : *table_) {
-      check(seen_.count(std::string(key.str())) > 0, Code::bad_input, file_, ": unknown key ",
-            path_, key.str(), " (line ", node.source().begin.line,
-            "); docs/training.md lists the keys");
-    }
-  }
-
- private:
-  const toml::node* get(const char* key) {
-    seen_.insert(key);
-    return table_ ? table_->get(key) : nullptr;
-  }
-  static const char* type_name(int64_t) { return "whole number"; }
-  static const char* type_name(double) { return "number"; }
-  static const char* type_name(bool) { return "true or false"; }
-  static const char* type_name(const std::string&) { return "string"; }
-
-  const toml::table* table_;
-  std::string path_;
-  const std::string& file_;
-  std::set<std::string> seen_;
-};
 
 bool states_sizes(const toml::table& root) {
   const toml::table* model = root["model"].as_table();
@@ -206,66 +105,9 @@ void complete_config(Config& config, const std::string& name) {
   config.gen_head_width = llama.width;
 }
 
-std::span<const std::string_view> streams_of(Teaches task) {
-  if (task == Teaches::generate) return drawing_streams();
-  if (task == Teaches::understand) return reading_streams();
-  return task == Teaches::edit ? edit_streams() : codec_streams();
-}
-
-// "toyland" alone means the first stream of the task's.
-void find_stream(Source& source, const std::string& name) {
-  constexpr std::string_view kWorld = "toyland";
-  const bool world = source.format == "world" && source.path.starts_with(kWorld) &&
-                     (source.path.size() == kWorld.size() || source.path[kWorld.size()] == '/');
-  check(world, Code::bad_input, name, ": data.format = \"", source.format, "\", data.path = \"",
-        source.path, "\": there are the world \"toyland\" and files of the format \"jsonl\"");
-  const auto streams = streams_of(source.task);
-  source.stream = source.path == kWorld ? streams.front() : source.path.substr(kWorld.size() + 1);
-  std::string known;
-  for (const std::string_view stream : streams)
-    known.append(known.empty() ? "" : ", ").append(stream);
-  check(std::find(streams.begin(), streams.end(), source.stream) != streams.end(), Code::bad_input,
-        name, ": data.path = \"", source.path, "\": for this task toyland has ", known);
-}
-
-void read_data(Section& root, Recipe& recipe, const std::string& name) {
-  for (Section& item : root.sections("data")) {
-    Source source;
-    item.read("path", source.path);
-    item.read("format", source.format);
-    std::string task = source.from_file() ? "understand" : "reconstruct";
-    item.read("task", task);
-    item.read("weight", source.weight);
-    item.read("samples", source.samples);
-    item.read("turns", source.turns);
-    item.finish();
-    check(source.weight > 0, Code::bad_input, name, ": data.weight must be positive");
-    check(source.turns >= 1 && source.turns <= 10, Code::bad_input, name,
-          ": data.turns is outside 1..10");
-    check(source.samples >= 0, Code::bad_input, name, ": data.samples is negative");
-    constexpr std::array kTasks = {"reconstruct", "generate", "understand", "edit"};
-    const auto known = std::find(kTasks.begin(), kTasks.end(), task);
-    check(known != kTasks.end(), Code::bad_input, name, ": data.task = \"", task,
-          "\", one of reconstruct, generate, understand, edit is expected");
-    source.task = static_cast<Teaches>(known - kTasks.begin());
-    if (!source.from_file()) find_stream(source, name);
-    recipe.data.push_back(source);
-  }
-  check(!recipe.data.empty(), Code::bad_input, name, ": no [[data]] is given");
-  for (const Source& source : recipe.data) {
-    check(!source.from_file() || source.task != Teaches::reconstruct, Code::bad_input, name,
-          ": data.task \"reconstruct\" has no files yet, the codec learns from the world");
-    check((source.task == Teaches::reconstruct) == recipe.trains_codec(), Code::bad_input, name,
-          ": data.task \"reconstruct\" trains the codec and cannot be mixed with other tasks");
-  }
-}
-
-// Edits need a layout: as stated, else that of init, else ours.
 void read_edit(Section& root, Recipe& r, const std::string& name) {
   EditLayout& used = r.model.processor.edit_layout;
-  for (const Source& source : r.data) {
-    if (source.task == Teaches::edit && used == EditLayout::none) used = EditLayout::und_gen;
-  }
+  complete_edit_layout(r);
   std::string layout(edit_layout_name(used));
   Section edit = root.section("edit");
   edit.read("layout", layout);
@@ -314,6 +156,7 @@ void read_training(Section& root, Recipe& r) {
   batch.read("accumulate", r.batch.accumulate);
   batch.read("max_len", r.batch.max_len);
   batch.read("pack", r.batch.pack);
+  batch.read("workers", r.batch.workers);
   batch.finish();
 }
 
@@ -345,6 +188,9 @@ void read_rest(Section& root, Recipe& r, const std::string& name) {
   checkpoint.read("every", r.checkpoint.every);
   checkpoint.read("keep", r.checkpoint.keep);
   checkpoint.finish();
+  Section cache = root.section("cache");
+  cache.read("codes", r.cache.codes);
+  cache.finish();
   Section eval = root.section("eval");
   eval.read("every", r.eval.every);
   eval.read("samples", r.eval.samples);
@@ -398,6 +244,7 @@ void check_ranges(const Recipe& r, const std::string& name) {
   need(r.optim.ema >= 0 && r.optim.ema < 1, "optim.ema is outside 0..1");
   need(r.batch.micro > 0 && r.batch.micro <= 4096, "batch.micro is outside 1..4096");
   need(r.batch.accumulate > 0, "batch.accumulate must be positive");
+  need(r.batch.workers >= 1 && r.batch.workers <= 256, "batch.workers is outside 1..256");
   need(r.loss.object >= 0, "loss.object is negative");
   need(r.loss.generate >= 0 && r.loss.understand >= 0 && r.loss.text >= 0 &&
            r.loss.generate + r.loss.understand + r.loss.text > 0,

@@ -9,6 +9,7 @@
 #include <map>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "io/processor_config.h"
@@ -23,13 +24,21 @@ enum class Teaches { reconstruct, generate, understand, edit };
 struct Source {
   std::string path;              // "toyland" or "toyland/STREAM": the built-in world; or a file
   std::string stream;            // of world/streams.h
-  std::string format = "world";  // or "jsonl": rows of train/row_file.h
+  std::string format = "world";  // or one of file_formats()
   Teaches task = Teaches::reconstruct;
   double weight = 1;
-  int64_t samples = 0;  // only so many different ones, over and over; 0: never the same twice
-  int64_t turns = 1;    // questions about a picture, at most
-  bool from_file() const { return format == "jsonl"; }
+  int64_t samples = 0;      // only so many different ones, over and over; 0: never the same twice
+  int64_t turns = 1;        // questions about a picture, at most
+  int64_t max_broken = -1;  // rows that cannot be used, at most; -1: one in a hundred
+  // Of pictures with a caption or a class: what is drawn from, {} standing for it, or asked.
+  std::vector<std::string> templates;
+  std::string images;  // of LLaVA's form: what paths of pictures are relative to, if not its folder
+  bool from_file() const { return format != "world"; }
 };
+
+// Formats of what people bring: "jsonl" and "llava" (row_file.h), "folder" and "classes"
+// (picture_folders.h), "webdataset" (tar_rows.h).
+std::span<const std::string_view> file_formats();
 
 // How the loss of a step averages over its targets: shares.h.
 enum class LossNorm { token, sample, task };
@@ -87,6 +96,7 @@ struct Recipe {
     int64_t micro = 16;      // samples per forward pass
     int64_t accumulate = 1;  // passes per optimizer step
     int64_t max_len = 320;   // positions; longer samples are refused
+    int64_t workers = 2;     // threads that make rows ahead of the step
     bool pack = false;       // several samples in a sequence of max_len, apart from each other
   } batch;
   struct {
@@ -120,6 +130,9 @@ struct Recipe {
     int64_t every = 500;  // steps
     int64_t keep = 2;     // newest checkpoints kept
   } checkpoint;
+  struct {
+    std::string codes;  // folder of code_cache.h; empty: "codes" in the run; "none"
+  } cache;
   struct {
     int64_t every = 0;  // steps; 0: never
     int64_t samples = 200;

@@ -6,9 +6,6 @@
 #include <nlohmann/json.hpp>
 
 #include "base/error.h"
-#include "io/image.h"
-#include "io/preprocess.h"
-#include "io/resize.h"
 #include "io/special_tokens.h"
 
 namespace janus::train {
@@ -18,6 +15,7 @@ namespace fs = std::filesystem;
 using Json = nlohmann::json;
 
 constexpr std::string_view kMark = "<image>";
+constexpr std::string_view kSpace = " \t\r\n";
 
 // Replaces every mark by the placeholder of the template and counts them.
 int64_t place_images(std::string& text) {
@@ -57,10 +55,12 @@ std::string task_of(const Json& row) {
   const bool drawn =
       row.contains("prompt") || row.contains("target") || row.contains("target_codes");
   const bool read = row.contains("images") && !row.at("images").empty();
-  const std::string task = row.value("task", row.contains("source") ? "edit"
-                                             : drawn                ? "generate"
-                                             : read                 ? "understand"
-                                                                    : "text");
+  // Of a conversation "source" may say where it is from.
+  const bool changed = row.contains("source") && (drawn || !row.contains("messages"));
+  const std::string task = row.value("task", changed ? "edit"
+                                             : drawn ? "generate"
+                                             : read  ? "understand"
+                                                     : "text");
   check(task == "generate" || task == "edit" || task == "understand" || task == "text",
         Code::bad_input, "task \"", task, "\" is none of generate, edit, understand, text");
   check(task != "text" || !read, Code::bad_input,
@@ -72,7 +72,7 @@ void read_drawing(const Json& row, const fs::path& folder, FileRow& out) {
   if (out.task == "edit") {
     check(row.contains("source"), Code::bad_input,
           "an edit says nothing of what is changed: \"source\" (a file) is missing");
-    out.source = folder / row.at("source").get<std::string>();
+    out.source.path = folder / row.at("source").get<std::string>();
   }
   if (row.contains("prompt")) {
     out.prompt = row.at("prompt");
@@ -89,97 +89,127 @@ void read_drawing(const Json& row, const fs::path& folder, FileRow& out) {
   const char* key = row.contains("target") ? "target" : "image";
   check(row.contains(key), Code::bad_input,
         "says nothing of what is drawn: \"image\" (a file) or \"target_codes\" is missing");
-  out.target = folder / row.at(key).get<std::string>();
+  out.target.path = folder / row.at(key).get<std::string>();
 }
 
-void append_picture(const fs::path& path, const Config& config, std::vector<float>& out) {
-  const int side = config.vision.image;
-  std::vector<float> pixels(static_cast<size_t>(side) * side * 3);  // [S, S, 3]
-  prepare_for_reading(load_upright(path), side, config.preprocessing, pixels);
-  for (size_t channel = 0; channel < 3; ++channel) {
-    for (size_t i = channel; i < pixels.size(); i += 3) out.push_back(pixels[i]);
+FileRow read_row(const Json& row, const fs::path& folder) {
+  FileRow out;
+  out.task = task_of(row);
+  if (out.draws()) {
+    read_drawing(row, folder, out);
+    return out;
+  }
+  for (const Json& path : row.value("images", Json::array())) {
+    out.images.push_back({folder / path.get<std::string>()});
+  }
+  out.messages = messages_of(row, std::ssize(out.images));
+  if (row.contains("system")) out.system = row.at("system").get<std::string>();
+  check(out.messages.size() >= 2, Code::bad_input,
+        "no turn of the assistant's, so nothing to learn");
+  return out;
+}
+
+// In our own words.
+Json translated(const Json& row) {
+  Json out = {{"messages", Json::array()}, {"images", Json::array()}};
+  if (row.contains("image") && row.at("image").is_array()) {
+    out["images"] = row.at("image");
+  } else if (row.contains("image") && !row.at("image").is_null()) {
+    out["images"].push_back(row.at("image"));
+  }
+  for (const Json& turn : row.at("conversations")) {
+    const std::string from = turn.at("from");
+    if (from == "system" && out.at("messages").empty()) {
+      out["system"] = turn.at("value");
+      continue;
+    }
+    const bool human = from == "human" || from == "user";
+    check(human || from == "gpt" || from == "assistant", Code::bad_input, "a turn is from \"", from,
+          "\", which is none of human, gpt and a system at the beginning");
+    out["messages"].push_back(
+        {{"role", human ? "user" : "assistant"}, {"content", turn.at("value")}});
+  }
+  return out;
+}
+
+template <class Read>
+FileRow parsed(const std::string& text, const Read& read) {
+  try {
+    return read(Json::parse(text));
+  } catch (const Json::exception& error) {
+    fail(Code::bad_input, error.what(), "; docs/training.md shows what a row looks like");
   }
 }
 
 }  // namespace
 
 FileRow parse_row(const std::string& line, const fs::path& folder) {
-  try {
-    const Json row = Json::parse(line);
-    FileRow out;
-    out.task = task_of(row);
-    if (out.task == "generate" || out.task == "edit") {
-      read_drawing(row, folder, out);
-      return out;
-    }
-    for (const Json& path : row.value("images", Json::array())) {
-      out.images.push_back(folder / path.get<std::string>());
-    }
-    out.messages = messages_of(row, static_cast<int64_t>(out.images.size()));
-    if (row.contains("system")) out.system = row.at("system").get<std::string>();
-    check(out.messages.size() >= 2, Code::bad_input,
-          "no turn of the assistant's, so nothing to learn");
-    return out;
-  } catch (const Json::exception& error) {
-    fail(Code::bad_input, error.what(), "; docs/training.md shows what a row looks like");
+  return parsed(line, [&](const Json& row) { return read_row(row, folder); });
+}
+
+FileRow parse_llava_row(const std::string& text, const fs::path& folder) {
+  return parsed(text, [&](const Json& row) { return read_row(translated(row), folder); });
+}
+
+RowFile::RowFile(const fs::path& path, RowParser parse, const fs::path& pictures)
+    : file_(path), parse_(parse), pictures_(pictures.empty() ? path.parent_path() : pictures) {
+  const auto bytes = file_.bytes();
+  const std::string_view text(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+  const size_t first = text.find_first_not_of(kSpace);
+  if (first != std::string_view::npos && text[first] == '[') {
+    read_list(text);
+  } else {
+    read_lines(text);
+  }
+  check(!rows_.empty(), Code::bad_input, path.string(),
+        ": holds no row; JSON objects are expected, one a line or in a list");
+}
+
+void RowFile::read_lines(std::string_view text) {
+  for (int64_t number = 1; !text.empty(); ++number) {
+    const std::string_view line = text.substr(0, text.find('\n'));
+    text.remove_prefix(std::min(line.size() + 1, text.size()));
+    if (line.find_first_not_of(kSpace) != std::string_view::npos) rows_.push_back({line, number});
   }
 }
 
-RowFile::RowFile(const fs::path& path) : file_(path) {
-  const auto bytes = file_.bytes();
-  std::string_view rest(reinterpret_cast<const char*>(bytes.data()), bytes.size());
-  for (int64_t number = 1; !rest.empty(); ++number) {
-    const std::string_view line = rest.substr(0, rest.find('\n'));
-    rest.remove_prefix(std::min(line.size() + 1, rest.size()));
-    if (line.find_first_not_of(" \t\r") == std::string_view::npos) continue;
-    begins_.push_back(line);
-    lines_.push_back(number);
+// By brackets, quotes and commas alone: what an item holds is judged when it is read.
+void RowFile::read_list(std::string_view text) {
+  int64_t number = 1, began = 1;
+  int depth = 0;
+  bool quoted = false;
+  size_t begin = text.find('[') + 1;  // of the item
+  for (size_t i = 0; i < text.size(); ++i) {
+    const char c = text[i];
+    if (c == '\n') ++number;
+    if (quoted) {
+      if (c == '\\') ++i;
+      quoted = c != '"';
+      continue;
+    }
+    quoted = c == '"';
+    const bool closing = c == ']' || c == '}';
+    if (depth == 1 && (c == ',' || closing)) {
+      const std::string_view item = text.substr(begin, i - begin);
+      if (item.find_first_not_of(kSpace) != std::string_view::npos) rows_.push_back({item, began});
+      if (closing) return;
+      begin = i + 1;
+    }
+    if (depth == 1 && (c == '{' || c == '[')) began = number;
+    if (c == '[' || c == '{') ++depth;
+    if (closing) --depth;
   }
-  check(!begins_.empty(), Code::bad_input, path.string(),
-        ": holds no row; one JSON object a line is expected");
+  fail(Code::bad_input, file_.path().string(), ": the list of rows does not end; ", rows_.size(),
+       " of them are whole, so the file seems to be cut off");
 }
 
 FileRow RowFile::row(int64_t index) const {
-  try {
-    return parse_row(std::string(begins_.at(static_cast<size_t>(index))),
-                     file_.path().parent_path());
-  } catch (const Error& error) {
-    fail(error.code(), place(index), ": ", error.what());
-  }
+  return parse_(std::string(rows_.at(static_cast<size_t>(index)).text), pictures_);
 }
 
 std::string RowFile::place(int64_t index) const {
-  return file_.path().string() + ", line " + std::to_string(lines_.at(static_cast<size_t>(index)));
-}
-
-DrawRow draw_row(const FileRow& row, const PromptBuilder& prompts, const Config& config) {
-  DrawRow out;
-  if (row.task == "edit") {
-    out = edit_row(prompts, row.prompt, load_upright(row.source), config);
-  } else {
-    out.prompt = prompts.draw(row.prompt);
-  }
-  out.covered.assign(static_cast<size_t>(config.image_tokens()), false);  // nobody knows
-  if (row.target.empty()) {
-    check(std::ssize(row.codes) == config.image_tokens(), Code::bad_input, row.codes.size(),
-          " target_codes, the model draws ", config.image_tokens());
-    for (const int64_t code : row.codes) {
-      check(code >= 0 && code < config.vq.codes, Code::bad_input, "target code ", code,
-            " is outside 0..", config.vq.codes - 1);
-    }
-    out.codes = row.codes;
-  } else {
-    append_pixels(cover_and_crop(load_upright(row.target), config.image), 0, 0, config.image,
-                  out.pixels);
-  }
-  return out;
-}
-
-AskRow ask_row(const FileRow& row, const PromptBuilder& prompts, const Config& config) {
-  AskRow out;
-  out.dialogue = teach(prompts, row.messages, row.system);
-  for (const fs::path& path : row.images) append_picture(path, config, out.pixels);
-  return out;
+  return file_.path().string() + ", line " +
+         std::to_string(rows_.at(static_cast<size_t>(index)).line);
 }
 
 }  // namespace janus::train

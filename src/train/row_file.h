@@ -13,56 +13,55 @@
 // relative to the file. "task" (generate, edit, understand, text) may say what a row is; "target"
 // is another name of "image" for what is drawn, and "messages" with one turn of the user's another
 // form of "prompt". Other keys ("id", say) are left alone.
+//
+// LLaVA's form is a list of such objects, or one a line:
+//
+//   {"image": PATH, "conversations": [{"from": "human", "value": "<image>\nWhat is this?"},
+//                                     {"from": "gpt", "value": "A ball."}]}
 // SPDX-License-Identifier: MIT
 #pragma once
 
 #include <cstdint>
 #include <filesystem>
-#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
-#include "generate/prompt.h"
 #include "io/file.h"
-#include "train/data.h"
+#include "train/file_row.h"
 
 namespace janus::train {
-
-struct FileRow {
-  std::string task;  // generate, edit, understand, text
-  std::vector<Message> messages;
-  std::vector<std::filesystem::path> images;  // that are read, in the order of their places
-  std::optional<std::string> system;          // none: the model's own
-  std::string prompt;                         // of what is drawn, or what is to change
-  std::filesystem::path source;               // of an edit: the picture in which
-  std::filesystem::path target;               // the picture drawn; empty where codes are given
-  std::vector<int64_t> codes;
-};
 
 // One line. `folder`: what its paths are relative to. Throws Code::bad_input naming key and cure.
 FileRow parse_row(const std::string& line, const std::filesystem::path& folder);
 
-// The rows of a file, by their number; only where each line begins is kept.
-class RowFile {
+FileRow parse_llava_row(const std::string& text, const std::filesystem::path& folder);
+using RowParser = FileRow (*)(const std::string& text, const std::filesystem::path& folder);
+
+// The rows of a file, one a line or the items of a JSON list; only where each begins is kept.
+class RowFile final : public StoredRows {
  public:
-  // Throws Code::bad_input for a file that cannot be read or holds no row. Blank lines are none.
-  explicit RowFile(const std::filesystem::path& path);
-  int64_t count() const { return static_cast<int64_t>(begins_.size()); }
-  // Throws as parse_row() does, naming file and line.
-  FileRow row(int64_t index) const;
-  // "FILE, line N": for messages.
-  std::string place(int64_t index) const;
+  // Throws Code::bad_input for a file that cannot be read or holds no row, and for a list that does
+  // not end. Blank lines are none. `pictures`: what paths are relative to, if not the file's
+  // folder.
+  explicit RowFile(const std::filesystem::path& path, RowParser parse = parse_row,
+                   const std::filesystem::path& pictures = {});
+  int64_t count() const override { return static_cast<int64_t>(rows_.size()); }
+  FileRow row(int64_t index) const override;
+  std::string place(int64_t index) const override;
 
  private:
-  MappedFile file_;
-  std::vector<std::string_view> begins_;  // each row's line
-  std::vector<int64_t> lines_;            // its number, from 1
-};
+  struct Piece {
+    std::string_view text;
+    int64_t line;  // it begins in, from 1
+  };
+  void read_lines(std::string_view text);
+  void read_list(std::string_view text);
 
-// What the network takes. Pictures are read here: the one drawn is scaled to cover config.image and
-// its middle cut out, those that are read are fitted as config.preprocessing says.
-DrawRow draw_row(const FileRow& row, const PromptBuilder& prompts, const Config& config);
-AskRow ask_row(const FileRow& row, const PromptBuilder& prompts, const Config& config);
+  MappedFile file_;
+  RowParser parse_;
+  std::filesystem::path pictures_;
+  std::vector<Piece> rows_;
+};
 
 }  // namespace janus::train

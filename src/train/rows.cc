@@ -82,14 +82,13 @@ void row_losses(const fs::path& model, const fs::path& data, const fs::path& gra
   Judge judge = load_judge(model, log);
   const torch::AutoGradMode wanted(!gradients.empty());
   for (int64_t i = 0; i < file.count(); ++i) {
-    const FileRow row = file.row(i);
     RowLoss loss;
     loss.row = i;
-    loss.task = row.task;
     try {
-      const torch::Tensor sum = row.task == "generate" || row.task == "edit"
-                                    ? drawing_loss(judge, row, loss)
-                                    : reading_loss(judge, row, loss);
+      const FileRow row = file.row(i);
+      loss.task = row.task;
+      const torch::Tensor sum =
+          row.draws() ? drawing_loss(judge, row, loss) : reading_loss(judge, row, loss);
       if (!gradients.empty()) sum.backward();
       loss.sum = sum.item<double>();
     } catch (const Error& error) {

@@ -107,6 +107,7 @@ class Run {
   }
 
   Ended loop(const std::function<bool()>& stop) {
+    task_->open_data(dir_);
     task_->start(step_);
     window_ = Clock::now();
     while (step_ < recipe_.schedule.steps) {
@@ -188,11 +189,9 @@ class Run {
     const double rate =
         static_cast<double>(window_steps_ * recipe_.batch.micro * recipe_.batch.accumulate) /
         seconds;
-    Json json = {{"step", step_},
-                 {"lr", lr_},
-                 {"grad_norm", norm_},
-                 {"samples_per_s", rate},
-                 {"skipped", skipped_}};
+    Json json = {{"step", step_},       {"lr", lr_},
+                 {"grad_norm", norm_},  {"samples_per_s", rate},
+                 {"skipped", skipped_}, {"broken_rows", task_->broken_rows()}};
     std::ostringstream line;
     line << "step " << step_ << "/" << recipe_.schedule.steps;
     for (const auto& [name, sum] : sums_) {
@@ -204,6 +203,7 @@ class Run {
                         static_cast<double>(recipe_.schedule.steps - step_);
     line << "  norm " << short_number(norm_) << "  " << short_number(rate) << "/s  "
          << static_cast<int64_t>(left / 60) << " min left";
+    if (task_->broken_rows() > 0) line << "  " << task_->broken_rows() << " broken rows";
     write(json);
     log_(line.str());
     sums_.clear();
@@ -317,6 +317,7 @@ std::map<std::string, double> score(const fs::path& model, Split split, int64_t 
 
 std::string plan(const Recipe& recipe) {
   const std::unique_ptr<Task> task = make_task(recipe);
+  task->open_data({});
   const NamedTensors chosen = trainable(recipe, *task);
   std::map<std::string, std::pair<int64_t, int64_t>> modules;  // trained, frozen parameters
   NamedTensors all = named_parameters(task->network());

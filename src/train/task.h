@@ -31,6 +31,12 @@ class Task {
   // Factors of a low-rank adapter; where there are any, they are trained and the network is not.
   virtual NamedTensors adapter() { return {}; }
 
+  // Before start(): looks at the data, so that what is wrong with all of it is said before any time
+  // is spent. In `run`, a folder, rows that cannot be used are named from then on, and codes kept;
+  // without one nothing is.
+  virtual void open_data(const std::filesystem::path& run) = 0;
+  virtual int64_t broken_rows() const = 0;  // different ones, so far
+
   // The data of steps comes in order, from that of `first_step`: all passes of a step at once, as
   // what a target counts depends on all of them.
   virtual void start(int64_t first_step) = 0;

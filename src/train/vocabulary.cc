@@ -25,8 +25,10 @@ std::string recipe_tokenizer_json(const Recipe& recipe) {
                        added);
 }
 
-Tokenizer recipe_tokenizer(const Recipe& recipe) {
-  return Tokenizer::parse(recipe_tokenizer_json(recipe), "the recipe's tokenizer");
+PromptBuilder recipe_prompts(const Recipe& recipe) {
+  return PromptBuilder(Tokenizer::parse(recipe_tokenizer_json(recipe), "the recipe's tokenizer"),
+                       recipe.model.config.vision.tokens(), recipe.model.processor.system_prompt,
+                       recipe.model.processor.roles, recipe.model.processor.edit_layout);
 }
 
 }  // namespace janus::train

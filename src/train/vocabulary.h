@@ -4,7 +4,7 @@
 
 #include <string>
 
-#include "io/tokenizer.h"
+#include "generate/prompt.h"
 #include "train/recipe.h"
 
 namespace janus::train {
@@ -13,6 +13,7 @@ namespace janus::train {
 // trained on the world's texts, as large as model.language.vocabulary allows.
 std::string recipe_tokenizer_json(const Recipe& recipe);
 
-Tokenizer recipe_tokenizer(const Recipe& recipe);
+// Its templates, with that tokenizer.
+PromptBuilder recipe_prompts(const Recipe& recipe);
 
 }  // namespace janus::train

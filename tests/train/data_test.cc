@@ -3,18 +3,17 @@
 #include "train/data.h"
 
 #include <gtest/gtest.h>
-#include <unistd.h>
-
 #include <algorithm>
+#include <chrono>
 #include <cmath>
 #include <map>
 
 #include "base/error.h"
+#include "files.h"
 #include "io/file.h"
 #include "io/special_tokens.h"
-#include "support.h"
 #include "train/inputs.h"
-#include "train/row_file.h"
+#include "train/row_source.h"
 #include "train/vocabulary.h"
 #include "world/tasks.h"
 
@@ -27,6 +26,10 @@ Recipe tiny(bool codec, const std::vector<std::string>& overrides = {}) {
 
 PromptBuilder tiny_prompts() {
   return PromptBuilder(Tokenizer::load(golden("tiny-hf/tokenizer.json")), 16, std::string());
+}
+
+LanguageBatch first_batch(const Recipe& recipe, const PromptBuilder& prompts) {
+  return language_batch(recipe, prompts, open_sources(recipe, prompts), 0);
 }
 
 // The places of the first batch that teach `task`, in the order of its rows.
@@ -147,7 +150,7 @@ TEST(Data, ConditionsAreDroppedAsOftenAsSaid) {
                                             "model.image=16", "model.language.vocabulary=640"});
   Recipe unbounded = recipe;
   for (Source& source : unbounded.data) source.samples = 0;
-  const LanguageBatch batch = language_batch(unbounded, prompts, {}, 0);
+  const LanguageBatch batch = first_batch(unbounded, prompts);
   ASSERT_NEAR(static_cast<double>(batch.draw.size()), 400, 2);
   int dropped = 0;
   for (const DrawRow& row : batch.draw) {
@@ -180,7 +183,7 @@ TEST(Data, CodesAlignWithTheOutputsThatGiveThem) {
 TEST(Data, CoveredPlacesAreWhereTheObjectIs) {
   const PromptBuilder prompts = tiny_prompts();
   const Recipe recipe = tiny(false, {"model.language.vocabulary=640"});
-  const LanguageBatch batch = language_batch(recipe, prompts, {}, 0);
+  const LanguageBatch batch = first_batch(recipe, prompts);
   const int side = recipe.model.config.image, cell = recipe.model.config.vq.downsample();
   const int grid = side / cell;
   ASSERT_FALSE(batch.draw.empty());
@@ -216,7 +219,7 @@ TEST(Data, SupervisedTokensAreTheRepliesAndTheirEnds) {
   const PromptBuilder prompts = tiny_prompts();
   Recipe recipe = tiny(false, {"model.language.vocabulary=640", "batch.max_len=1000"});
   for (Source& source : recipe.data) source.turns = 3;
-  const LanguageBatch batch = language_batch(recipe, prompts, {}, 0);
+  const LanguageBatch batch = first_batch(recipe, prompts);
   ASSERT_FALSE(batch.ask.empty());
   for (size_t i = 0; i < batch.ask.size(); ++i) {
     const AskRow& row = batch.ask[i];
@@ -258,7 +261,7 @@ TEST(Data, CodesOfSeveralObjectsKnowTheirs) {
   recipe.data[0].stream = "prompts";
   recipe.data[0].samples = 0;
   recipe.data.resize(1);
-  const LanguageBatch batch = language_batch(recipe, prompts, {}, 0);
+  const LanguageBatch batch = first_batch(recipe, prompts);
   int several = 0;
   for (size_t i = 0; i < batch.draw.size(); ++i) {
     const Scene scene = prompt_sample(Split::train, i).scene;
@@ -362,10 +365,10 @@ TEST(Data, FilesAreSourcesLikeTheWorld) {
       std::vector<std::string>{"model.image=64", "model.vision.patch=8", "batch.micro=12",
                                "model.vq.multipliers=[1, 2, 2, 2]", "batch.max_len=1000"});
   const PromptBuilder prompts(Tokenizer::load(golden("tiny-hf/tokenizer.json")), 64, std::string());
-  const RowFiles files = open_files(recipe);
+  const RowSources sources = open_sources(recipe, prompts);
   std::map<std::string, int> said;
   for (int64_t pass = 0; pass < 2; ++pass) {
-    const LanguageBatch batch = language_batch(recipe, prompts, files, pass);
+    const LanguageBatch batch = language_batch(recipe, prompts, sources, pass);
     EXPECT_EQ(batch.draw.size() + batch.ask.size(), 12u);
     for (const DrawRow& row : batch.draw) {
       if (!row.codes.empty()) ++said[prompts.tokenizer().decode(row.prompt, false)];
@@ -376,13 +379,9 @@ TEST(Data, FilesAreSourcesLikeTheWorld) {
   }
   ASSERT_EQ(said.size(), 4u);
   for (const auto& [row, times] : said) EXPECT_NEAR(times, 2, 1) << row;  // a third of 24 places
-  EXPECT_THROW(
-      language_batch(parse_recipe(text, "tiny",
-                                  std::vector<std::string>{"model.image=64",
-                                                           "model.vq.multipliers=[1, 2, 2, 2]",
-                                                           "batch.max_len=40"}),
-                     prompts, files, 0),
-      Error);
+  Recipe narrow = recipe;
+  narrow.batch.max_len = 40;
+  EXPECT_THROW(language_batch(narrow, prompts, sources, 0), Error);  // the world's fit nowhere
 }
 
 TEST(Data, AheadGivesItemsInOrderAndHandsOnFailures) {
@@ -394,6 +393,20 @@ TEST(Data, AheadGivesItemsInOrderAndHandsOnFailures) {
       5);
   for (int64_t i = 5; i < 9; ++i) EXPECT_EQ(numbers.next(), i * i);
   EXPECT_THROW(numbers.next(), Error);
+  EXPECT_THROW(numbers.next(), Error);
+}
+
+// Whatever their number and whoever is first.
+TEST(Data, WorkersDoNotChangeTheOrder) {
+  for (const int64_t workers : {1, 3, 8}) {
+    Ahead<int64_t> numbers(
+        [](int64_t i) {
+          std::this_thread::sleep_for(std::chrono::microseconds(i * 7919 % 500));
+          return i;
+        },
+        100, workers);
+    for (int64_t i = 100; i < 200; ++i) ASSERT_EQ(numbers.next(), i) << workers;
+  }
 }
 
 }  // namespace

@@ -18,6 +18,7 @@
 #include "train/drawing.h"
 #include "train/inputs.h"
 #include "train/row_file.h"
+#include "train/row_source.h"
 #include "train/run.h"
 
 namespace janus::train {
@@ -142,10 +143,11 @@ TEST(EditRows, PartsOfTheConditionAreDroppedForTheirShares) {
   const PromptBuilder prompts(Tokenizer::load(golden("tiny-hf/tokenizer.json")), 16, std::string(),
                               {}, EditLayout::und_gen);
   const SpecialIds& ids = prompts.ids();
+  const RowSources sources = open_sources(recipe, prompts);
   constexpr int64_t kPasses = 150;
   double whole = 0, no_codes = 0, no_vectors = 0, no_instruction = 0, nothing = 0;
   for (int64_t pass = 0; pass < kPasses; ++pass) {
-    for (const DrawRow& row : language_batch(recipe, prompts, {}, pass).draw) {
+    for (const DrawRow& row : language_batch(recipe, prompts, sources, pass).draw) {
       const bool codes = std::count(row.prompt.begin(), row.prompt.end(), kSourceCode) == 64;
       const bool vectors = std::count(row.prompt.begin(), row.prompt.end(), ids.image) == 16;
       const bool roles = std::count(row.prompt.begin(), row.prompt.end(), ids.user) == 1;

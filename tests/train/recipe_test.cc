@@ -3,11 +3,9 @@
 #include "train/recipe.h"
 
 #include <gtest/gtest.h>
-#include <unistd.h>
-
 #include "base/error.h"
+#include "files.h"
 #include "io/file.h"
-#include "support.h"
 
 namespace janus::train {
 namespace {

@@ -3,14 +3,12 @@
 #include "train/row_file.h"
 
 #include <gtest/gtest.h>
-#include <unistd.h>
-
 #include <algorithm>
 
 #include "base/error.h"
+#include "files.h"
 #include "io/file.h"
 #include "io/image.h"
-#include "support.h"
 
 namespace janus::train {
 namespace {
@@ -43,14 +41,14 @@ TEST(RowFile, DrawingsInTheirThreeForms) {
   const FileRow short_form = parse(R"({"prompt": "a ball", "image": "b/1.png", "id": 7})");
   EXPECT_EQ(short_form.task, "generate");
   EXPECT_EQ(short_form.prompt, "a ball");
-  EXPECT_EQ(short_form.target, "/data/b/1.png");
+  EXPECT_EQ(short_form.target.path, "/data/b/1.png");
   const FileRow long_form = parse(
       R"({"task": "generate", "messages": [{"role": "user", "content": "a ball"}], "target": "/1.png"})");
   EXPECT_EQ(long_form.prompt, "a ball");
-  EXPECT_EQ(long_form.target, "/1.png");
+  EXPECT_EQ(long_form.target.path, "/1.png");
   const FileRow codes = parse(R"({"prompt": "a ball", "target": "1.png", "target_codes": [3, 1]})");
   EXPECT_EQ(codes.codes, (std::vector<int64_t>{3, 1}));
-  EXPECT_TRUE(codes.target.empty());  // codes are used as given
+  EXPECT_TRUE(codes.target.path.empty());  // codes are used as given
 }
 
 TEST(RowFile, ConversationsWithAndWithoutPictures) {
@@ -61,7 +59,7 @@ TEST(RowFile, ConversationsWithAndWithoutPictures) {
   EXPECT_EQ(two.task, "understand");
   EXPECT_EQ(two.messages.front().images, 2);
   EXPECT_EQ(two.messages.front().text, "<image_placeholder> or <image_placeholder>?");
-  EXPECT_EQ(two.images.back(), "/data/b.png");
+  EXPECT_EQ(two.images.back().path, "/data/b.png");
   EXPECT_EQ(two.system, "Be brief.");
   const FileRow first = parse(
       R"({"images": ["a.png"], "messages": [{"role": "user", "content": "What?"}, {"role": "assistant", "content": "b"}]})");
@@ -97,15 +95,52 @@ TEST(RowFile, LinesAreFoundAndNamed) {
   const RowFile file(folder / "r.jsonl");
   ASSERT_EQ(file.count(), 2);
   EXPECT_EQ(file.row(0).prompt, "a");
-  try {
-    file.row(1);
-    ADD_FAILURE();
-  } catch (const Error& error) {
-    EXPECT_NE(std::string(error.what()).find("r.jsonl, line 4: "), std::string::npos);
-  }
+  EXPECT_THROW(file.row(1), Error);
+  EXPECT_EQ(file.place(1), (folder / "r.jsonl").string() + ", line 4");
   write(folder / "empty.jsonl", "\n");
   EXPECT_THROW(RowFile(folder / "empty.jsonl"), Error);
   EXPECT_THROW(RowFile(folder / "absent.jsonl"), Error);
+}
+
+FileRow llava(const std::string& text) { return parse_llava_row(text, "/data"); }
+
+TEST(RowFile, LlavaRowsAreConversations) {
+  const FileRow row = llava(
+      R"({"id": "1", "image": "coco/1.jpg", "conversations": [{"from": "system", "value": "Be brief."},
+          {"from": "human", "value": "<image>\nWhat?"}, {"from": "gpt", "value": "A ball."},
+          {"from": "human", "value": "Red?"}, {"from": "gpt", "value": "Yes."}]})");
+  EXPECT_EQ(row.task, "understand");
+  EXPECT_EQ(row.system, "Be brief.");
+  ASSERT_EQ(row.messages.size(), 4u);
+  EXPECT_EQ(row.messages[0].text, "<image_placeholder>\nWhat?");
+  EXPECT_EQ(row.messages[3].text, "Yes.");
+  EXPECT_EQ(row.images.at(0).path, "/data/coco/1.jpg");
+  const std::string talk =
+      R"("conversations": [{"from": "human", "value": "One"}, {"from": "gpt", "value": "Two"}]})";
+  EXPECT_EQ(llava("{" + talk).task, "text");
+  EXPECT_EQ(llava("{\"image\": null, " + talk).task, "text");
+  EXPECT_EQ(llava("{\"image\": [\"a\", \"b\"], " + talk).images.size(), 2u);
+  EXPECT_THROW(llava(R"({"conversations": [{"from": "bot", "value": "One"}]})"), Error);
+  EXPECT_THROW(llava(R"({"messages": []})"), Error);
+}
+
+TEST(RowFile, ItemsOfAListAreFoundAndNamed) {
+  const Folder folder("list");
+  const std::string talk =
+      R"("conversations": [{"from": "human", "value": "a ] } \" , ["}, {"from": "gpt", "value": "b\\"}]})";
+  write(folder / "l.json", "\n[ {\n" + talk + ",\n\n {\"image\": \"1.png\", " + talk + "\n]\n");
+  const RowFile file(folder / "l.json", parse_llava_row, "/pictures");
+  ASSERT_EQ(file.count(), 2);
+  EXPECT_EQ(file.row(0).messages[0].text, "a ] } \" , [");
+  EXPECT_EQ(file.row(1).images.at(0).path, "/pictures/1.png");
+  EXPECT_EQ(file.place(0), (folder / "l.json").string() + ", line 2");
+  EXPECT_EQ(file.place(1), (folder / "l.json").string() + ", line 5");
+  write(folder / "cut.json", "[{" + talk + ", {\"image\"");
+  EXPECT_THROW(RowFile(folder / "cut.json", parse_llava_row), Error);
+  write(folder / "none.json", "[ ]");
+  EXPECT_THROW(RowFile(folder / "none.json", parse_llava_row), Error);
+  write(folder / "lines.jsonl", "{" + talk + "\n{" + talk);  // as some write it
+  EXPECT_EQ(RowFile(folder / "lines.jsonl", parse_llava_row).count(), 2);
 }
 
 TEST(RowFile, PicturesAreFittedForReadingAndCoveredForDrawing) {
@@ -116,7 +151,7 @@ TEST(RowFile, PicturesAreFittedForReadingAndCoveredForDrawing) {
   const Config config = tiny_config();
   FileRow row;
   row.prompt = "a ball";
-  row.target = folder / "wide.png";
+  row.target.path = folder / "wide.png";
   const DrawRow drawn = draw_row(row, tiny_prompts(), config);
   ASSERT_EQ(drawn.pixels.size(), 3u * 64 * 64);
   EXPECT_EQ(drawn.pixels.front(), -1);  // covered to its corner

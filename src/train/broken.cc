@@ -1,0 +1,86 @@
+// See broken.h.
+// SPDX-License-Identifier: MIT
+#include "train/broken.h"
+
+#include <algorithm>
+#include <fstream>
+#include <nlohmann/json.hpp>
+
+#include "base/error.h"
+#include "io/utf8.h"
+#include "train/row_source.h"
+
+namespace janus::train {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+constexpr int64_t kTried = 8;  // rows of a source
+
+// Names of files are bytes; JSON holds UTF-8.
+std::string shown(const std::string& text) {
+  std::string out;
+  append_lossy(out, text, true);
+  return out;
+}
+
+}  // namespace
+
+int64_t broken_limit(const Source& source, int64_t count) {
+  return source.max_broken >= 0 ? source.max_broken : count / 100;
+}
+
+void try_rows(const Recipe& recipe, const RowSources& sources) {
+  for (size_t i = 0; i < sources.size(); ++i) {
+    const int64_t tried = std::min(sources[i]->count(), kTried);  // none of the world's
+    int64_t broken = 0;
+    std::string first;
+    for (int64_t k = 0; k < tried; ++k) {
+      const auto at = static_cast<uint64_t>(k * sources[i]->count() / tried);
+      try {
+        usable_row(recipe, *sources[i], at);
+      } catch (const Error& error) {
+        if (broken++ == 0) first = sources[i]->place(at) + ": " + error.what();
+      }
+    }
+    check(broken == 0 || broken < tried, Code::bad_input, recipe.data[i].path, ": of ",
+          sources[i]->count(), " rows ", tried, " were tried and none can be used; ", first,
+          "; `januspro-train check` looks at all of them");
+  }
+}
+
+BrokenRows::BrokenRows(const Recipe& recipe, const RowSources& sources, std::filesystem::path file)
+    : file_(std::move(file)), met_(sources.size()) {
+  for (size_t i = 0; i < sources.size(); ++i) {
+    paths_.push_back(shown(recipe.data[i].path));
+    limits_.push_back(broken_limit(recipe.data[i], sources[i]->count()));
+  }
+  std::ifstream in(file_);
+  for (std::string line; std::getline(in, line);) {
+    const Json row = Json::parse(line, nullptr, false);
+    if (!row.is_object()) continue;  // cut off with the sitting
+    written_.emplace(row.value("path", ""), row.value("row", int64_t{-1}));
+  }
+}
+
+void BrokenRows::note(std::span<const BrokenRow> rows) {
+  for (const BrokenRow& row : rows) {
+    if (!met_[row.source].insert(row.row).second) continue;
+    ++count_;
+    if (written_.emplace(paths_[row.source], row.row).second) {
+      const Json line = {{"path", paths_[row.source]},
+                         {"row", row.row},
+                         {"place", shown(row.place)},
+                         {"reason", shown(row.reason)}};
+      std::ofstream out(file_, std::ios::app);
+      out << line.dump() << std::endl;
+      check(out.good(), Code::device_failure, file_.string(), ": cannot be written");
+    }
+    check(std::ssize(met_[row.source]) <= limits_[row.source], Code::bad_input, paths_[row.source],
+          ": more than ", limits_[row.source], " rows cannot be used, the last one ", row.place,
+          ": ", row.reason, "; ", file_.string(),
+          " names them all: mend them, or allow more with data.max_broken");
+  }
+}
+
+}  // namespace janus::train

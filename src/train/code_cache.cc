@@ -1,0 +1,150 @@
+// See code_cache.h. The hash: Fowler, Noll, Vo, RFC 9923.
+// SPDX-License-Identifier: MIT
+#include "train/code_cache.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstdio>
+#include <cstring>
+#include <string_view>
+#include <system_error>
+
+#include "base/error.h"
+
+namespace janus::train {
+namespace {
+
+namespace fs = std::filesystem;
+
+__extension__ typedef unsigned __int128 Wide;  // which -Wpedantic knows nothing of
+
+constexpr std::string_view kMark = "JPCODES1";
+constexpr size_t kHeader = 16;
+
+std::string hex(const Digest& digest) {
+  std::string out;
+  for (const uint8_t byte : digest) {
+    char two[3];
+    std::snprintf(two, sizeof two, "%02x", byte);
+    out += two;
+  }
+  return out;
+}
+
+std::string header_of(int64_t codes) {
+  std::string header(kMark);
+  for (int i = 0; i < 4; ++i) header += static_cast<char>(codes >> 8 * i & 0xff);
+  return header + std::string(4, '\0');
+}
+
+fs::path file_in(const fs::path& folder, const Digest& codec) {
+  std::error_code error;
+  fs::create_directories(folder, error);
+  check(!error, Code::device_failure, folder.string(), ": ", error.message());
+  return folder / (hex(codec) + ".codes");
+}
+
+int opened(const fs::path& file) {
+  const int fd = ::open(file.c_str(), O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
+  check(fd >= 0, Code::device_failure, file.string(), ": ", system_reason());
+  return fd;
+}
+
+}  // namespace
+
+void Hash::add(std::span<const std::byte> bytes) {
+  constexpr Wide kPrime = (Wide{1} << 88) + 0x13b;
+  Wide state = Wide{high_} << 64 | low_;
+  for (const std::byte byte : bytes) state = (state ^ std::to_integer<uint8_t>(byte)) * kPrime;
+  high_ = static_cast<uint64_t>(state >> 64);
+  low_ = static_cast<uint64_t>(state);
+}
+
+Digest Hash::digest() const {
+  Digest out;
+  for (size_t i = 0; i < 8; ++i) {
+    out[i] = static_cast<uint8_t>(high_ >> (56 - 8 * i));
+    out[8 + i] = static_cast<uint8_t>(low_ >> (56 - 8 * i));
+  }
+  return out;
+}
+
+Digest digest_of(std::span<const std::byte> bytes) {
+  Hash hash;
+  hash.add(bytes);
+  return hash.digest();
+}
+
+CodeCache::CodeCache(const fs::path& folder, const Digest& codec, int64_t codes, int64_t known)
+    : file_(file_in(folder, codec)), codes_(codes), known_(known), descriptor_(opened(file_)) {
+  const int fd = descriptor_.get();
+  const std::string header = header_of(codes);
+  std::string there(kHeader, '\0');
+  const auto read = ::pread(fd, there.data(), kHeader, 0);
+  if (read < static_cast<ssize_t>(kHeader)) {
+    check(::ftruncate(fd, 0) == 0 && ::write(fd, header.data(), kHeader) == ssize_t{kHeader},
+          Code::device_failure, file_.string(), ": ", system_reason());
+  } else {
+    check(there == header, Code::bad_input, file_.string(),
+          ": holds no codes of this codec's; it may be deleted, codes are made anew");
+  }
+  struct stat status {};
+  check(::fstat(fd, &status) == 0, Code::device_failure, file_.string(), ": ", system_reason());
+  const auto whole = (static_cast<size_t>(status.st_size) - kHeader) / record();
+  const auto end = static_cast<int64_t>(kHeader + whole * record());
+  check(::ftruncate(fd, end) == 0, Code::device_failure, file_.string(), ": ", system_reason());
+  Digest key;
+  for (int64_t at = kHeader; at < end; at += static_cast<int64_t>(record())) {
+    if (::pread(fd, key.data(), key.size(), at) != ssize_t{sizeof key}) break;
+    at_[key] = at + static_cast<int64_t>(key.size());
+  }
+}
+
+std::optional<std::vector<int64_t>> CodeCache::find(const Digest& picture) const {
+  int64_t at = 0;
+  {
+    const std::lock_guard lock(mutex_);
+    const auto found = at_.find(picture);
+    if (found == at_.end()) return std::nullopt;
+    at = found->second;
+  }
+  std::vector<uint8_t> bytes(2 * static_cast<size_t>(codes_));
+  if (::pread(descriptor_.get(), bytes.data(), bytes.size(), at) !=
+      static_cast<ssize_t>(bytes.size())) {
+    return std::nullopt;
+  }
+  std::vector<int64_t> codes;
+  for (size_t i = 0; i < bytes.size(); i += 2) {
+    codes.push_back(bytes[i] | bytes[i + 1] << 8);
+    if (codes.back() >= known_) return std::nullopt;  // damaged
+  }
+  return codes;
+}
+
+void CodeCache::add(const Digest& picture, std::span<const int64_t> codes) {
+  check(std::ssize(codes) == codes_, Code::bug, "code cache: ", codes.size(), " codes for ",
+        codes_);
+  std::vector<uint8_t> bytes(picture.begin(), picture.end());
+  for (const int64_t code : codes) {
+    bytes.push_back(static_cast<uint8_t>(code & 0xff));
+    bytes.push_back(static_cast<uint8_t>(code >> 8 & 0xff));
+  }
+  const std::lock_guard lock(mutex_);
+  if (at_.count(picture) > 0) return;
+  check(
+      ::write(descriptor_.get(), bytes.data(), bytes.size()) == static_cast<ssize_t>(bytes.size()),
+      Code::device_failure, file_.string(), ": ", system_reason());
+  // Where it went: another run may have added to the file meanwhile.
+  const int64_t after = ::lseek(descriptor_.get(), 0, SEEK_CUR);
+  at_[picture] = after - static_cast<int64_t>(bytes.size() - picture.size());
+}
+
+int64_t CodeCache::count() const {
+  const std::lock_guard lock(mutex_);
+  return std::ssize(at_);
+}
+
+}  // namespace janus::train

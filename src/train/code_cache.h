@@ -1,0 +1,59 @@
+// Codes of pictures kept on disk: a picture that a training draws is encoded once by a frozen
+// codec, not once a round. What a picture is kept under are its file's bytes; what is kept lies in
+// a file of the codec's own, which names it and the side that pictures are cropped to. No libtorch
+// here.
+//
+// The file: "JPCODES1", N as 4 bytes, 0 as 4 bytes; then records of a 16-byte key and N codes of 2
+// bytes, little-endian all. It only grows; a record that is cut off is taken away when opened.
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <map>
+#include <mutex>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "io/file.h"
+
+namespace janus::train {
+
+// FNV-1a of 128 bits: tells contents apart, but not against somebody who wants them alike.
+using Digest = std::array<uint8_t, 16>;
+class Hash {
+ public:
+  void add(std::span<const std::byte> bytes);
+  Digest digest() const;
+
+ private:
+  uint64_t high_ = 0x6c62272e07bb0142, low_ = 0x62b821756295c58d;
+};
+Digest digest_of(std::span<const std::byte> bytes);
+
+class CodeCache {
+ public:
+  // `codec`: of what its codes depend on, the side of pictures included; `codes`: of a picture,
+  // each below `known`. Throws Code::device_failure where the folder cannot be written to.
+  CodeCache(const std::filesystem::path& folder, const Digest& codec, int64_t codes, int64_t known);
+
+  // Both may be called by several threads at once.
+  std::optional<std::vector<int64_t>> find(const Digest& picture) const;
+  void add(const Digest& picture, std::span<const int64_t> codes);
+  int64_t count() const;
+
+ private:
+  size_t record() const { return sizeof(Digest) + 2 * static_cast<size_t>(codes_); }
+
+  std::filesystem::path file_;
+  int64_t codes_, known_;
+  Descriptor descriptor_;
+  mutable std::mutex mutex_;
+  std::map<Digest, int64_t> at_;  // where in the file its codes begin
+};
+
+}  // namespace janus::train

@@ -1,0 +1,83 @@
+// Codes on disk: found again under their picture, by their codec alone, whatever a stop left
+// behind. SPDX-License-Identifier: MIT
+#include "train/code_cache.h"
+
+#include <gtest/gtest.h>
+#include <fstream>
+
+#include "base/error.h"
+#include "files.h"
+#include "train/file_row.h"
+
+namespace janus::train {
+namespace {
+
+Digest digest(const std::string& text) { return digest_of(std::as_bytes(std::span(text))); }
+
+TEST(CodeCache, DigestsAreThoseOfFnv1a) {
+  // Published test vectors of 128-bit FNV-1a: the empty text, and "foobar".
+  EXPECT_EQ(digest(""), (Digest{0x6c, 0x62, 0x27, 0x2e, 0x07, 0xbb, 0x01, 0x42, 0x62, 0xb8, 0x21,
+                                0x75, 0x62, 0x95, 0xc5, 0x8d}));
+  EXPECT_EQ(digest("foobar"), (Digest{0x34, 0x3e, 0x16, 0x62, 0x79, 0x3c, 0x64, 0xbf, 0x6f, 0x0d,
+                                      0x35, 0x97, 0xba, 0x44, 0x6f, 0x18}));
+}
+
+TEST(CodeCache, KeepsCodesOverSittings) {
+  const Folder folder("codes");
+  const std::vector<int64_t> one = {1, 0, 300, 511}, two = {2, 2, 2, 2};
+  {
+    CodeCache cache(folder / "c", digest("codec"), 4, 512);
+    EXPECT_FALSE(cache.find(digest("a")));
+    cache.add(digest("a"), one);
+    cache.add(digest("b"), two);
+    cache.add(digest("a"), two);  // known already
+    EXPECT_EQ(cache.find(digest("a")), one);
+  }
+  CodeCache again(folder / "c", digest("codec"), 4, 512);
+  EXPECT_EQ(again.count(), 2);
+  EXPECT_EQ(again.find(digest("a")), one);
+  EXPECT_EQ(again.find(digest("b")), two);
+  EXPECT_EQ(CodeCache(folder / "c", digest("another"), 4, 512).count(), 0);
+  EXPECT_FALSE(CodeCache(folder / "c", digest("codec"), 4, 300).find(digest("a")));
+  EXPECT_THROW(CodeCache(folder / "c", digest("codec"), 5, 512), Error);
+}
+
+TEST(CodeCache, ARecordThatIsCutOffIsTakenAway) {
+  const Folder folder("cut");
+  const std::vector<int64_t> one = {1, 2, 3, 4};
+  CodeCache(folder / "c", digest("codec"), 4, 512).add(digest("a"), one);
+  const auto file = std::filesystem::directory_iterator(folder / "c")->path();
+  std::ofstream(file, std::ios::app) << "half a record";
+  {
+    CodeCache cache(folder / "c", digest("codec"), 4, 512);
+    EXPECT_EQ(cache.count(), 1);
+    cache.add(digest("b"), one);
+  }
+  EXPECT_EQ(CodeCache(folder / "c", digest("codec"), 4, 512).find(digest("b")), one);
+}
+
+TEST(CodeCache, ARowOfAKeptPictureHasItsCodes) {
+  const Folder folder("kept");
+  write_picture(folder / "a.png", 70);
+  const Config config = load_config(golden("tiny-hf"));
+  const PromptBuilder prompts(Tokenizer::load(golden("tiny-hf/tokenizer.json")), 64, std::string());
+  CodeCache cache(folder / "c", digest("codec"), config.image_tokens(), config.vq.codes);
+  FileRow row;
+  row.prompt = "a ball";
+  row.target.path = folder / "a.png";
+  EXPECT_FALSE(draw_row(row, prompts, config).picture);
+  const DrawRow fresh = draw_row(row, prompts, config, &cache);
+  EXPECT_FALSE(fresh.pixels.empty());
+  ASSERT_TRUE(fresh.picture);
+  const std::vector<int64_t> codes(static_cast<size_t>(config.image_tokens()), 7);
+  cache.add(*fresh.picture, codes);
+  const DrawRow kept = draw_row(row, prompts, config, &cache);
+  EXPECT_TRUE(kept.pixels.empty());
+  EXPECT_EQ(kept.codes, codes);
+  EXPECT_EQ(kept.prompt, fresh.prompt);
+  write_picture(folder / "a.png", 70, 3);  // another picture under the same name
+  EXPECT_FALSE(draw_row(row, prompts, config, &cache).pixels.empty());
+}
+
+}  // namespace
+}  // namespace janus::train
