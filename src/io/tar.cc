@@ -141,7 +141,8 @@ TarListing list_tar(std::span<const std::byte> bytes, const std::string& name) {
       next = {};
     }
     const size_t padded = (static_cast<size_t>(size) + kBlock - 1) / kBlock * kBlock;
-    at = begin + std::min(padded, all.size() - begin);
+    if (padded > all.size() - begin) return end_with("cut off behind a file that begins");
+    at = begin + padded;
   }
   return listing;
 }

@@ -3,6 +3,7 @@
 #include "train/code_cache.h"
 
 #include <fcntl.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -53,6 +54,21 @@ int opened(const fs::path& file) {
   return fd;
 }
 
+// Nobody else reads the file's end or adds to it while this lives.
+class Lock {
+ public:
+  Lock(int fd, const fs::path& file) : fd_(fd) {
+    check(::flock(fd, LOCK_EX) == 0, Code::device_failure, file.string(), ": ", system_reason(),
+          "; cache.codes = \"none\" does without");
+  }
+  ~Lock() { ::flock(fd_, LOCK_UN); }
+  Lock(const Lock&) = delete;
+  Lock& operator=(const Lock&) = delete;
+
+ private:
+  int fd_;
+};
+
 }  // namespace
 
 void Hash::add(std::span<const std::byte> bytes) {
@@ -80,26 +96,41 @@ Digest digest_of(std::span<const std::byte> bytes) {
 
 CodeCache::CodeCache(const fs::path& folder, const Digest& codec, int64_t codes, int64_t known)
     : file_(file_in(folder, codec)), codes_(codes), known_(known), descriptor_(opened(file_)) {
+  check(known <= 1 << 16, Code::bug, "code cache: codes up to ", known - 1);
+  const Lock lock(descriptor_.get(), file_);
+  begin();
+  learn();
+}
+
+// Under the lock: the header, whoever was first.
+void CodeCache::begin() {
   const int fd = descriptor_.get();
-  const std::string header = header_of(codes);
+  const std::string header = header_of(codes_);
   std::string there(kHeader, '\0');
-  const auto read = ::pread(fd, there.data(), kHeader, 0);
-  if (read < static_cast<ssize_t>(kHeader)) {
+  if (::pread(fd, there.data(), kHeader, 0) < ssize_t{kHeader}) {
+    there = header;
     check(::ftruncate(fd, 0) == 0 && ::write(fd, header.data(), kHeader) == ssize_t{kHeader},
           Code::device_failure, file_.string(), ": ", system_reason());
-  } else {
-    check(there == header, Code::bad_input, file_.string(),
-          ": holds no codes of this codec's; it may be deleted, codes are made anew");
   }
+  check(there == header, Code::bad_input, file_.string(),
+        ": holds no codes of this codec's; it may be deleted, codes are made anew");
+  end_ = kHeader;
+}
+
+// Under the lock: records that have been added since.
+void CodeCache::learn() {
+  const int fd = descriptor_.get();
+  const auto size = static_cast<int64_t>(record());
   struct stat status {};
   check(::fstat(fd, &status) == 0, Code::device_failure, file_.string(), ": ", system_reason());
-  const auto whole = (static_cast<size_t>(status.st_size) - kHeader) / record();
-  const auto end = static_cast<int64_t>(kHeader + whole * record());
-  check(::ftruncate(fd, end) == 0, Code::device_failure, file_.string(), ": ", system_reason());
+  const int64_t whole = status.st_size - (status.st_size - int64_t{kHeader}) % size;
+  check(whole == status.st_size || ::ftruncate(fd, whole) == 0, Code::device_failure,
+        file_.string(), ": ", system_reason());
   Digest key;
-  for (int64_t at = kHeader; at < end; at += static_cast<int64_t>(record())) {
-    if (::pread(fd, key.data(), key.size(), at) != ssize_t{sizeof key}) break;
-    at_[key] = at + static_cast<int64_t>(key.size());
+  for (; end_ < whole; end_ += size) {
+    check(::pread(fd, key.data(), key.size(), end_) == ssize_t{sizeof key}, Code::device_failure,
+          file_.string(), ": ", system_reason());
+    at_[key] = end_;
   }
 }
 
@@ -111,13 +142,14 @@ std::optional<std::vector<int64_t>> CodeCache::find(const Digest& picture) const
     if (found == at_.end()) return std::nullopt;
     at = found->second;
   }
-  std::vector<uint8_t> bytes(2 * static_cast<size_t>(codes_));
+  std::vector<uint8_t> bytes(record());
   if (::pread(descriptor_.get(), bytes.data(), bytes.size(), at) !=
-      static_cast<ssize_t>(bytes.size())) {
+          static_cast<ssize_t>(bytes.size()) ||
+      !std::equal(picture.begin(), picture.end(), bytes.begin())) {
     return std::nullopt;
   }
   std::vector<int64_t> codes;
-  for (size_t i = 0; i < bytes.size(); i += 2) {
+  for (size_t i = picture.size(); i < bytes.size(); i += 2) {
     codes.push_back(bytes[i] | bytes[i + 1] << 8);
     if (codes.back() >= known_) return std::nullopt;  // damaged
   }
@@ -132,14 +164,15 @@ void CodeCache::add(const Digest& picture, std::span<const int64_t> codes) {
     bytes.push_back(static_cast<uint8_t>(code & 0xff));
     bytes.push_back(static_cast<uint8_t>(code >> 8 & 0xff));
   }
-  const std::lock_guard lock(mutex_);
+  const std::lock_guard mine(mutex_);
+  if (at_.count(picture) > 0) return;
+  const Lock lock(descriptor_.get(), file_);
+  learn();
   if (at_.count(picture) > 0) return;
   check(
       ::write(descriptor_.get(), bytes.data(), bytes.size()) == static_cast<ssize_t>(bytes.size()),
       Code::device_failure, file_.string(), ": ", system_reason());
-  // Where it went: another run may have added to the file meanwhile.
-  const int64_t after = ::lseek(descriptor_.get(), 0, SEEK_CUR);
-  at_[picture] = after - static_cast<int64_t>(bytes.size() - picture.size());
+  learn();
 }
 
 int64_t CodeCache::count() const {

@@ -4,7 +4,8 @@
 // here.
 //
 // The file: "JPCODES1", N as 4 bytes, 0 as 4 bytes; then records of a 16-byte key and N codes of 2
-// bytes, little-endian all. It only grows; a record that is cut off is taken away when opened.
+// bytes, little-endian all. It only grows; several runs may add to it at once, each under a lock on
+// the file. A record that is cut off is taken away by the next who comes.
 // SPDX-License-Identifier: MIT
 #pragma once
 
@@ -48,12 +49,15 @@ class CodeCache {
 
  private:
   size_t record() const { return sizeof(Digest) + 2 * static_cast<size_t>(codes_); }
+  void begin();
+  void learn();
 
   std::filesystem::path file_;
   int64_t codes_, known_;
   Descriptor descriptor_;
   mutable std::mutex mutex_;
-  std::map<Digest, int64_t> at_;  // where in the file its codes begin
+  int64_t end_ = 0;               // of what was looked at
+  std::map<Digest, int64_t> at_;  // where in the file its record begins
 };
 
 }  // namespace janus::train

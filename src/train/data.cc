@@ -122,7 +122,7 @@ DrawRow edit_row(const PromptBuilder& prompts, const std::string& instruction, c
                  const Config& config) {
   check(prompts.edits() != EditLayout::none, Code::bad_input,
         "a row with a \"source\" is an edit, and how the picture stands in the prompt is not said: "
-        "give edit.layout = \"und+gen\"");
+        "a recipe says it by data.task = \"edit\" or by edit.layout");
   DrawRow row;
   row.prompt = prompts.edit(instruction, config.image_tokens());
   const Image shown = edit_source(source, config.image, prompts.edits(), config.preprocessing);

@@ -182,7 +182,8 @@ void LanguageTask::open_data(const std::filesystem::path& run) {
   const Config& config = recipe_.model.config;
   const bool files = std::any_of(recipe_.data.begin(), recipe_.data.end(),
                                  [](const Source& source) { return source.from_file(); });
-  if (files && !run.empty() && recipe_.cache.codes != "none") {
+  constexpr int kKeepable = 1 << 16;  // by code_cache.h
+  if (files && !run.empty() && recipe_.cache.codes != "none" && config.vq.codes <= kKeepable) {
     kept_.emplace(
         recipe_.cache.codes.empty() ? run / "codes" : std::filesystem::path(recipe_.cache.codes),
         codec_digest(*net_->model->vqmodel, config.image), config.image_tokens(), config.vq.codes);

@@ -33,7 +33,7 @@ std::vector<fs::path> pictures_below(const fs::path& folder) {
   while (at != fs::recursive_directory_iterator()) {
     if (hidden(at->path())) {
       at.disable_recursion_pending();
-    } else if (is_picture(at->path()) && at->is_regular_file(error)) {
+    } else if (is_picture(at->path()) && !at->is_directory(error)) {  // be it a link to nothing
       found.push_back(at->path());
     }
     at.increment(error);

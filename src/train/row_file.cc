@@ -93,8 +93,11 @@ void read_drawing(const Json& row, const fs::path& folder, FileRow& out) {
 }
 
 FileRow read_row(const Json& row, const fs::path& folder) {
+  check(row.is_object(), Code::bad_input, "is no JSON object");
   FileRow out;
   out.task = task_of(row);
+  check(!row.contains("conversations"), Code::bad_input,
+        "has \"conversations\", which rows of the format \"llava\" have");
   if (out.draws()) {
     read_drawing(row, folder, out);
     return out;
@@ -111,6 +114,7 @@ FileRow read_row(const Json& row, const fs::path& folder) {
 
 // In our own words.
 Json translated(const Json& row) {
+  check(row.is_object(), Code::bad_input, "is no JSON object");
   Json out = {{"messages", Json::array()}, {"images", Json::array()}};
   if (row.contains("image") && row.at("image").is_array()) {
     out["images"] = row.at("image");

@@ -76,6 +76,9 @@ TEST(Tar, DamageEndsTheListingWithItsReason) {
   EXPECT_EQ(cut.files.size(), 1u);
   EXPECT_EQ(cut.fault, "cut off in a file that begins at byte 1024");
   EXPECT_EQ(list(one + two.substr(0, 100)).fault, "cut off in a header at byte 1024");
+  const Listed behind = list(one + two.substr(0, 1200));  // the file is whole, its block is not
+  EXPECT_EQ(behind.files.size(), 2u);
+  EXPECT_EQ(behind.fault, "cut off behind a file that begins at byte 1024");
   std::string flipped = one + two;
   flipped[1024 + 5] = 'x';
   EXPECT_EQ(list(flipped).fault, "no header of a file at byte 1024");

@@ -56,6 +56,29 @@ TEST(CodeCache, ARecordThatIsCutOffIsTakenAway) {
   EXPECT_EQ(CodeCache(folder / "c", digest("codec"), 4, 512).find(digest("b")), one);
 }
 
+TEST(CodeCache, TwoWhoAddAtOnceLearnFromEachOther) {
+  const Folder folder("two");
+  const std::vector<int64_t> one = {1, 2, 3, 4}, two = {5, 6, 7, 8};
+  CodeCache mine(folder / "c", digest("codec"), 4, 512), yours(folder / "c", digest("codec"), 4, 9);
+  mine.add(digest("a"), one);
+  yours.add(digest("b"), two);
+  EXPECT_EQ(yours.find(digest("a")), one);  // learnt on the way
+  mine.add(digest("b"), one);               // there already
+  EXPECT_EQ(mine.find(digest("b")), two);
+  EXPECT_EQ(mine.count(), 2);
+  const auto file = std::filesystem::directory_iterator(folder / "c")->path();
+  EXPECT_EQ(std::filesystem::file_size(file), 16u + 2 * (16 + 2 * 4));
+}
+
+TEST(CodeCache, WhatIsOverwrittenIsNotFound) {
+  const Folder folder("damaged");
+  CodeCache cache(folder / "c", digest("codec"), 4, 512);
+  cache.add(digest("a"), std::vector<int64_t>{1, 2, 3, 4});
+  const auto file = std::filesystem::directory_iterator(folder / "c")->path();
+  std::fstream(file, std::ios::in | std::ios::out | std::ios::binary).seekp(20).put('x');
+  EXPECT_FALSE(cache.find(digest("a")));  // that is somebody else's
+}
+
 TEST(CodeCache, ARowOfAKeptPictureHasItsCodes) {
   const Folder folder("kept");
   write_picture(folder / "a.png", 70);
@@ -75,6 +98,19 @@ TEST(CodeCache, ARowOfAKeptPictureHasItsCodes) {
   EXPECT_TRUE(kept.pixels.empty());
   EXPECT_EQ(kept.codes, codes);
   EXPECT_EQ(kept.prompt, fresh.prompt);
+  row.task = "edit";
+  row.source = row.target;
+  for (const EditLayout layout : {EditLayout::und_gen, EditLayout::janus_4o}) {
+    const PromptBuilder edits(Tokenizer::load(golden("tiny-hf/tokenizer.json")), 64, std::string(),
+                              {}, layout);
+    const DrawRow edit = draw_row(row, edits, config, &cache);
+    EXPECT_FALSE(edit.source.empty());
+    // Fitted by another rule, a picture has other codes.
+    EXPECT_EQ(edit.source_picture == fresh.picture, layout == EditLayout::und_gen);
+    EXPECT_EQ(edit.source_codes.empty(), layout == EditLayout::janus_4o);
+    EXPECT_EQ(edit.codes, codes);
+  }
+  row.task = "generate";
   write_picture(folder / "a.png", 70, 3);  // another picture under the same name
   EXPECT_FALSE(draw_row(row, prompts, config, &cache).pixels.empty());
 }
