@@ -50,6 +50,7 @@ Recipe recipe_of(const CheckArguments& a) {
   source.format = a.format.empty() ? train::guessed_format(a.data) : a.format;
   source.task = train::task_named(a.task.empty() ? train::usual_task(source) : a.task, "--task");
   source.templates = a.templates;
+  source.images = a.images;
   train::complete_source(source, "check");
   recipe.data.push_back(source);
   check(!recipe.trains_codec(), Code::bad_input,
@@ -112,10 +113,14 @@ void print(const train::Source& source, const Checked& found, int64_t max_len,
   if (found.broken.size() > kNamed) std::cout << "    ... (--json names all)\n";
   if (!found.shown.empty()) {
     std::cout << "  for instance: ";
+    bool taught = false;
     for (const train::Piece& piece : found.shown.front().pieces) {
-      std::cout << (piece.taught ? "\u27E6" : "") << piece.text << (piece.taught ? "\u27E7" : "");
+      if (piece.taught != taught) std::cout << (piece.taught ? "\u27E6" : "\u27E7");
+      taught = piece.taught;
+      std::cout << piece.text;
     }
-    std::cout << "\n    (\u27E6what the model learns to say\u27E7; more in " << sheet << ")\n";
+    std::cout << "\u27E7\n    (\u27E6what the model learns to say\u27E7; more in " << sheet
+              << ")\n";
   }
   std::cout << std::flush;
 }
@@ -131,6 +136,8 @@ void add_check(CLI::App& app, CheckArguments& a) {
   verb->add_option("--task", a.task,
                    "generate, understand or edit, where rows do not say themselves");
   verb->add_option("--template", a.templates, "what captions and classes are put into");
+  verb->add_option("--images", a.images,
+                   "where the pictures of a LLaVA list lie (default: beside it)");
   verb->add_option("-m,--model", a.model,
                    "whose tokens and sizes count (default: the model that ships with the program)");
   verb->add_option("--max-len", a.max_len, "longest row (default: the model's context)")
@@ -160,7 +167,7 @@ int check_data(const CheckArguments& a, int threads) {
     });
     const fs::path dir =
         recipe.data.size() == 1 ? fs::path(a.out) : fs::path(a.out) / std::to_string(i + 1);
-    train::write_sheet(dir, recipe.data[i].path, found.shown);
+    train::write_sheet(dir, recipe.data[i].path, found);
     const std::string sheet = (dir / "sheet.html").string();
     if (a.json) {
       std::cout << as_json(recipe.data[i], found, recipe.batch.max_len, sheet).dump() << std::endl;

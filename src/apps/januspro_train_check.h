@@ -9,7 +9,7 @@
 namespace janus {
 
 struct CheckArguments {
-  std::string data, format, task, model, out = "check";
+  std::string data, format, task, images, model, out = "check";
   std::vector<std::string> templates, overrides;
   int64_t rows = 0, max_len = 0, max_broken = -1;
   bool json = false;

@@ -69,26 +69,42 @@ int64_t targets_of(const Row& row, const Config& config) {
   return std::count(asked->dialogue.taught.begin(), asked->dialogue.taught.end(), true);
 }
 
-// Text of ids that lie side by side and are all taught or all not.
-std::string text_of(std::span<const int32_t> ids, const PromptBuilder& prompts) {
-  const auto word = [&](int32_t id) -> std::string {
-    if (id == prompts.ids().image) return "picture";
-    if (id == kSourceCode) return "code";
-    return id == prompts.ids().pad ? "pad" : "";
-  };
-  std::string text;
+// What a run of ids that are no text is told as; "" for others.
+std::string word_for(int32_t id, const SpecialIds& ids) {
+  if (id == ids.image) return "picture";
+  if (id == kSourceCode) return "code";
+  return id == ids.pad ? "pad" : "";
+}
+
+std::string run_of(int64_t count, const std::string& word) {
+  return "[" + std::to_string(count) + " × " + word + "]";
+}
+
+// `taught`: of each id.
+std::vector<Piece> pieces_of(std::span<const int32_t> ids, const std::vector<bool>& taught,
+                             const PromptBuilder& prompts) {
+  std::vector<Piece> pieces;
   for (size_t i = 0; i < ids.size();) {
-    const std::string folded = word(ids[i]);
+    const std::string word = word_for(ids[i], prompts.ids());
+    const auto special = [&](size_t k) {
+      return !word_for(ids[k], prompts.ids()).empty() || prompts.tokenizer().is_special(ids[k]);
+    };
+    const bool first = special(i);
     size_t end = i + 1;
-    while (end < ids.size() && word(ids[end]) == folded) ++end;
-    if (!folded.empty()) {
-      text += "[" + std::to_string(end - i) + " x " + folded + "]";
+    while (end < ids.size() && taught[end] == taught[i] && special(end) == first &&
+           word_for(ids[end], prompts.ids()) == word) {
+      ++end;
+    }
+    std::string text = word.empty() ? prompts.tokenizer().decode(ids.subspan(i, end - i), true)
+                                    : run_of(static_cast<int64_t>(end - i), word);
+    if (!pieces.empty() && pieces.back().taught == taught[i] && pieces.back().special == first) {
+      pieces.back().text += text;
     } else {
-      text += prompts.tokenizer().decode(ids.subspan(i, end - i), true);
+      pieces.push_back({std::move(text), taught[i], first});
     }
     i = end;
   }
-  return text;
+  return pieces;
 }
 
 std::string escaped(const std::string& text) {
@@ -108,30 +124,40 @@ std::string escaped(const std::string& text) {
   return out;
 }
 
+constexpr size_t kNamed = 100;  // broken rows on the sheet
+
 constexpr const char* kStyle =
-    "body{font:15px/1.5 system-ui,sans-serif;margin:2em;max-width:70em}"
-    "section{display:flex;gap:1em;border-top:1px solid #ccc;padding:1em 0}"
-    "img{width:12em;image-rendering:pixelated;display:block;margin-bottom:.5em}"
-    "p{margin:0;white-space:pre-wrap;overflow-wrap:anywhere}small{color:#666}"
-    "mark{background:#b8f0c0}";
+    ":root{color-scheme:light dark}"
+    "body{font:15px/1.5 system-ui,sans-serif;margin:2em auto;padding:0 1em;max-width:70em}"
+    "section{display:grid;grid-template-columns:19em 1fr;gap:.5em 1.5em;padding:1em 0;"
+    "border-top:1px solid #8886}"
+    "section>div:first-child{display:flex;flex-wrap:wrap;gap:.5em;align-content:start}"
+    "img{width:9em;image-rendering:pixelated}img:only-child{width:12em}"
+    "p{margin:0;white-space:pre-wrap;overflow-wrap:anywhere}small,i{color:#888}"
+    "i{font-style:normal;font-size:.9em}mark{background:#4c65;color:inherit}"
+    "@media(max-width:45em){section{grid-template-columns:1fr}}";
+
+void write_broken(std::ostream& page, const Checked& found) {
+  if (found.broken.empty()) return;
+  page << "<details><summary>" << found.broken.size() << " broken, " << found.allowed
+       << " allowed</summary><ul>\n";
+  for (size_t i = 0; i < std::min(found.broken.size(), kNamed); ++i) {
+    page << "<li>" << escaped(found.broken[i].place) << ": " << escaped(found.broken[i].reason)
+         << "</li>\n";
+  }
+  if (found.broken.size() > kNamed) page << "<li>… (--json names all)</li>\n";
+  page << "</ul></details>\n";
+}
 
 }  // namespace
 
 std::vector<Piece> pieces_of(const Row& row, const PromptBuilder& prompts, const Config& config) {
-  if (const auto* drawn = std::get_if<DrawRow>(&row)) {
-    return {{text_of(drawn->prompt, prompts), false},
-            {"[" + std::to_string(config.image_tokens()) + " x code]", true}};
+  if (const auto* asked = std::get_if<AskRow>(&row)) {
+    return pieces_of(asked->dialogue.ids, asked->dialogue.taught, prompts);
   }
-  const Dialogue& dialogue = std::get<AskRow>(row).dialogue;
-  const std::span<const int32_t> ids = dialogue.ids;
-  std::vector<Piece> pieces;
-  for (size_t i = 0; i < ids.size();) {
-    const bool taught = dialogue.taught[i];
-    size_t end = i;
-    while (end < ids.size() && dialogue.taught[end] == taught) ++end;
-    pieces.push_back({text_of(ids.subspan(i, end - i), prompts), taught});
-    i = end;
-  }
+  const std::vector<int32_t>& prompt = std::get<DrawRow>(row).prompt;
+  std::vector<Piece> pieces = pieces_of(prompt, std::vector<bool>(prompt.size()), prompts);
+  pieces.push_back({run_of(config.image_tokens(), "code"), true, true});
   return pieces;
 }
 
@@ -181,29 +207,29 @@ Checked check_source(const Recipe& recipe, size_t number, const PromptBuilder& p
   return out;
 }
 
-void write_sheet(const fs::path& dir, const std::string& title, const std::vector<ShownRow>& rows) {
+void write_sheet(const fs::path& dir, const std::string& title, const Checked& found) {
   std::error_code error;
   fs::create_directories(dir, error);
   check(!error, Code::device_failure, dir.string(), ": ", error.message());
   std::ostringstream page;
-  page << "<!doctype html><meta charset=\"utf-8\"><title>" << escaped(title) << "</title><style>"
-       << kStyle << "</style><h1>" << escaped(title)
+  page << "<!doctype html><meta charset=\"utf-8\"><meta name=\"viewport\" "
+          "content=\"width=device-width\"><title>"
+       << escaped(title) << "</title><style>" << kStyle << "</style><h1>" << escaped(title)
        << "</h1><p>Rows as the model gets them; <mark>what it learns to say</mark>.</p>\n";
+  write_broken(page, found);
   int64_t pictures = 0;
-  for (const ShownRow& row : rows) {
-    page << "<section>";
-    if (!row.pictures.empty()) page << "<div>";
+  for (const ShownRow& row : found.shown) {
+    page << "<section><div>";
     for (const Image& picture : row.pictures) {
       std::ostringstream name;
       name << std::setw(4) << std::setfill('0') << ++pictures << ".png";
       write_atomically(dir / name.str(), encode_image(picture));
       page << "<img src=\"" << name.str() << "\" alt=\"\">";
     }
-    if (!row.pictures.empty()) page << "</div>";
-    page << "<div><p>";
+    page << "</div><div><p>";
     for (const Piece& piece : row.pieces) {
-      page << (piece.taught ? "<mark>" : "") << escaped(piece.text)
-           << (piece.taught ? "</mark>" : "");
+      page << (piece.taught ? "<mark>" : "") << (piece.special ? "<i>" : "") << escaped(piece.text)
+           << (piece.special ? "</i>" : "") << (piece.taught ? "</mark>" : "");
     }
     page << "</p><small>" << escaped(row.place) << " · " << row.task << " · " << row.length
          << " positions</small></div></section>\n";

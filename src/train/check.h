@@ -15,12 +15,13 @@
 
 namespace janus::train {
 
-// A part of a row as text, and whether it is what the model learns to say.
+// A part of a row as text.
 struct Piece {
   std::string text;
-  bool taught;
+  bool taught;   // whether the model learns to say it
+  bool special;  // whether it is none of the row's words but special tokens, which are written out,
+                 // or a run of pads, codes or places for a picture, each told in one word
 };
-// Special tokens are written out; a run of pads or of places for a picture becomes one word.
 std::vector<Piece> pieces_of(const Row& row, const PromptBuilder& prompts, const Config& config);
 
 struct ShownRow {
@@ -55,8 +56,7 @@ Checked check_source(const Recipe& recipe, size_t number, const PromptBuilder& p
                      const CheckOptions& options,
                      const std::function<void(int64_t)>& progress = {});
 
-// DIR/sheet.html and the pictures that it shows.
-void write_sheet(const std::filesystem::path& dir, const std::string& title,
-                 const std::vector<ShownRow>& rows);
+// DIR/sheet.html and the pictures that it shows; with the first of what cannot be used.
+void write_sheet(const std::filesystem::path& dir, const std::string& title, const Checked& found);
 
 }  // namespace janus::train

@@ -82,6 +82,8 @@ void read_drawing(const Json& row, const fs::path& folder, FileRow& out) {
           "what is drawn is told in one turn of the user's, here are ", messages.size());
     out.prompt = messages.front().text;
   }
+  check(out.prompt.find_first_not_of(kSpace) != std::string::npos, Code::bad_input,
+        "the prompt is blank");
   if (row.contains("target_codes") && !row.at("target_codes").is_null()) {
     out.codes = row.at("target_codes").get<std::vector<int64_t>>();
     return;

@@ -62,6 +62,37 @@ TEST(Check, CountsLengthsAndWhatIsBroken) {
   EXPECT_EQ(check_source(one, 0, builder, {.rows = 2}).looked_at, 2);
 }
 
+// What is taught in brackets, what is special in braces.
+std::string marked(const std::vector<Piece>& pieces) {
+  std::string all;
+  for (const Piece& piece : pieces) {
+    const std::string text = piece.special ? "{" + piece.text + "}" : piece.text;
+    all += piece.taught ? "[" + text + "]" : text;
+  }
+  return all;
+}
+
+TEST(Check, AnEditShowsBothPicturesAndWhereTheFirstStands) {
+  const Folder folder("edit");
+  write_picture(folder / "a.png", 64, 90);
+  write_picture(folder / "b.png", 64, 200);
+  write_text(folder / "rows.jsonl",
+             R"({"prompt": "lighter", "source": "a.png", "image": "b.png"})");
+  const PromptBuilder builder(Tokenizer::load(golden("tiny-hf/tokenizer.json")), 64, std::string(),
+                              {}, EditLayout::und_gen);
+  const Checked found = check_source(recipe(folder / "rows.jsonl"), 0, builder, {});
+  ASSERT_EQ(found.shown.size(), 1u);
+  EXPECT_EQ(found.shown[0].task, "edit");
+  ASSERT_EQ(found.shown[0].pictures.size(), 2u);
+  EXPECT_EQ(found.shown[0].pictures[0].rgb.front(), 90);
+  EXPECT_EQ(found.shown[0].pictures[1].rgb.front(), 200);
+  EXPECT_NE(marked(found.shown[0].pieces)
+                .find("{<begin_of_image>[64 × picture]<end_of_image><begin_of_image>[64 × code]"
+                      "<end_of_image>}"),
+            std::string::npos)
+      << marked(found.shown[0].pieces);
+}
+
 TEST(Check, WhatIsTaughtIsMarked) {
   const Folder folder("marked");
   const Recipe one = recipe(mixed(folder));
@@ -69,16 +100,13 @@ TEST(Check, WhatIsTaughtIsMarked) {
   const Checked found = check_source(one, 0, builder, {});
   ASSERT_EQ(found.shown.size(), 3u);
   const std::vector<Piece>& drawn = found.shown[0].pieces;
-  ASSERT_EQ(drawn.size(), 2u);
-  EXPECT_NE(drawn[0].text.find("a ball"), std::string::npos);
-  EXPECT_EQ(drawn[1].text, "[64 x code]");
-  EXPECT_TRUE(drawn[1].taught);
+  EXPECT_EQ(marked(drawn),
+            "{<｜begin▁of▁sentence｜><|User|>}: a ball\n\n{<|Assistant|>}:{<begin_of_image>}"
+            "[{[64 × code]}]");
   const std::vector<Piece>& read = found.shown[2].pieces;
-  ASSERT_EQ(read.size(), 2u);
-  EXPECT_FALSE(read[0].taught);
-  EXPECT_NE(read[0].text.find("[64 x picture]"), std::string::npos) << read[0].text;
-  EXPECT_TRUE(read[1].taught);
-  EXPECT_TRUE(read[1].text.starts_with(" A <ball>.")) << read[1].text;
+  EXPECT_EQ(marked(read),
+            "{<｜begin▁of▁sentence｜><|User|>}: {<begin_of_image>[64 × picture]<end_of_image>}\n"
+            "What?\n\n{<|Assistant|>}:[ A <ball>.][{<｜end▁of▁sentence｜>}]");
   const Image grey{64, 64, std::vector<uint8_t>(64 * 64 * 3, 90)};
   EXPECT_EQ(found.shown[0].pictures, std::vector<Image>{grey});
   EXPECT_EQ(found.shown[2].pictures, std::vector<Image>{grey});
@@ -88,11 +116,13 @@ TEST(Check, TheSheetShowsThem) {
   const Folder folder("sheet");
   const Recipe one = recipe(mixed(folder));
   const PromptBuilder builder = prompts();
-  write_sheet(folder / "out", "a & b", check_source(one, 0, builder, {}).shown);
+  write_sheet(folder / "out", "a & b", check_source(one, 0, builder, {}));
   const std::string page = read_text(folder / "out/sheet.html");
   EXPECT_NE(page.find("<h1>a &amp; b</h1>"), std::string::npos);
   EXPECT_NE(page.find("<mark> A &lt;ball&gt;."), std::string::npos) << page;
-  EXPECT_NE(page.find("<mark>[64 x code]</mark>"), std::string::npos);
+  EXPECT_NE(page.find("<mark><i>[64 × code]</i></mark>"), std::string::npos);
+  EXPECT_NE(page.find("<summary>2 broken, 0 allowed</summary>"), std::string::npos);
+  EXPECT_NE(page.find("absent.png"), std::string::npos);
   EXPECT_EQ(load_image(folder / "out/0002.png").width, 64);
   EXPECT_FALSE(std::filesystem::exists(folder / "out/0003.png"));
 }
