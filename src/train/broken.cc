@@ -59,7 +59,7 @@ BrokenRows::BrokenRows(const Recipe& recipe, const RowSources& sources, std::fil
   for (std::string line; std::getline(in, line);) {
     const Json row = Json::parse(line, nullptr, false);
     if (!row.is_object()) continue;  // cut off with the sitting
-    written_.emplace(row.value("path", ""), row.value("row", int64_t{-1}));
+    written_.emplace(row.value("path", ""), row.value("place", ""));
   }
 }
 
@@ -67,10 +67,11 @@ void BrokenRows::note(std::span<const BrokenRow> rows) {
   for (const BrokenRow& row : rows) {
     if (!met_[row.source].insert(row.row).second) continue;
     ++count_;
-    if (written_.emplace(paths_[row.source], row.row).second) {
+    const std::string place = shown(row.place);  // which stays where it is when others are mended
+    if (written_.emplace(paths_[row.source], place).second) {
       const Json line = {{"path", paths_[row.source]},
                          {"row", row.row},
-                         {"place", shown(row.place)},
+                         {"place", place},
                          {"reason", shown(row.reason)}};
       std::ofstream out(file_, std::ios::app);
       out << line.dump() << std::endl;

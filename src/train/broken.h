@@ -24,8 +24,8 @@ void try_rows(const Recipe& recipe, const RowSources& sources);
 
 class BrokenRows {
  public:
-  // `file`: JSON lines that only grow, {"path", "row", "place", "reason"}; those that an earlier
-  // sitting has written are not written again, but only rows met in this one count.
+  // `file`: JSON lines that only grow, {"path", "row", "place", "reason"}; a place that an earlier
+  // sitting has written is not written again, but only rows met in this one count.
   BrokenRows(const Recipe& recipe, const RowSources& sources, std::filesystem::path file);
 
   // Of passes in their order, so that a run always ends at the same one. Throws Code::bad_input
@@ -35,10 +35,10 @@ class BrokenRows {
 
  private:
   std::filesystem::path file_;
-  std::vector<std::string> paths_;      // of the sources
-  std::vector<int64_t> limits_;         // of the sources
-  std::vector<std::set<int64_t>> met_;  // rows of the sources
-  std::set<std::pair<std::string, int64_t>> written_;
+  std::vector<std::string> paths_;                         // of the sources
+  std::vector<int64_t> limits_;                            // of the sources
+  std::vector<std::set<int64_t>> met_;                     // rows of the sources
+  std::set<std::pair<std::string, std::string>> written_;  // paths and places
   int64_t count_ = 0;
 };
 

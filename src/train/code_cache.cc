@@ -44,13 +44,15 @@ std::string header_of(int64_t codes) {
 fs::path file_in(const fs::path& folder, const Digest& codec) {
   std::error_code error;
   fs::create_directories(folder, error);
-  check(!error, Code::device_failure, folder.string(), ": ", error.message());
+  check(!error, Code::device_failure, folder.string(), ": ", error.message(),
+        "; codes of pictures are kept there, cache.codes names another folder");
   return folder / (hex(codec) + ".codes");
 }
 
 int opened(const fs::path& file) {
   const int fd = ::open(file.c_str(), O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
-  check(fd >= 0, Code::device_failure, file.string(), ": ", system_reason());
+  check(fd >= 0, Code::device_failure, file.string(), ": ", system_reason(),
+        "; codes of pictures are kept there, cache.codes names another folder");
   return fd;
 }
 

@@ -67,6 +67,16 @@ void find_templates(Source& source, const std::string& name) {
   }
 }
 
+// Whether the first picture that lies in a folder has a text beside it.
+bool has_captions(const fs::path& folder) {
+  std::error_code error;
+  for (fs::directory_iterator at(folder, error); !error && at != fs::directory_iterator();
+       at.increment(error)) {
+    if (is_picture(at->path())) return fs::exists(fs::path(at->path()).replace_extension(".txt"));
+  }
+  return false;
+}
+
 }  // namespace
 
 std::span<const std::string_view> file_formats() {
@@ -86,7 +96,7 @@ std::string guessed_format(const std::string& path) {
   for (fs::directory_iterator at(path, error); !error && at != fs::directory_iterator();
        at.increment(error)) {
     if (at->path().extension() == ".tar") return "webdataset";
-    pictures = pictures || is_picture(at->path());
+    pictures = pictures || is_picture(at->path()) || has_captions(at->path());
     folders = folders || at->is_directory();
   }
   check(!error, Code::bad_input, path, ": ", error.message());

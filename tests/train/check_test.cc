@@ -149,6 +149,9 @@ TEST(Check, FormatsAreToldByWhatLiesThere) {
   EXPECT_EQ(guessed_format((folder / "s").string()), "webdataset");
   write_picture(folder / "c/ball/1.png", 4);
   EXPECT_EQ(guessed_format((folder / "c").string()), "classes");
+  write_picture(folder / "d/ball/1.png", 4);
+  write_text(folder / "d/ball/1.txt", "a ball");
+  EXPECT_EQ(guessed_format((folder / "d").string()), "folder");
   write_picture(folder / "c/1.png", 4);
   EXPECT_EQ(guessed_format((folder / "c").string()), "folder");
   std::filesystem::create_directories(folder / "empty");
