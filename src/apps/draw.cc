@@ -16,6 +16,7 @@
 #include "base/error.h"
 #include "base/free_memory.h"
 #include "io/image.h"
+#include "io/utf8.h"
 
 namespace janus {
 
@@ -38,8 +39,7 @@ std::vector<std::string> read_prompts(const std::string& path) {
   std::vector<std::string> prompts;
   bool first = true;
   for (std::string line; std::getline(file, line); first = false) {
-    constexpr std::string_view kMark = "\xEF\xBB\xBF";  // editors put it in front of UTF-8
-    if (first && line.starts_with(kMark)) line.erase(0, kMark.size());
+    if (first) line = std::string(without_byte_order_mark(line));
     if (!line.empty() && line.back() == '\r') line.pop_back();
     const size_t begin = line.find_first_not_of(" \t");
     if (begin != std::string::npos && line[begin] != '#') prompts.push_back(line);

@@ -14,7 +14,6 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr std::string_view kCure = "download it again";
-constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";
 
 // What browsers, curl-like tools and download managers call a file until it is whole.
 constexpr std::array<std::string_view, 6> kUnfinished = {".incomplete", ".part",     ".partial",
@@ -23,7 +22,7 @@ constexpr std::array<std::string_view, 6> kUnfinished = {".incomplete", ".part",
 bool is_blank(char c) { return c == ' ' || c == '\t' || c == '\r' || c == '\n'; }
 
 std::string_view without_leading_blanks(std::string_view head) {
-  if (head.starts_with(kByteOrderMark)) head.remove_prefix(kByteOrderMark.size());
+  head = without_byte_order_mark(head);
   while (!head.empty() && is_blank(head.front())) head.remove_prefix(1);
   return head;
 }

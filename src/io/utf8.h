@@ -30,6 +30,12 @@ size_t valid_utf8_prefix(std::string_view text);
 
 void append_utf8(std::string& out, char32_t code_point);
 
+// Without the mark that some editors put in front of UTF-8.
+inline std::string_view without_byte_order_mark(std::string_view text) {
+  constexpr std::string_view kMark = "\xEF\xBB\xBF";
+  return text.starts_with(kMark) ? text.substr(kMark.size()) : text;
+}
+
 // Appends `bytes` with U+FFFD for what is broken; returns how many bytes were taken. A cut
 // character at the end is left untaken, or replaced as well when `last`.
 size_t append_lossy(std::string& out, std::string_view bytes, bool last);

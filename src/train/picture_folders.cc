@@ -11,6 +11,7 @@
 
 #include "base/error.h"
 #include "io/file.h"
+#include "io/utf8.h"
 
 namespace janus::train {
 namespace {
@@ -78,9 +79,10 @@ std::vector<fs::path> folders_in(const fs::path& root) {
 
 std::string trimmed(const std::string& text) {
   constexpr const char* kSpace = " \t\r\n";
-  const size_t begin = text.find_first_not_of(kSpace);
+  const std::string_view words = without_byte_order_mark(text);
+  const size_t begin = words.find_first_not_of(kSpace);
   if (begin == std::string::npos) return "";
-  return text.substr(begin, text.find_last_not_of(kSpace) - begin + 1);
+  return std::string(words.substr(begin, words.find_last_not_of(kSpace) - begin + 1));
 }
 
 const std::string& template_of(const std::vector<std::string>& templates, int64_t index) {

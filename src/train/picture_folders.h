@@ -16,7 +16,7 @@ namespace janus::train {
 // What a template says for the caption or the class of a picture.
 inline constexpr std::string_view kCaptionMark = "{}";
 
-// Without blanks and line ends around it.
+// Without blanks and line ends around it, nor a byte order mark in front.
 std::string trimmed(const std::string& text);
 
 // Row k takes template k modulo their number.

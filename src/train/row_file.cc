@@ -7,6 +7,7 @@
 
 #include "base/error.h"
 #include "io/special_tokens.h"
+#include "io/utf8.h"
 
 namespace janus::train {
 namespace {
@@ -160,7 +161,8 @@ FileRow parse_llava_row(const std::string& text, const fs::path& folder) {
 RowFile::RowFile(const fs::path& path, RowParser parse, const fs::path& pictures)
     : file_(path), parse_(parse), pictures_(pictures.empty() ? path.parent_path() : pictures) {
   const auto bytes = file_.bytes();
-  const std::string_view text(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+  const std::string_view text =
+      without_byte_order_mark({reinterpret_cast<const char*>(bytes.data()), bytes.size()});
   const size_t first = text.find_first_not_of(kSpace);
   if (first != std::string_view::npos && text[first] == '[') {
     read_list(text);

@@ -37,7 +37,9 @@ TEST(PictureFolders, CaptionsLieBesideTheirPictures) {
   write_picture(folder / "b.png", 4);
   write_text(folder / "b.txt", "\n a red ball \r\n");
   write_picture(folder / "a/x.jpeg", 4);  // told by content; the name only chooses files
-  write_text(folder / "a/x.txt", "a cube");
+  write_text(folder / "a/x.txt",
+             "\xEF\xBB\xBF"
+             "a cube");  // by an editor that marks UTF-8
   write_picture(folder / "c.PNG", 4);
   write_picture(folder / ".hidden.png", 4);
   write_text(folder / "notes.txt", "not a caption");

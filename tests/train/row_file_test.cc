@@ -128,7 +128,8 @@ TEST(RowFile, ItemsOfAListAreFoundAndNamed) {
   const Folder folder("list");
   const std::string talk =
       R"("conversations": [{"from": "human", "value": "a ] } \" , ["}, {"from": "gpt", "value": "b\\"}]})";
-  write(folder / "l.json", "\n[ {\n" + talk + ",\n\n {\"image\": \"1.png\", " + talk + "\n]\n");
+  write(folder / "l.json",
+        "\xEF\xBB\xBF\n[ {\n" + talk + ",\n\n {\"image\": \"1.png\", " + talk + "\n]\n");
   const RowFile file(folder / "l.json", parse_llava_row, "/pictures");
   ASSERT_EQ(file.count(), 2);
   EXPECT_EQ(file.row(0).messages[0].text, "a ] } \" , [");
