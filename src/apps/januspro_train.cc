@@ -1,4 +1,4 @@
-// The training program: start, resume, export, a look at data, the loss of a model on given rows.
+// The training program: start, resume, export, report, a look at data, the loss of a model on given rows.
 // Results go to stdout, progress to stderr. The work itself is in train/.
 // SPDX-License-Identifier: MIT
 #include <algorithm>
@@ -22,6 +22,7 @@
 #include "train/precision.h"
 #include "train/rows.h"
 #include "train/run.h"
+#include "train/run_report.h"
 #include "world/streams.h"
 
 namespace {
@@ -115,6 +116,15 @@ int print_scores(const Arguments& a) {
   return 0;
 }
 
+int write_report(const Arguments& a) {
+  const fs::path file = a.out.empty() ? fs::path(a.run) / "report.html" : fs::path(a.out);
+  janus::AtomicFile out(file);
+  out.write(janus::train::run_report(a.run));
+  out.commit();
+  std::cout << file.string() << std::endl;
+  return 0;
+}
+
 void add_score(CLI::App& app, Arguments& a) {
   CLI::App* score =
       app.add_subcommand("score", "scores of a model on samples of the world it has not seen");
@@ -171,6 +181,7 @@ int dispatch(const CLI::App& app, const Arguments& a, const StopSignal& signal) 
   if (app.got_subcommand("run")) return begin(a, signal);
   if (app.got_subcommand("score")) return print_scores(a);
   if (app.got_subcommand("loss")) return print_losses(a);
+  if (app.got_subcommand("report")) return write_report(a);
   if (app.got_subcommand("check")) return janus::check_data(a.check, a.threads);
   if (app.got_subcommand("resume")) return go(a.run, a.threads, signal);
   janus::train::export_run(a.run, a.out, a.type == "bf16", print_line);
@@ -196,6 +207,11 @@ int main(int argc, char** argv) {
   resume->fallthrough();
   resume->add_option("run", a.run, "directory of the run")->required();
   resume->footer("Example: januspro-train resume runs/codec");
+  CLI::App* report = app.add_subcommand("report", "a run's curves and samples as one HTML page");
+  report->fallthrough();
+  report->add_option("run", a.run, "directory of the run")->required();
+  report->add_option("-o,--out", a.out, "file to write (default: RUN/report.html)");
+  report->footer("Example: januspro-train report runs/codec");
   CLI::App* out = app.add_subcommand("export", "write the weights as a checkpoint directory");
   out->fallthrough();
   out->add_option("run", a.run, "directory of the run")->required();

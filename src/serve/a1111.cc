@@ -3,7 +3,7 @@
 
 #include "base/sha256.h"
 #include "io/image.h"
-#include "serve/base64.h"
+#include "io/base64.h"
 #include "serve/openai_edits.h"
 
 namespace janus::serve {

@@ -12,7 +12,7 @@
 #include <memory>
 #include <string>
 
-#include "serve/base64.h"
+#include "io/base64.h"
 #include "serve/pictures.h"
 #include "serve/refusal.h"
 

@@ -6,7 +6,7 @@
 #include "base/error.h"
 #include "base/sha256.h"
 #include "io/file.h"
-#include "serve/base64.h"
+#include "io/base64.h"
 
 namespace janus::serve {
 

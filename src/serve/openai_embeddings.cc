@@ -4,7 +4,7 @@
 #include <bit>
 #include <utility>
 
-#include "serve/base64.h"
+#include "io/base64.h"
 #include "serve/openai_chat.h"
 
 namespace janus::serve {

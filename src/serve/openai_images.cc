@@ -3,7 +3,7 @@
 
 #include <charconv>
 
-#include "serve/base64.h"
+#include "io/base64.h"
 
 namespace janus::serve {
 

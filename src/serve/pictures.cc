@@ -3,7 +3,7 @@
 
 #include "io/image.h"
 #include "io/resize.h"
-#include "serve/base64.h"
+#include "io/base64.h"
 
 namespace janus::serve {
 

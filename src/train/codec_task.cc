@@ -92,8 +92,8 @@ class CodecTask final : public Task {
   torch::Tensor loss(int64_t step, int64_t pass, int shard, int shards, Figures& figures) override;
   void after(int64_t step, Optimizer& optimizer, Figures& figures) override;
   NamedTensors state() const override { return {{"codec.usage", usage_}}; }
-  Figures evaluate(Split split, const std::filesystem::path& dir, const std::string& name,
-                   Shards& shards) override;
+  Evaluation evaluate(Split split, const std::filesystem::path& dir, const std::string& name,
+                      Shards& shards) override;
 
  private:
   struct Score {
@@ -229,8 +229,8 @@ void CodecTask::evaluate_batch(Split split, int64_t first, int64_t count, const 
   }
 }
 
-Figures CodecTask::evaluate(Split split, const std::filesystem::path& dir, const std::string& name,
-                            Shards& shards) {
+Evaluation CodecTask::evaluate(Split split, const std::filesystem::path& dir,
+                               const std::string& name, Shards& shards) {
   const Detector detector(recipe_.model.config.image);
   std::vector<Score> parts(static_cast<size_t>(shards.count()));
   shards.run([&](int shard) {
@@ -253,13 +253,15 @@ Figures CodecTask::evaluate(Split split, const std::filesystem::path& dir, const
   }
   const auto total = static_cast<double>(recipe_.eval.samples);
   const auto objects = static_cast<double>(std::max<int64_t>(all.objects, 1));
-  write_grid(dir / ("codec-" + name + ".png"), all.shown, 6);
+  Shown shown = write_grid(dir, "codec-" + name + ".png", all.shown, 6);
+  shown.name = "codec";
   const auto scenes = static_cast<double>(std::max<int64_t>(all.scenes, 1));
-  return {{"scene_exact", static_cast<double>(all.exact) / scenes},
-          {"class_right", static_cast<double>(all.classes) / objects},
-          {"colour_right", static_cast<double>(all.colours) / objects},
-          {"psnr", 10 * std::log10(4 / (all.squares / total))},
-          {"codes_used", all.used.sum().item<double>()}};
+  return {{{"scene_exact", static_cast<double>(all.exact) / scenes},
+           {"class_right", static_cast<double>(all.classes) / objects},
+           {"colour_right", static_cast<double>(all.colours) / objects},
+           {"psnr", 10 * std::log10(4 / (all.squares / total))},
+           {"codes_used", all.used.sum().item<double>()}},
+          {shown}};
 }
 
 }  // namespace

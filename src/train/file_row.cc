@@ -17,15 +17,6 @@
 namespace janus::train {
 namespace {
 
-void append_picture(const StoredPicture& picture, const Config& config, std::vector<float>& out) {
-  const int side = config.vision.image;
-  std::vector<float> pixels(static_cast<size_t>(side) * side * 3);  // [S, S, 3]
-  prepare_for_reading(load_upright(picture), side, config.preprocessing, pixels);
-  for (size_t channel = 0; channel < 3; ++channel) {
-    for (size_t i = channel; i < pixels.size(); i += 3) out.push_back(pixels[i]);
-  }
-}
-
 // A picture with its bytes, be they in a file.
 class Opened {
  public:
@@ -62,6 +53,15 @@ DrawRow row_of_edit(const FileRow& row, const PromptBuilder& prompts, const Conf
 }
 
 }  // namespace
+
+void append_picture(const StoredPicture& picture, const Config& config, std::vector<float>& out) {
+  const int side = config.vision.image;
+  std::vector<float> pixels(static_cast<size_t>(side) * side * 3);  // [S, S, 3]
+  prepare_for_reading(load_upright(picture), side, config.preprocessing, pixels);
+  for (size_t channel = 0; channel < 3; ++channel) {
+    for (size_t i = channel; i < pixels.size(); i += 3) out.push_back(pixels[i]);
+  }
+}
 
 Image load_upright(const StoredPicture& picture) {
   return picture.bytes.empty() ? janus::load_upright(picture.path)

@@ -26,6 +26,9 @@ struct StoredPicture {
 // As a person sees it. Throws Code::bad_input naming it.
 Image load_upright(const StoredPicture& picture);
 
+// Appends its pixels [3, S, S] as the vision tower sees them.
+void append_picture(const StoredPicture& picture, const Config& config, std::vector<float>& out);
+
 struct FileRow {
   std::string task;  // generate, edit, understand, text
   std::vector<Message> messages;

@@ -6,6 +6,7 @@
 #include <map>
 
 #include "train/data.h"
+#include "train/file_row.h"
 #include "train/pictures.h"
 #include "train/sample.h"
 #include "world/streams.h"
@@ -15,6 +16,8 @@ namespace {
 
 constexpr int64_t kLongestAnswer = 96;  // tokens; descriptions of four objects have about 70
 constexpr size_t kShownPictures = 24;
+constexpr size_t kShownReplies = 8;
+constexpr int kColumns = 8;
 
 // Sums by category, as means in the end.
 class Means {
@@ -41,12 +44,12 @@ std::pair<int64_t, int64_t> range_of(const Scoring& scoring, int shard) {
   return {total * shard / scoring.shards.count(), total * (shard + 1) / scoring.shards.count()};
 }
 
-std::vector<Image> draw(Scoring& scoring, const std::vector<DrawSample>& samples, int64_t begin,
+std::vector<Image> draw(Scoring& scoring, const std::vector<std::string>& prompts, int64_t begin,
                         int64_t end) {
   std::vector<DrawRequest> requests;
   for (int64_t i = begin; i < end; ++i) {
     DrawRequest request;
-    request.prompt = scoring.prompts.draw(samples[static_cast<size_t>(i)].prompt);
+    request.prompt = scoring.prompts.draw(prompts[static_cast<size_t>(i)]);
     request.unguided = scoring.prompts.unguided(request.prompt);
     request.seed = static_cast<uint64_t>(i);
     requests.push_back(std::move(request));
@@ -59,31 +62,49 @@ std::vector<Image> draw(Scoring& scoring, const std::vector<DrawSample>& samples
   return images;
 }
 
+AskRequest question_for(const Scoring& scoring, const std::string& question, bool pictured) {
+  const Message message = {Role::user, question, pictured ? 1 : 0};
+  AskRequest request;
+  request.prompt = scoring.prompts.read({&message, 1});
+  return request;
+}
+
 AskRequest request_for(const Scoring& scoring, const Lesson& lesson) {
   const int side = scoring.recipe.model.config.image;
   const Rendering drawn = draw_lesson(lesson, side);
-  const int64_t pictures = drawn.image.rgb.empty() ? 0 : 1;
-  const Message question = {Role::user, lesson.turns.front().question, pictures};
-  AskRequest request;
-  request.prompt = scoring.prompts.read({&question, 1});
-  if (pictures > 0) append_pixels(drawn.image, 0, 0, side, request.pixels);
+  const bool pictured = !drawn.image.rgb.empty();
+  AskRequest request = question_for(scoring, lesson.turns.front().question, pictured);
+  if (pictured) append_pixels(drawn.image, 0, 0, side, request.pixels);
   return request;
+}
+
+std::vector<std::string> replies_to(Scoring& scoring, const std::vector<AskRequest>& requests) {
+  const SpecialIds& ids = scoring.prompts.ids();
+  std::vector<std::string> replies;
+  for (const auto& said : answers(scoring.net, requests, ids.image, ids.eos, kLongestAnswer)) {
+    replies.push_back(scoring.prompts.tokenizer().decode(said, false));
+  }
+  return replies;
 }
 
 }  // namespace
 
-Figures score_drawing(Scoring& scoring, const std::string& stream, const std::filesystem::path& dir,
-                      const std::string& name) {
+void score_drawing(Scoring& scoring, const std::string& stream, const std::filesystem::path& dir,
+                   const std::string& name, Evaluation& all) {
   const std::string prefix = stream == "single" ? "draw" : stream;
   const Detector detector(scoring.recipe.model.config.image);
   const auto total = static_cast<size_t>(scoring.recipe.eval.samples);
   std::vector<DrawSample> samples;
-  for (size_t i = 0; i < total; ++i) samples.push_back(drawing(stream, scoring.split, i));
+  std::vector<std::string> prompts;
+  for (size_t i = 0; i < total; ++i) {
+    samples.push_back(drawing(stream, scoring.split, i));
+    prompts.push_back(samples.back().prompt);
+  }
   std::vector<Image> images(total);
   std::vector<Detection> found(total);
   scoring.shards.run([&](int shard) {
     const auto [begin, end] = range_of(scoring, shard);
-    std::vector<Image> drawn = draw(scoring, samples, begin, end);
+    std::vector<Image> drawn = draw(scoring, prompts, begin, end);
     for (size_t i = 0; i < drawn.size(); ++i) {
       const size_t at = static_cast<size_t>(begin) + i;
       found[at] = detector.detect(drawn[i]);
@@ -102,12 +123,16 @@ Figures score_drawing(Scoring& scoring, const std::string& stream, const std::fi
     }
   }
   images.resize(std::min(images.size(), kShownPictures));
+  prompts.resize(images.size());
   const std::string file = stream == "single" ? "drawn" : stream;
-  write_grid(dir / (file + "-" + name + ".png"), images, 8);
-  return means.figures();
+  Shown shown = write_grid(dir, file + "-" + name + ".png", images, kColumns);
+  shown.name = file;
+  shown.prompts = std::move(prompts);
+  all.figures.merge(means.figures());
+  all.shown.push_back(std::move(shown));
 }
 
-Figures score_reading(Scoring& scoring, const std::string& stream) {
+void score_reading(Scoring& scoring, const std::string& stream, Evaluation& all) {
   const auto total = static_cast<size_t>(scoring.recipe.eval.samples);
   std::vector<Lesson> lessons;
   for (size_t i = 0; i < total; ++i) lessons.push_back(reading(stream, scoring.split, i, 1));
@@ -118,20 +143,47 @@ Figures score_reading(Scoring& scoring, const std::string& stream) {
     for (int64_t i = begin; i < end; ++i) {
       requests.push_back(request_for(scoring, lessons[static_cast<size_t>(i)]));
     }
-    const SpecialIds& ids = scoring.prompts.ids();
-    const auto said = answers(scoring.net, requests, ids.image, ids.eos, kLongestAnswer);
-    for (size_t i = 0; i < said.size(); ++i) {
-      replies[static_cast<size_t>(begin) + i] = scoring.prompts.tokenizer().decode(said[i], false);
-    }
+    std::ranges::move(replies_to(scoring, requests), replies.begin() + begin);
   });
   Means means(stream == "short" ? "ask" : stream);
+  Shown shown;
+  shown.name = stream;
   for (size_t i = 0; i < total; ++i) {
     const Turn& turn = lessons[i].turns.front();
     const double grade = reading_grade(stream, turn, replies[i]);
     means.add("right", grade);
     means.add(turn.category, grade);
+    if (i < kShownReplies) shown.said.push_back({turn.question, replies[i], turn.answer});
   }
-  return means.figures();
+  all.figures.merge(means.figures());
+  all.shown.push_back(std::move(shown));
+}
+
+void show_own(Scoring& scoring, const std::filesystem::path& dir, const std::string& name,
+              Evaluation& all) {
+  const auto& eval = scoring.recipe.eval;
+  if (!eval.prompts.empty()) {
+    const std::vector<Image> images = draw(scoring, eval.prompts, 0, std::ssize(eval.prompts));
+    const int columns = std::min(kColumns, static_cast<int>(images.size()));
+    all.shown.push_back(write_grid(dir, "prompts-" + name + ".png", images, columns));
+    all.shown.back().name = "prompts";
+    all.shown.back().prompts = eval.prompts;
+  }
+  if (eval.ask.empty()) return;
+  std::vector<AskRequest> requests;
+  for (const auto& [question, picture] : eval.ask) {
+    requests.push_back(question_for(scoring, question, !picture.empty()));
+    if (!picture.empty()) {
+      append_picture({picture}, scoring.recipe.model.config, requests.back().pixels);
+    }
+  }
+  const std::vector<std::string> replies = replies_to(scoring, requests);
+  Shown shown;
+  shown.name = "questions";
+  for (size_t i = 0; i < replies.size(); ++i) {
+    shown.said.push_back({eval.ask[i].question, replies[i], ""});
+  }
+  all.shown.push_back(std::move(shown));
 }
 
 }  // namespace janus::train

@@ -58,8 +58,8 @@ class LanguageTask final : public Task {
   }
   NamedTensors adapter() override { return adapter_; }
   NamedTensors state() const override { return {}; }
-  Figures evaluate(Split split, const std::filesystem::path& dir, const std::string& name,
-                   Shards& shards) override;
+  Evaluation evaluate(Split split, const std::filesystem::path& dir, const std::string& name,
+                      Shards& shards) override;
 
  private:
   void initialise();
@@ -401,19 +401,19 @@ torch::Tensor LanguageTask::probe_loss(const torch::Tensor& logits,
                                place_weights(rows, recipe_.loss.object, probed_));
 }
 
-Figures LanguageTask::evaluate(Split split, const std::filesystem::path& dir,
-                               const std::string& name, Shards& shards) {
-  Figures figures;
+Evaluation LanguageTask::evaluate(Split split, const std::filesystem::path& dir,
+                                  const std::string& name, Shards& shards) {
+  Evaluation all;
   Scoring scoring{net_, prompts_, recipe_, split, shards};
   for (const Source& source : recipe_.data) {
     // Nobody judges what a file wants; `loss` tells how well it is known. Edits are judged by
     // `januspro eval`, which draws with the engine's three rows.
     if (source.from_file() || source.task == Teaches::edit) continue;
-    figures.merge(source.task == Teaches::generate
-                      ? score_drawing(scoring, source.stream, dir, name)
-                      : score_reading(scoring, source.stream));
+    source.task == Teaches::generate ? score_drawing(scoring, source.stream, dir, name, all)
+                                     : score_reading(scoring, source.stream, all);
   }
-  return figures;
+  show_own(scoring, dir, name, all);
+  return all;
 }
 
 }  // namespace

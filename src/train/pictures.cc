@@ -22,8 +22,8 @@ Image to_image(const torch::Tensor& values) {
   return image;
 }
 
-void write_grid(const std::filesystem::path& path, const std::vector<Image>& pictures,
-                int columns) {
+Shown write_grid(const std::filesystem::path& dir, const std::string& file,
+                 const std::vector<Image>& pictures, int columns) {
   check(!pictures.empty() && columns > 0, Code::bug, "write_grid: nothing to show");
   const int width = pictures.front().width;
   const int height = pictures.front().height;
@@ -41,7 +41,13 @@ void write_grid(const std::filesystem::path& path, const std::vector<Image>& pic
                   sheet.rgb.begin() + (static_cast<ptrdiff_t>(top + y) * sheet.width + left) * 3);
     }
   }
-  write_atomically(path, encode_image(sheet));
+  write_atomically(dir / file, encode_image(sheet));
+  Shown shown;
+  shown.picture = file;
+  shown.columns = columns;
+  shown.width = sheet.width;
+  shown.height = sheet.height;
+  return shown;
 }
 
 Agreement agree(const Detection& found, const Scene& scene, double reach) {

@@ -3,9 +3,11 @@
 #pragma once
 
 #include <filesystem>
+#include <string>
 #include <vector>
 
 #include "io/image.h"
+#include "train/shown.h"
 #include "train/torch.h"
 #include "world/detect.h"
 
@@ -14,8 +16,9 @@ namespace janus::train {
 // Values [3, S, S] in -1..1 to 8 bits, by truncation as the reference does.
 Image to_image(const torch::Tensor& values);
 
-// Pictures of one size side by side, `columns` a row, as one PNG.
-void write_grid(const std::filesystem::path& path, const std::vector<Image>& pictures, int columns);
+// Pictures of one size side by side, `columns` a row, as the PNG dir / file.
+Shown write_grid(const std::filesystem::path& dir, const std::string& file,
+                 const std::vector<Image>& pictures, int columns);
 
 // Of the scene's objects, those whose nearest found object has the right class or colour.
 struct Agreement {

@@ -195,9 +195,17 @@ void read_rest(Section& root, Recipe& r, const std::string& name) {
   eval.read("every", r.eval.every);
   eval.read("samples", r.eval.samples);
   eval.read("guidance", r.eval.guidance);
+  eval.read("prompts", r.eval.prompts);
+  for (Section& ask : eval.sections("ask")) {
+    auto& one = r.eval.ask.emplace_back();
+    ask.read("question", one.question);
+    ask.read("image", one.image);
+    ask.finish();
+  }
   eval.finish();
   Section log = root.section("log");
   log.read("every", r.log.every);
+  log.read("tensorboard", r.log.tensorboard);
   log.finish();
 }
 

@@ -137,9 +137,15 @@ struct Recipe {
     int64_t every = 0;  // steps; 0: never
     int64_t samples = 200;
     double guidance = 4;
+    std::vector<std::string> prompts;  // drawn at every report, to be looked at
+    struct Ask {
+      std::string question, image;  // image: a file, empty for none
+    };
+    std::vector<Ask> ask;  // … and answered
   } eval;
   struct {
     int64_t every = 20;  // steps per progress line
+    bool tensorboard = true;
   } log;
 
   bool trains_codec() const { return data.front().task == Teaches::reconstruct; }

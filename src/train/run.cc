@@ -5,16 +5,16 @@
 #include <algorithm>
 #include <chrono>
 #include <cmath>
-#include <fstream>
 #include <iomanip>
-#include <nlohmann/json.hpp>
 #include <sstream>
 #include <system_error>
 
 #include "base/error.h"
 #include "io/file.h"
 #include "train/checkpoint.h"
+#include "train/curves.h"
 #include "train/export.h"
+#include "train/journal.h"
 #include "train/lora.h"
 #include "train/shards.h"
 #include "train/stage.h"
@@ -27,7 +27,6 @@ namespace janus::train {
 namespace {
 
 namespace fs = std::filesystem;
-using Json = nlohmann::ordered_json;
 using Clock = std::chrono::steady_clock;
 
 double seconds_since(Clock::time_point start) {
@@ -62,11 +61,6 @@ NamedTensors trainable(const Recipe& recipe, Task& task) {
   return chosen;
 }
 
-std::string short_number(double value) {
-  std::ostringstream out;
-  out << std::setprecision(value != 0 && std::abs(value) < 0.01 ? 2 : 4) << value;
-  return out.str();
-}
 
 // The recipe kept in a run. What the run holds by now replaces what it started from, so that it
 // goes on when the starting checkpoint is gone; an adapter alone needs it as long as it is trained.
@@ -104,6 +98,7 @@ class Run {
       step_ = load_checkpoint(*newest, weights_, state()).step;
       log_("resuming " + dir_.string() + " after step " + std::to_string(step_));
     }
+    journal_.emplace(dir_, step_, recipe_.log.tensorboard);
   }
 
   Ended loop(const std::function<bool()>& stop) {
@@ -113,7 +108,7 @@ class Run {
     while (step_ < recipe_.schedule.steps) {
       one_step();
       const bool last = step_ == recipe_.schedule.steps;
-      if (step_ % recipe_.log.every == 0 || last) report();
+      if (step_ % recipe_.log.every == 0 || last) tell();
       const bool stopping = !last && stop();
       if (recipe_.eval.every > 0 && !stopping && (step_ % recipe_.eval.every == 0 || last)) {
         evaluate();
@@ -184,19 +179,21 @@ class Run {
     }
   }
 
-  void report() {
+  void tell() {
     const double seconds = seconds_since(window_);
     const double rate =
         static_cast<double>(window_steps_ * recipe_.batch.micro * recipe_.batch.accumulate) /
         seconds;
-    Json json = {{"step", step_},       {"lr", lr_},
-                 {"grad_norm", norm_},  {"samples_per_s", rate},
-                 {"skipped", skipped_}, {"broken_rows", task_->broken_rows()}};
+    Figures figures = {{"lr", lr_},
+                       {"grad_norm", norm_},
+                       {"samples_per_s", rate},
+                       {"skipped", static_cast<double>(skipped_)},
+                       {"broken_rows", static_cast<double>(task_->broken_rows())}};
     std::ostringstream line;
     line << "step " << step_ << "/" << recipe_.schedule.steps;
     for (const auto& [name, sum] : sums_) {
       const double mean = sum.first / sum.second;
-      json[name] = mean;
+      figures[name] = mean;
       line << "  " << name << " " << short_number(mean);
     }
     const double left = seconds / static_cast<double>(window_steps_) *
@@ -204,7 +201,7 @@ class Run {
     line << "  norm " << short_number(norm_) << "  " << short_number(rate) << "/s  "
          << static_cast<int64_t>(left / 60) << " min left";
     if (task_->broken_rows() > 0) line << "  " << task_->broken_rows() << " broken rows";
-    write(json);
+    journal_->progress(step_, figures);
     log_(line.str());
     sums_.clear();
     window_ = Clock::now();
@@ -214,27 +211,18 @@ class Run {
   void evaluate() {
     const auto start = Clock::now();
     optimizer_.swap_average();
-    const Figures figures = task_->evaluate(Split::val, dir_, std::to_string(step_), shards_);
+    const Evaluation all = task_->evaluate(Split::val, dir_, std::to_string(step_), shards_);
     optimizer_.swap_average();
-    Json json = {{"step", step_}};
     std::ostringstream line;
     line << "val at step " << step_ << ":";
-    for (const auto& [name, value] : figures) {
-      json["val_" + name] = value;
+    for (const auto& [name, value] : all.figures) {
       line << "  " << name << " " << short_number(value);
     }
     line << "  (" << short_number(seconds_since(start)) << " s)";
-    write(json);
+    journal_->report(step_, all);
     log_(line.str());
     window_ = Clock::now();
     window_steps_ = 0;
-  }
-
-  void write(const Json& json) {
-    std::ofstream out(dir_ / "metrics.jsonl", std::ios::app);
-    out << json.dump() << '\n';
-    check(out.good(), Code::device_failure, (dir_ / "metrics.jsonl").string(),
-          ": cannot be written");
   }
 
   fs::path dir_;
@@ -244,6 +232,7 @@ class Run {
   std::unique_ptr<Task> task_;
   NamedTensors weights_, trained_;
   Optimizer optimizer_;
+  std::optional<Journal> journal_;
   int64_t step_ = 0;  // steps done
   int64_t skipped_ = 0;
   double norm_ = 0, lr_ = 0;
@@ -304,12 +293,13 @@ std::map<std::string, double> score(const fs::path& model, Split split, int64_t 
     source.stream = stream;
     recipe.data.push_back(source);
   }
-  Figures figures = make_language_task(recipe)->evaluate(split, pictures, "score", shards);
+  Figures figures =
+      make_language_task(recipe)->evaluate(split, pictures, "score", shards).figures;
   recipe.data.resize(1);
   recipe.data[0].task = Teaches::reconstruct;
   recipe.data[0].stream = "few";
   for (const auto& [name, value] :
-       make_codec_task(recipe)->evaluate(split, pictures, "score", shards)) {
+       make_codec_task(recipe)->evaluate(split, pictures, "score", shards).figures) {
     figures["codec_" + name] = value;
   }
   return figures;

@@ -19,7 +19,7 @@ enum class Ended { finished, stopped };
 
 // Trains in the directory `run` by its recipe.toml: from the newest checkpoint there, or from the
 // start. `stop` is asked after each step; when true, a checkpoint is written and the loop ends.
-// Appends to RUN/metrics.jsonl; `log` receives progress lines.
+// What it tells besides progress lines to `log`: journal.h.
 // `threads`: cores to use, 0 for all; the same number gives the same bits.
 Ended train(const std::filesystem::path& run, int threads, const Log& log,
             const std::function<bool()>& stop);

@@ -5,18 +5,16 @@
 
 #include <cstdint>
 #include <filesystem>
-#include <map>
 #include <memory>
 #include <string>
 
 #include "train/optimizer.h"
 #include "train/shards.h"
+#include "train/shown.h"
 #include "train/torch.h"
 #include "world/scene.h"
 
 namespace janus::train {
-
-using Figures = std::map<std::string, double>;  // name -> value, for the progress log
 
 class Task {
  public:
@@ -53,8 +51,8 @@ class Task {
 
   // Scores on samples of `split` with the weights as they are; leaves pictures in `dir`, their
   // names ending in `name`.
-  virtual Figures evaluate(Split split, const std::filesystem::path& dir, const std::string& name,
-                           Shards& shards) = 0;
+  virtual Evaluation evaluate(Split split, const std::filesystem::path& dir,
+                              const std::string& name, Shards& shards) = 0;
 };
 
 std::unique_ptr<Task> make_codec_task(const Recipe& recipe);

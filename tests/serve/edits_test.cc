@@ -6,7 +6,7 @@
 
 #include "made_up.h"
 #include "serve/a1111.h"
-#include "serve/base64.h"
+#include "io/base64.h"
 #include "serve/openai_edits.h"
 
 namespace janus::serve {

@@ -6,7 +6,7 @@
 #include <filesystem>
 #include <fstream>
 
-#include "serve/base64.h"
+#include "io/base64.h"
 #include "serve/fields.h"
 #include "serve/files.h"
 #include "serve/metrics.h"

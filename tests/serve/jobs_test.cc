@@ -4,7 +4,7 @@
 
 #include "base/sha256.h"
 #include "made_up.h"
-#include "serve/base64.h"
+#include "io/base64.h"
 #include "serve/jobs/calls.h"
 #include "serve/jobs/door.h"
 #include "serve/jobs/runner.h"

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MIT
-#include "serve/base64.h"
+#include "io/base64.h"
 
 #include <algorithm>
 #include <array>
 #include <cstdint>
 
-namespace janus::serve {
+namespace janus {
 
 namespace {
 
@@ -71,4 +71,4 @@ std::optional<std::string> from_base64(std::string_view text) {
   return out;
 }
 
-}  // namespace janus::serve
+}  // namespace janus
