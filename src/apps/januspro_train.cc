@@ -1,5 +1,5 @@
-// The training program: start, resume, export, report, a look at data, the loss of a model on given rows.
-// Results go to stdout, progress to stderr. The work itself is in train/.
+// The training program: start, resume, export, report, a look at data, the loss of a model on given
+// rows. Results go to stdout, progress to stderr. The work itself is in train/.
 // SPDX-License-Identifier: MIT
 #include <algorithm>
 #include <atomic>
@@ -64,7 +64,7 @@ int go(const fs::path& run, int threads, const StopSignal& signal) {
       janus::train::train(run, threads, print_line, [&signal] { return signal.raised() != 0; });
   if (ended == Ended::stopped) {
     print_line("stopped; `januspro-train resume " + run.string() + "` continues");
-    return signal.raised() == SIGINT ? 130 : 0;
+    return 0;
   }
   std::cout << run.string() << std::endl;
   return 0;
@@ -77,6 +77,7 @@ struct Arguments {
   std::string type = "f32";
   bool dry_run = false;
   bool json = false;
+  bool best = false;
   int64_t samples = 200;
   std::optional<double> guidance;
   std::string split = "test";
@@ -184,7 +185,7 @@ int dispatch(const CLI::App& app, const Arguments& a, const StopSignal& signal) 
   if (app.got_subcommand("report")) return write_report(a);
   if (app.got_subcommand("check")) return janus::check_data(a.check, a.threads);
   if (app.got_subcommand("resume")) return go(a.run, a.threads, signal);
-  janus::train::export_run(a.run, a.out, a.type == "bf16", print_line);
+  janus::train::export_run(a.run, a.out, a.type == "bf16", a.best, print_line);
   std::cout << a.out << std::endl;
   return 0;
 }
@@ -217,6 +218,8 @@ int main(int argc, char** argv) {
   out->add_option("run", a.run, "directory of the run")->required();
   out->add_option("dir", a.out, "directory to write")->required();
   out->add_option("--type", a.type, "f32 or bf16")->check(CLI::IsMember({"f32", "bf16"}));
+  out->add_flag("--best", a.best,
+                "of the checkpoint that did best in the run's reports, not of the newest");
   out->footer("Example: januspro-train export runs/toyland models/toyland");
   CLI::App* loss = app.add_subcommand("loss", "the loss of a model on given rows, no training");
   loss->fallthrough();

@@ -2,8 +2,8 @@
 #include "serve/a1111.h"
 
 #include "base/sha256.h"
-#include "io/image.h"
 #include "io/base64.h"
+#include "io/image.h"
 #include "serve/openai_edits.h"
 
 namespace janus::serve {

@@ -5,8 +5,8 @@
 
 #include "base/error.h"
 #include "base/sha256.h"
-#include "io/file.h"
 #include "io/base64.h"
+#include "io/file.h"
 
 namespace janus::serve {
 

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 #include "serve/pictures.h"
 
+#include "io/base64.h"
 #include "io/image.h"
 #include "io/resize.h"
-#include "io/base64.h"
 
 namespace janus::serve {
 

@@ -18,6 +18,8 @@ namespace {
 namespace fs = std::filesystem;
 using Json = nlohmann::ordered_json;
 
+constexpr const char* kBest = "best.json";
+
 Dtype stored_type(const torch::Tensor& tensor, const std::string& name) {
   switch (tensor.scalar_type()) {
     case torch::kFloat:
@@ -113,7 +115,31 @@ void save_checkpoint(const fs::path& run, const Checkpoint& state, const NamedTe
   fs::rename(partial, target, error);
   check(!error, Code::device_failure, target.string(), ": ", error.message());
   const std::vector<fs::path> all = checkpoints(run);
-  for (size_t i = 0; i + static_cast<size_t>(keep) < all.size(); ++i) fs::remove_all(all[i], error);
+  const auto best = checkpoint_of(run, best_checkpoint(run));
+  for (size_t i = 0; i + static_cast<size_t>(keep) < all.size(); ++i) {
+    if (all[i] != best) fs::remove_all(all[i], error);
+  }
+}
+
+void mark_best(const fs::path& run, const Best& best) {
+  AtomicFile file(run / kBest);
+  file.write(Json({{"step", best.step}, {"worth", best.worth}}).dump() + "\n");
+  file.commit();
+}
+
+std::optional<Best> best_checkpoint(const fs::path& run) {
+  if (!fs::exists(run / kBest)) return {};
+  try {
+    const Json json = Json::parse(read_text(run / kBest));
+    return Best{json.at("step").get<int64_t>(), json.at("worth").get<double>()};
+  } catch (const Json::exception& error) {
+    fail(Code::bad_checkpoint, (run / kBest).string(), ": ", error.what());
+  }
+}
+
+std::optional<fs::path> checkpoint_of(const fs::path& run, const std::optional<Best>& best) {
+  if (!best || !fs::exists(run / step_name(best->step))) return {};
+  return run / step_name(best->step);
 }
 
 std::optional<fs::path> newest_checkpoint(const fs::path& run) {

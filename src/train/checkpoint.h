@@ -4,6 +4,8 @@
 //   RUN/tokenizer.json          of a language model
 //   RUN/step-00001200/          weights.safetensors, optimizer.safetensors, state.json
 //
+//   RUN/best.json               which of them was the best in the run's reports, and its worth
+//
 // A checkpoint is written under another name and renamed, so that every step-* directory is whole;
 // the newest is the one with the largest number.
 // SPDX-License-Identifier: MIT
@@ -35,10 +37,21 @@ struct Checkpoint {
   uint64_t seed = 0;
 };
 
-// Writes RUN/step-N and removes all but the newest `keep`.
+// The checkpoint that did best so far.
+struct Best {
+  int64_t step = 0;
+  double worth = 0;  // higher is better
+};
+void mark_best(const std::filesystem::path& run, const Best& best);
+std::optional<Best> best_checkpoint(const std::filesystem::path& run);
+
+// Writes RUN/step-N and removes all but the newest `keep` and the best.
 void save_checkpoint(const std::filesystem::path& run, const Checkpoint& state,
                      const NamedTensors& weights, const NamedTensors& optimizer, int64_t keep);
 
+// The directory of that checkpoint, if it is there.
+std::optional<std::filesystem::path> checkpoint_of(const std::filesystem::path& run,
+                                                   const std::optional<Best>& best);
 // The directory of the newest checkpoint, if there is one.
 std::optional<std::filesystem::path> newest_checkpoint(const std::filesystem::path& run);
 

@@ -92,6 +92,7 @@ class CodecTask final : public Task {
   torch::Tensor loss(int64_t step, int64_t pass, int shard, int shards, Figures& figures) override;
   void after(int64_t step, Optimizer& optimizer, Figures& figures) override;
   NamedTensors state() const override { return {{"codec.usage", usage_}}; }
+  std::string samples(int64_t pass, int shard, int shards) const override;
   Evaluation evaluate(Split split, const std::filesystem::path& dir, const std::string& name,
                       Shards& shards) override;
 
@@ -119,6 +120,15 @@ class CodecTask final : public Task {
   };
   std::vector<Seen> seen_ = std::vector<Seen>(kMaxShards);
 };
+
+std::string CodecTask::samples(int64_t pass, int shard, int shards) const {
+  const int64_t count = passes_[static_cast<size_t>(pass)].count;
+  std::string all;
+  for (int64_t i = count * shard / shards; i < count * (shard + 1) / shards; ++i) {
+    all += (all.empty() ? "picture " : " or picture ") + std::to_string(i);
+  }
+  return all.empty() ? all : all + " of pass " + std::to_string(pass);
+}
 
 torch::Tensor CodecTask::loss(int64_t, int64_t pass, int shard, int shards, Figures& figures) {
   PictureBatch& batch = passes_[static_cast<size_t>(pass)];

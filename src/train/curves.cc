@@ -70,8 +70,8 @@ void draw_axes(std::ostringstream& out, const Scale& x, const Scale& y) {
   for (const double value : y.ticks(4)) {
     const std::string at = fixed(y(value));
     out << "<line class=grid x1=" << kLeft << " x2=" << kWidth - kRight << " y1=" << at
-        << " y2=" << at << " /><text x=" << kLeft - 6 << " y=" << at
-        << " text-anchor=end dy=.32em>" << short_number(value) << "</text>";
+        << " y2=" << at << " /><text x=" << kLeft - 6 << " y=" << at << " text-anchor=end dy=.32em>"
+        << short_number(value) << "</text>";
   }
   for (const double value : x.ticks(5)) {
     out << "<text x=" << fixed(x(value)) << " y=" << kHeight - 8 << " text-anchor=middle>"
@@ -106,11 +106,20 @@ std::string escaped(const std::string& text) {
   std::string out;
   for (const char c : text) {
     switch (c) {
-      case '&': out += "&amp;"; break;
-      case '<': out += "&lt;"; break;
-      case '>': out += "&gt;"; break;
-      case '"': out += "&quot;"; break;
-      default: out += c;
+      case '&':
+        out += "&amp;";
+        break;
+      case '<':
+        out += "&lt;";
+        break;
+      case '>':
+        out += "&gt;";
+        break;
+      case '"':
+        out += "&quot;";
+        break;
+      default:
+        out += c;
     }
   }
   return out;

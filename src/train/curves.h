@@ -9,7 +9,8 @@ namespace janus::train {
 
 struct Curve {
   std::string name;
-  std::vector<std::pair<double, double>> points;  // by rising x; those that are not finite leave gaps
+  std::vector<std::pair<double, double>>
+      points;  // by rising x; those that are not finite leave gaps
 };
 
 // One chart with axes and a legend of the last values; every point tells its value when pointed at.

@@ -38,7 +38,8 @@ std::string masked(std::string_view bytes) {
   return fixed(std::rotr(crc32c(bytes), 15) + 0xa282ead8u);
 }
 
-// --- protocol buffers: a key (number of the field, kind of its value), then the value -------------
+// --- protocol buffers: a key (number of the field, kind of its value), then the value
+// -------------
 
 enum Kind { kVarint = 0, kFixed64 = 1, kBytes = 2, kFixed32 = 5 };
 
@@ -58,9 +59,10 @@ std::string text(int field, std::string_view value) {
   return key(field, kBytes) + varint(value.size()) + std::string(value);
 }
 
-// event.proto, Event: wall_time, step.
+// event.proto, Event: wall_time, step. A number of zero is left out.
 std::string event(int64_t step, double time) {
-  return key(1, kFixed64) + fixed(std::bit_cast<uint64_t>(time)) + whole(2, step);
+  return key(1, kFixed64) + fixed(std::bit_cast<uint64_t>(time)) +
+         (step == 0 ? "" : whole(2, step));
 }
 
 std::string summary(const std::string& tag, const std::string& value) {

@@ -58,6 +58,7 @@ class LanguageTask final : public Task {
   }
   NamedTensors adapter() override { return adapter_; }
   NamedTensors state() const override { return {}; }
+  std::string samples(int64_t pass, int shard, int shards) const override;
   Evaluation evaluate(Split split, const std::filesystem::path& dir, const std::string& name,
                       Shards& shards) override;
 
@@ -239,6 +240,24 @@ torch::Tensor LanguageTask::loss(int64_t step, int64_t pass, int shard, int shar
   if (!ask.empty()) sum = sum + ask_loss(ask, probing, figures);
   figures["loss"] = sum.item<double>();
   return sum;
+}
+
+// A prompt's words, without pads and the places of a picture.
+std::string words(const PromptBuilder& prompts, std::vector<int32_t> ids) {
+  const SpecialIds& special = prompts.ids();
+  std::erase_if(ids, [&](int32_t id) { return id == special.pad || id == special.image; });
+  return prompts.tokenizer().decode(ids, false);
+}
+
+std::string LanguageTask::samples(int64_t pass, int shard, int shards) const {
+  const LanguageBatch& batch = passes_[static_cast<size_t>(pass)];
+  std::string all;
+  const auto add = [&](const char* task, const std::vector<int32_t>& ids) {
+    all.append(all.empty() ? "" : " or ").append(task) += " \"" + words(prompts_, ids) + "\"";
+  };
+  for (const DrawRow& row : part(batch.draw, shard, shards)) add("the drawing", row.prompt);
+  for (const AskRow& row : part(batch.ask, shard, shards)) add("the answer", row.dialogue.ids);
+  return all;
 }
 
 // Of the rows that have pictures, all of them.   -> [pictures, 3, S, S]

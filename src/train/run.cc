@@ -16,6 +16,7 @@
 #include "train/export.h"
 #include "train/journal.h"
 #include "train/lora.h"
+#include "train/not_finite.h"
 #include "train/shards.h"
 #include "train/stage.h"
 #include "train/start.h"
@@ -28,6 +29,8 @@ namespace {
 
 namespace fs = std::filesystem;
 using Clock = std::chrono::steady_clock;
+
+constexpr int64_t kMostSkipped = 10;  // steps in a row
 
 double seconds_since(Clock::time_point start) {
   return std::chrono::duration<double>(Clock::now() - start).count();
@@ -61,7 +64,6 @@ NamedTensors trainable(const Recipe& recipe, Task& task) {
   return chosen;
 }
 
-
 // The recipe kept in a run. What the run holds by now replaces what it started from, so that it
 // goes on when the starting checkpoint is gone; an adapter alone needs it as long as it is trained.
 Recipe recipe_of(const fs::path& run) {
@@ -82,6 +84,19 @@ Recipe recipe_of(const fs::path& run) {
   return recipe;
 }
 
+// What the reports of a run are compared by: the share of scenes that survive the codec, or the
+// mean of what is right of each stream. Nothing where nobody judges.
+std::optional<double> worth_of(const Figures& figures) {
+  if (const auto exact = figures.find("scene_exact"); exact != figures.end()) return exact->second;
+  double sum = 0, count = 0;
+  for (const auto& [name, value] : figures) {
+    if (!name.ends_with("_right")) continue;
+    sum += value;
+    ++count;
+  }
+  return count == 0 ? std::nullopt : std::optional(sum / count);
+}
+
 // One run in progress.
 class Run {
  public:
@@ -98,6 +113,7 @@ class Run {
       step_ = load_checkpoint(*newest, weights_, state()).step;
       log_("resuming " + dir_.string() + " after step " + std::to_string(step_));
     }
+    best_ = best_checkpoint(dir_);
     journal_.emplace(dir_, step_, recipe_.log.tensorboard);
   }
 
@@ -110,10 +126,12 @@ class Run {
       const bool last = step_ == recipe_.schedule.steps;
       if (step_ % recipe_.log.every == 0 || last) tell();
       const bool stopping = !last && stop();
+      bool best = false;
       if (recipe_.eval.every > 0 && !stopping && (step_ % recipe_.eval.every == 0 || last)) {
-        evaluate();
+        best = evaluate();
       }
-      if (step_ % recipe_.checkpoint.every == 0 || last || stopping) save();
+      if (step_ % recipe_.checkpoint.every == 0 || last || stopping || best) save();
+      if (best) mark_best(dir_, *best_);
       if (stopping) return Ended::stopped;
     }
     return Ended::finished;
@@ -145,14 +163,25 @@ class Run {
         sums_[name].second += 1;
       }
     } else {
-      ++skipped_;
-      check(skipped_ < 10, Code::bad_input, "step ", step_,
-            ": ten gradients were not finite; a smaller optim.lr is the usual cure");
+      skip();
     }
+    if (std::isfinite(norm)) skipped_in_a_row_ = 0;
     norm_ = norm;
     lr_ = lr;
     ++step_;
     ++window_steps_;
+  }
+
+  // Nothing has moved: the step is lost, and the run with it where there is no end of that.
+  void skip() {
+    ++skipped_;
+    ++skipped_in_a_row_;
+    const std::string where =
+        where_not_finite(*task_, step_, recipe_.batch.accumulate, recipe_.batch.micro, trained_);
+    log_("step " + std::to_string(step_ + 1) + " is skipped: not finite is " + where);
+    check(skipped_in_a_row_ < kMostSkipped, Code::bad_input, "step ", step_ + 1, ": ", kMostSkipped,
+          " steps in a row had gradients that are not finite, the last one ", where,
+          ". A smaller optim.lr is the usual cure; checkpoints before them are kept");
   }
 
   // Adds the gradients of a pass to those of the parameters, shard after shard, so that the
@@ -208,7 +237,8 @@ class Run {
     window_steps_ = 0;
   }
 
-  void evaluate() {
+  // Whether this is the best so far.
+  bool evaluate() {
     const auto start = Clock::now();
     optimizer_.swap_average();
     const Evaluation all = task_->evaluate(Split::val, dir_, std::to_string(step_), shards_);
@@ -223,6 +253,10 @@ class Run {
     log_(line.str());
     window_ = Clock::now();
     window_steps_ = 0;
+    const auto worth = worth_of(all.figures);
+    if (!worth || (best_ && best_->worth >= *worth)) return false;
+    best_ = {step_, *worth};
+    return true;
   }
 
   fs::path dir_;
@@ -233,8 +267,9 @@ class Run {
   NamedTensors weights_, trained_;
   Optimizer optimizer_;
   std::optional<Journal> journal_;
+  std::optional<Best> best_;
   int64_t step_ = 0;  // steps done
-  int64_t skipped_ = 0;
+  int64_t skipped_ = 0, skipped_in_a_row_ = 0;
   double norm_ = 0, lr_ = 0;
   std::map<std::string, std::pair<double, double>> sums_;  // since the last report
   Clock::time_point window_;
@@ -247,9 +282,12 @@ Ended train(const fs::path& run, int threads, const Log& log, const std::functio
   return Run(run, log, threads).loop(stop);
 }
 
-void export_run(const fs::path& run, const fs::path& dir, bool bf16, const Log& log) {
-  const auto newest = newest_checkpoint(run);
-  check(newest.has_value(), Code::bad_input, run.string(), " holds no checkpoint yet");
+void export_run(const fs::path& run, const fs::path& dir, bool bf16, bool best, const Log& log) {
+  const auto chosen = best ? checkpoint_of(run, best_checkpoint(run)) : newest_checkpoint(run);
+  check(chosen.has_value(), Code::bad_input, run.string(), " holds no checkpoint yet",
+        best ? " that a report called the best; `eval.every` has reports, without --best the "
+               "newest is taken"
+             : "");
   const Recipe recipe = recipe_of(run);
   const std::unique_ptr<Task> task = make_task(recipe);
   const NamedTensors weights = learners(*task);
@@ -257,7 +295,7 @@ void export_run(const fs::path& run, const fs::path& dir, bool bf16, const Log& 
   NamedTensors state = optimizer.state();
   for (const auto& [name, tensor] : task->state()) state["task." + name] = tensor;
   for (const auto& [name, tensor] : task->helpers()) state["helper." + name] = tensor;
-  const int64_t step = load_checkpoint(*newest, weights, state).step;
+  const int64_t step = load_checkpoint(*chosen, weights, state).step;
   optimizer.swap_average();
   if (recipe.lora.rank > 0) {
     save_adapter(dir, recipe, recipe.model.init, weights, bf16);
@@ -293,8 +331,7 @@ std::map<std::string, double> score(const fs::path& model, Split split, int64_t 
     source.stream = stream;
     recipe.data.push_back(source);
   }
-  Figures figures =
-      make_language_task(recipe)->evaluate(split, pictures, "score", shards).figures;
+  Figures figures = make_language_task(recipe)->evaluate(split, pictures, "score", shards).figures;
   recipe.data.resize(1);
   recipe.data[0].task = Teaches::reconstruct;
   recipe.data[0].stream = "few";

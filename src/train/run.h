@@ -38,10 +38,10 @@ std::map<std::string, double> score(const std::filesystem::path& model, Split sp
 // What train() would do, as text.
 std::string plan(const Recipe& recipe);
 
-// The newest checkpoint's weights (averaged where kept) as a checkpoint directory in the
-// transformers layout; a codec run gives one whose language model is absent. Floats are rounded to
-// bf16 where asked.
+// The weights (averaged where kept) of the newest checkpoint, or of the one that was best in the
+// run's reports, as a checkpoint directory in the transformers layout; a codec run gives one whose
+// language model is absent. Floats are rounded to bf16 where asked.
 void export_run(const std::filesystem::path& run, const std::filesystem::path& dir, bool bf16,
-                const Log& log);
+                bool best, const Log& log);
 
 }  // namespace janus::train

@@ -93,6 +93,12 @@ void write_charts(std::ostringstream& out, const std::vector<Json>& metrics) {
     }
   }
   std::ranges::stable_partition(order, [](const std::string& name) { return name == "loss"; });
+  // Rows that broke and steps that were skipped have a chart where there were any.
+  std::erase_if(order, [&](const std::string& name) {
+    return std::ranges::all_of(charts[name], [](const Curve& curve) {
+      return std::ranges::all_of(curve.points, [](const auto& point) { return point.second == 0; });
+    });
+  });
   out << "<h2>Curves</h2><div class=charts>";
   for (const std::string& name : order) {
     const std::vector<Curve>& curves = charts[name];
@@ -122,22 +128,22 @@ void write_cells(std::ostringstream& out, const Report& report, const std::strin
   const int columns = std::max(report.shown.value("columns", 1), 1);
   const int side = sheet.width / columns;
   const auto prompts = report.shown.value("prompts", std::vector<std::string>());
-  out << "<style>.s" << number << " { background-image: url(" << image_url(png) << "); width: "
-      << side << "px; height: " << side << "px }</style>"
+  out << "<style>.s" << number << " { background-image: url(" << image_url(png)
+      << "); width: " << side << "px; height: " << side << "px }</style>"
       << "<div class=cells style=\"grid-template-columns: repeat(auto-fill, " << side << "px)\">";
   const auto count = static_cast<size_t>(columns) * static_cast<size_t>(sheet.height / side);
   for (size_t i = 0; i < (prompts.empty() ? count : prompts.size()); ++i) {
     const size_t x = i % static_cast<size_t>(columns), y = i / static_cast<size_t>(columns);
-    out << "<div><i class=s" << number << " style=\"background-position: -" << x * static_cast<size_t>(side)
-        << "px -" << y * static_cast<size_t>(side) << "px\"></i>";
+    out << "<div><i class=s" << number << " style=\"background-position: -"
+        << x * static_cast<size_t>(side) << "px -" << y * static_cast<size_t>(side) << "px\"></i>";
     if (i < prompts.size()) out << "<span>" << escaped(prompts[i]) << "</span>";
     out << "</div>";
   }
   out << "</div>";
 }
 
-void write_pictures(std::ostringstream& out, const fs::path& run, const std::vector<Report>& reports,
-                    size_t number) {
+void write_pictures(std::ostringstream& out, const fs::path& run,
+                    const std::vector<Report>& reports, size_t number) {
   const auto file = [&](const Report& report) {
     return run / fs::path(report.shown.value("picture", "")).filename();
   };
@@ -160,7 +166,8 @@ void write_pictures(std::ostringstream& out, const fs::path& run, const std::vec
 }
 
 void write_said(std::ostringstream& out, const Json& said) {
-  const bool judged = std::ranges::any_of(said, [](const Json& one) { return one.contains("wanted"); });
+  const bool judged =
+      std::ranges::any_of(said, [](const Json& one) { return one.contains("wanted"); });
   out << "<table><tr><th>question<th>reply" << (judged ? "<th>wanted" : "") << "</tr>";
   for (const Json& one : said) {
     out << "<tr><td>" << escaped(one.value("question", "")) << "<td>"
@@ -207,8 +214,8 @@ std::string run_report(const fs::path& run) {
   write_charts(out, metrics);
   write_samples(out, run);
   if (fs::exists(run / "recipe.toml")) {
-    out << "<details><summary>recipe.toml</summary><pre>"
-        << escaped(read_text(run / "recipe.toml")) << "</pre></details>";
+    out << "<details><summary>recipe.toml</summary><pre>" << escaped(read_text(run / "recipe.toml"))
+        << "</pre></details>";
   }
   out << "</html>\n";
   return out.str();

@@ -43,6 +43,8 @@ class Task {
   // step's; figures likewise. Called for all shards at once, each on its thread.
   virtual torch::Tensor loss(int64_t step, int64_t pass, int shard, int shards,
                              Figures& figures) = 0;
+  // Names the samples of that shard, for people; empty where it has none.
+  virtual std::string samples(int64_t pass, int shard, int shards) const = 0;
   // After the optimizer's step, which follows the last pass.
   virtual void after(int64_t step, Optimizer& optimizer, Figures& figures) = 0;
 

@@ -16,9 +16,9 @@ namespace {
 namespace fs = std::filesystem;
 
 // What the examples find: pictures, a checkpoint, codes, a model to pull, and a line of input.
-class Examples : public ::testing::Test {
+class LongExamples : public ::testing::Test {
  protected:
-  Examples() {
+  LongExamples() {
     const fs::path here = folder_.path();
     fs::create_directory(here / "photos");
     for (const char* name : {"photos/a.jpg", "photos/b.jpg", "photo.jpg"}) {
@@ -60,7 +60,7 @@ std::string for_a_moment(std::string line) {
          " wait $!; code=$?; cat served.txt; exit $code; }";
 }
 
-TEST_F(Examples, RunAsTheyStand) {
+TEST_F(LongExamples, RunAsTheyStand) {
   Interrupt interrupt;
   const VerbText program = describe(CommandLine(interrupt).app());
   for (const VerbText* verb : all_verbs(program)) {

@@ -282,7 +282,7 @@ TEST(RandomModelProgram, InterruptLeavesNothing) {
   EXPECT_TRUE(folder.names().empty());
 }
 
-TEST(BenchProgram, LinesCarryTheLimitThatBinds) {
+TEST(LongBenchProgram, LinesCarryTheLimitThatBinds) {
   const Outcome outcome = run_program({"bench", "-m", golden("tiny-hf"), "--runs", "1", "--rows",
                                        "1,3", "--context", "20", "--tokens", "30", "--json"});
   EXPECT_EQ(outcome.code, 0) << outcome.err;
@@ -305,7 +305,7 @@ TEST(BenchProgram, LinesCarryTheLimitThatBinds) {
                                              "vq_decode", "vq_encode", "picture"}));
 }
 
-TEST(BenchProgram, TheSecondTurnBeginsSooner) {
+TEST(LongBenchProgram, TheSecondTurnBeginsSooner) {
   const std::vector<std::string> arguments{"bench", "-m",     golden("tiny-hf"), "--runs",
                                            "3",     "--work", "turns",           "--json"};
   const std::vector<std::string> lines = lines_of(run_program(arguments).out);

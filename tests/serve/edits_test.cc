@@ -4,9 +4,9 @@
 
 #include <algorithm>
 
+#include "io/base64.h"
 #include "made_up.h"
 #include "serve/a1111.h"
-#include "io/base64.h"
 #include "serve/openai_edits.h"
 
 namespace janus::serve {

@@ -3,8 +3,8 @@
 #include <gtest/gtest.h>
 
 #include "base/sha256.h"
-#include "made_up.h"
 #include "io/base64.h"
+#include "made_up.h"
 #include "serve/jobs/calls.h"
 #include "serve/jobs/door.h"
 #include "serve/jobs/runner.h"

@@ -213,7 +213,7 @@ TEST(EditRows, ARunLearnsThemByHeart) {
   }
   const size_t at = last.find("\"code_loss\":") + 12;
   EXPECT_LT(std::stod(last.substr(at)), 1.0) << last;  // from ln 64 = 4.2
-  export_run(folder / "run", folder / "model", false, [](const std::string&) {});
+  export_run(folder / "run", folder / "model", false, false, [](const std::string&) {});
   EXPECT_NE(read_text(folder / "model" / "processor_config.json").find("und+gen"),
             std::string::npos);
 }

@@ -122,7 +122,7 @@ TEST(Lora, RunsResumeToTheBitAndSaveInPeftsForm) {
   const auto whole = bytes_of(folder / "whole" / "step-00000006" / "weights.safetensors");
   EXPECT_EQ(bytes_of(folder / "parts" / "step-00000006" / "weights.safetensors"), whole);
   EXPECT_EQ(whole.size(), 2u * 2 * 4);  // the factors alone
-  export_run(folder / "whole", folder / "out", false, kSilent);
+  export_run(folder / "whole", folder / "out", false, false, kSilent);
   const auto saved = bytes_of(folder / "out" / "adapter_model.safetensors");
   EXPECT_EQ(saved.size(), whole.size());
   for (const auto& [name, bytes] : whole) {

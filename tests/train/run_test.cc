@@ -89,6 +89,51 @@ TEST(Run, KeepsTheNewestCheckpointsAndRefusesToStartTwice) {
   EXPECT_THROW(begin(folder / "run", true, {}), Error);
 }
 
+// Nothing survives its codec, so that the first report stays the best.
+TEST(Run, KeepsTheBestOfItsReportsAndExportsIt) {
+  const Folder folder("best");
+  begin(folder / "run", true,
+        {"checkpoint.every=4", "checkpoint.keep=1", "eval.every=2", "eval.samples=2"});
+  train(folder / "run", 1, kSilent, kGoOn);
+  EXPECT_TRUE(std::filesystem::exists(folder / "run" / "step-00000002"));
+  EXPECT_FALSE(std::filesystem::exists(folder / "run" / "step-00000004"));
+  ASSERT_TRUE(best_checkpoint(folder / "run").has_value());
+  EXPECT_EQ(best_checkpoint(folder / "run")->step, 2);
+  export_run(folder / "run", folder / "best", false, true, kSilent);
+  export_run(folder / "run", folder / "newest", false, false, kSilent);
+  EXPECT_NE(bytes_of(folder / "best" / "model.safetensors"),
+            bytes_of(folder / "newest" / "model.safetensors"));
+}
+
+TEST(Run, WithoutReportsThereIsNoBest) {
+  const Folder folder("no-best");
+  begin(folder / "run", true, {});
+  train(folder / "run", 1, kSilent, kGoOn);
+  EXPECT_FALSE(best_checkpoint(folder / "run").has_value());
+  EXPECT_THROW(export_run(folder / "run", folder / "out", false, true, kSilent), Error);
+}
+
+// The first step throws the weights out of all bounds.
+TEST_P(Runs, NotFiniteNamesTensorAndSampleAndStopsInTime) {
+  const Folder folder(GetParam() ? "infinite-codec" : "infinite-language");
+  begin(folder / "run", GetParam(),
+        {"optim.lr=1e38", "schedule.steps=40", "schedule.warmup=0", "checkpoint.every=1"});
+  std::vector<std::string> lines;
+  try {
+    train(
+        folder / "run", 1, [&lines](const std::string& line) { lines.push_back(line); }, kGoOn);
+    FAIL() << "it went on";
+  } catch (const Error& error) {
+    EXPECT_NE(std::string(error.what()).find("10 steps in a row"), std::string::npos);
+  }
+  const auto skipped = std::ranges::find_if(
+      lines, [](const std::string& line) { return line.find("is skipped") != std::string::npos; });
+  ASSERT_NE(skipped, lines.end());
+  EXPECT_NE(skipped->find("the gradient of "), std::string::npos) << *skipped;
+  const char* sample = GetParam() ? "picture 0" : " \"";
+  EXPECT_NE(skipped->find(sample), std::string::npos) << *skipped;
+}
+
 // Of a run of `steps` with the tokenizer of the golden model, which takes no time to make. Epsilon
 // outweighs the gradients, so that weights move as these do and rounding is not blown up.
 std::map<std::string, torch::Tensor> weights_after(const std::filesystem::path& run, int steps,
@@ -155,10 +200,10 @@ TEST(Run, ExportIsWhatTheNextRunStartsFrom) {
   const Folder folder("chain");
   begin(folder / "codec", true, {});
   train(folder / "codec", 2, kSilent, kGoOn);
-  export_run(folder / "codec", folder / "codec-out", false, kSilent);
+  export_run(folder / "codec", folder / "codec-out", false, false, kSilent);
   begin(folder / "language", false, {"model.codec=" + (folder / "codec-out").string()});
   train(folder / "language", 2, kSilent, kGoOn);
-  export_run(folder / "language", folder / "out", false, kSilent);
+  export_run(folder / "language", folder / "out", false, false, kSilent);
   const auto codec = bytes_of(folder / "codec-out" / "model.safetensors");
   const auto whole = bytes_of(folder / "out" / "model.safetensors");
   for (const auto& [name, bytes] : codec) EXPECT_EQ(whole.at(name), bytes) << name;

@@ -35,7 +35,7 @@ int exact_scenes(int size, int count) {
   return exact;
 }
 
-TEST(Detect, ReadsGroundTruthExactly) { EXPECT_GE(exact_scenes(96, 1000), 999); }
+TEST(LongDetect, ReadsGroundTruthExactly) { EXPECT_GE(exact_scenes(96, 1000), 999); }
 
 class FullDetect : public testing::TestWithParam<int> {};
 
@@ -121,7 +121,7 @@ Image grainy(const Image& image, double sigma, uint64_t seed) {
 
 // Measured: 99, 98, 100, 100; without holes merged, borders peeled and the median filter it is
 // less.
-TEST(Detect, BearsSoftOutlinesAndGrain) {
+TEST(LongDetect, BearsSoftOutlinesAndGrain) {
   const Detector detector(128);
   int soft = 0, softer = 0, fine = 0, coarse = 0;
   for (uint64_t index = 0; index < 100; ++index) {
