@@ -171,6 +171,13 @@ void ModelFlags::add_lora(CLI::App& app) {
       ->allow_extra_args(false);
 }
 
+void ModelFlags::add_edit_layout(CLI::App& app) {
+  app.add_option("--edit-layout", edit_layout,
+                 "How the model was taught to follow instructions; auto: as its files say")
+      ->check(CLI::IsMember({"auto", "und+gen", "janus4o"}))
+      ->capture_default_str();
+}
+
 namespace {
 
 // "DIR" or "DIR:SCALE"; a directory may have a colon in its name.
@@ -222,6 +229,7 @@ EngineOptions ModelFlags::options(const Interrupt& interrupt, bool quiet) const 
   options.round_rope = round_rope;
   options.memory = memory;
   options.ahead = ahead;
+  options.edit_layout = edit_layout;
   for (const std::string& lora : loras) options.adapters.push_back(read_lora(lora));
   options.on_load = [&interrupt](double) { return !interrupt.asked(); };
   if (!quiet) options.on_warning = [](const std::string& line) { say("warning: " + line); };

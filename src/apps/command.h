@@ -72,16 +72,18 @@ struct ModelFlags {
   int64_t memory = 0;              // bytes; 0: what is free
   int ahead = 0;                   // as EngineOptions::ahead
   std::vector<std::string> loras;  // each DIR[:SCALE]
+  std::string edit_layout = "auto";
 
   void add_to(CLI::App& app);  // all of them, in three groups
   void add_model(CLI::App& app);
   void add_backend(CLI::App& app);
   void add_types(CLI::App& app);
   void add_verbose(CLI::App& app);
-  void add_storage(CLI::App& app);   // of these, those that decide how much memory is taken
-  void add_memory(CLI::App& app);    // for verbs that run an Engine
-  void add_ahead(CLI::App& app);     // … and give it requests
-  void add_lora(CLI::App& app);      // … of what people make with it
+  void add_storage(CLI::App& app);  // of these, those that decide how much memory is taken
+  void add_memory(CLI::App& app);   // for verbs that run an Engine
+  void add_ahead(CLI::App& app);    // … and give it requests
+  void add_lora(CLI::App& app);     // … of what people make with it
+  void add_edit_layout(CLI::App& app);
   std::string backend_name() const;  // throws Code::not_supported for cuda
   std::filesystem::path path() const { return find_model(model); }
   Checkpoint checkpoint() const { return Checkpoint(path(), mmproj); }

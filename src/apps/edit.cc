@@ -36,7 +36,6 @@ struct EditFlags {
   std::string outpaint;
   double keep = .5;
   std::optional<double> image_guidance;
-  std::string layout = "auto";
 };
 
 class EditVerb {
@@ -79,10 +78,7 @@ EditVerb::EditVerb(CLI::App& app, const Interrupt& interrupt) : app_(app), inter
                  "How closely the picture is kept to by an instruction; 1: unguided (default: the "
                  "layout's own)")
       ->check(CLI::Range(-1000.0, 1000.0));
-  app.add_option("--edit-layout", flags_.layout,
-                 "How the model was taught to follow instructions; auto: as its files say")
-      ->check(CLI::IsMember({"auto", "und+gen", "janus4o"}))
-      ->capture_default_str();
+  flags_.model.add_edit_layout(app);
   flags_.pictures.add_to(app, "Different results; number k has seed + k");
   flags_.result.add_to(app);
   flags_.model.add_verbose(app);
@@ -189,7 +185,6 @@ void EditVerb::run() {
   EngineOptions options = flags_.model.options(interrupt_, flags_.result.quiet);
   options.pictures_at_once = flags_.pictures.batch;
   options.halves = instructed() ? "both" : "edit";
-  options.edit_layout = flags_.layout;
   check_memory(options, request);
   Engine engine =
       load_engine(std::move(options), flags_.model, flags_.result.quiet, interrupt_, bar);

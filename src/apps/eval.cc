@@ -29,6 +29,7 @@ class EvalVerb {
 
  private:
   std::vector<toyland::Part> chosen() const;
+  bool named() const { return suite_.find(':') != suite_.npos; }
   void list() const;
   void run_part(const toyland::Part& part, Engine& engine, const toyland::Settings& settings,
                 ProgressBar& bar);
@@ -77,13 +78,16 @@ EvalVerb::EvalVerb(CLI::App& app, const Interrupt& interrupt) : interrupt_(inter
   model_.add_memory(app);
   model_.add_ahead(app);
   model_.add_lora(app);
+  model_.add_edit_layout(app);
   app.footer("Example:\n  januspro eval toyland:single,short --limit 20 -n 1 -o scores");
 }
 
 void EvalVerb::list() const {
   for (const toyland::Part& part : toyland::parts()) {
     print(std::string(kSuite) + ':' + part.stream + "\t" + std::to_string(part.samples) +
-          (part.draws ? " prompts\n" : " pictures or turns\n"));
+          (part.asks == toyland::Asks::to_draw   ? " prompts\n"
+           : part.asks == toyland::Asks::to_edit ? " instructions\n"
+                                                 : " pictures or turns\n"));
   }
 }
 
@@ -128,7 +132,7 @@ void EvalVerb::run_part(const toyland::Part& part, Engine& engine,
                      {"controls", settings.controls}};
   CaseFile file(folder / (part.stream + ".jsonl"), kept);
   toyland::run(part, engine, settings, file, wanted(), [&](int64_t done, int64_t total) {
-    bar.show(part.stream, done, total, part.draws ? "prompts" : "samples");
+    bar.show(part.stream, done, total, part.asks == toyland::Asks::to_draw ? "prompts" : "samples");
   });
   bar.show("pictures of failures", 0, 1, "sheets");
   const std::vector<Image> wrong =
@@ -162,8 +166,12 @@ void EvalVerb::run() {
   settings.guidance = guidance_ ? static_cast<float>(*guidance_) : engine.info().guidance;
   settings.controls = controls_;
   for (const toyland::Part& part : parts) {
-    check(part.draws ? engine.info().draws : engine.info().reads, Code::not_supported,
-          "this checkpoint has not the half that toyland:", part.stream, " asks for");
+    const std::string why = toyland::why_not(part, engine.info());
+    if (!why.empty() && !named()) {
+      if (!quiet_) say("toyland:" + part.stream + " is left out: " + why);
+      continue;
+    }
+    check(why.empty(), Code::not_supported, "toyland:", part.stream, ": ", why);
     run_part(part, engine, settings, bar);
   }
 }

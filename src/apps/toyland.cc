@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <sstream>
 
+#include "apps/toyland_parts.h"
 #include "base/error.h"
 #include "world/geneval.h"
 #include "world/streams.h"
@@ -21,11 +22,12 @@ constexpr int kTurns = 2;
 
 // The test sets of the world: samples of each stream.
 const std::vector<Part>& all_parts() {
-  static const std::vector<Part> all = {{"prompts", true, 600},   {"dense", true, 300},
-                                        {"open", false, 1000},    {"captions", false, 500},
-                                        {"exists", false, 1500},  {"pairs", false, 240},
-                                        {"choices", false, 2600}, {"talk", false, 600},
-                                        {"single", true, 200},    {"short", false, 500}};
+  using enum Asks;
+  static const std::vector<Part> all = {
+      {"prompts", to_draw, 600},  {"dense", to_draw, 300},   {"open", to_read, 1000},
+      {"captions", to_read, 500}, {"exists", to_read, 1500}, {"pairs", to_read, 240},
+      {"choices", to_read, 2600}, {"talk", to_read, 600},    {"edits", to_edit, 600},
+      {"single", to_draw, 200},   {"short", to_read, 500}};
   return all;
 }
 
@@ -38,22 +40,6 @@ DrawRequest request_for(const DrawSample& sample, uint64_t index, const Settings
   request.seed = settings.seed + index * static_cast<uint64_t>(settings.images);
   request.guidance = settings.guidance;
   return request;
-}
-
-Json found_json(const Detection& picture) {
-  Json objects = Json::array();
-  for (const Found& f : picture.objects) {
-    objects.push_back(Json::array({f.shape, f.colour, f.cx, f.cy, f.r, f.confidence}));
-  }
-  return {{"palette", picture.palette}, {"backdrop", picture.backdrop}, {"objects", objects}};
-}
-
-Detection found_of(const Json& json) {
-  Detection picture{json["palette"], json["backdrop"], {}};
-  for (const Json& f : json["objects"]) {
-    picture.objects.push_back({f.at(0), f.at(1), f.at(2), f.at(3), f.at(4), f.at(5)});
-  }
-  return picture;
 }
 
 // GenEval's verdict, and of dense prompts the share of facts.
@@ -167,26 +153,6 @@ void run_reading(const Part& part, Engine& engine, const Settings& settings, Cas
   }
 }
 
-// Sums by name, in the order in which names come.
-class Table {
- public:
-  void add(const std::string& name, double value) {
-    auto row =
-        std::find_if(rows_.begin(), rows_.end(), [&](const Figure& f) { return f.name == name; });
-    if (row == rows_.end()) row = rows_.insert(rows_.end(), {name, 0, 0});
-    row->value += value;
-    ++row->count;
-  }
-  std::vector<Figure> means() const {
-    std::vector<Figure> all = rows_;
-    for (Figure& figure : all) figure.value /= static_cast<double>(figure.count);
-    return all;
-  }
-
- private:
-  std::vector<Figure> rows_;
-};
-
 uint64_t index_of(const std::string& name) { return std::stoull(name); }
 
 // F1 of "yes", as POPE has it: an answer that is neither counts as no.
@@ -241,6 +207,33 @@ void add_drawing_controls(const Part& part, const CaseFile& file, std::vector<Fi
 
 }  // namespace
 
+Json found_json(const Detection& picture) {
+  Json objects = Json::array();
+  for (const Found& f : picture.objects) {
+    objects.push_back(Json::array({f.shape, f.colour, f.cx, f.cy, f.r, f.confidence}));
+  }
+  return {{"palette", picture.palette}, {"backdrop", picture.backdrop}, {"objects", objects}};
+}
+
+Detection found_of(const Json& json) {
+  Detection picture{json["palette"], json["backdrop"], {}};
+  for (const Json& f : json["objects"]) {
+    picture.objects.push_back({f.at(0), f.at(1), f.at(2), f.at(3), f.at(4), f.at(5)});
+  }
+  return picture;
+}
+
+std::string why_not(const Part& part, const ModelInfo& info) {
+  if (part.asks == Asks::to_draw && !info.draws)
+    return "this checkpoint has not the half that draws";
+  if (part.asks == Asks::to_read && !info.reads)
+    return "this checkpoint has not the half that reads";
+  if (part.asks == Asks::to_edit && info.edit_layout == "none") {
+    return "this model was not taught to edit by instruction";
+  }
+  return "";
+}
+
 std::vector<Part> parts(const std::string& names) {
   if (names.empty()) return all_parts();
   std::vector<Part> chosen;
@@ -259,17 +252,21 @@ std::vector<Part> parts(const std::string& names) {
 
 void run(const Part& part, Engine& engine, const Settings& settings, CaseFile& file,
          const std::function<bool()>& wanted, const std::function<void(int64_t, int64_t)>& told) {
-  (part.draws ? run_drawing : run_reading)(part, engine, settings, file, wanted, told);
+  const auto run = part.asks == Asks::to_draw   ? run_drawing
+                   : part.asks == Asks::to_edit ? run_edits
+                                                : run_reading;
+  run(part, engine, settings, file, wanted, told);
 }
 
 std::vector<Image> failures(const Part& part, Engine& engine, const Settings& settings,
                             const CaseFile& file, size_t most,
                             const std::function<bool()>& wanted) {
+  if (part.asks == Asks::to_edit) return failed_edits(engine, settings, file, most, wanted);
   std::vector<DrawRequest> requests;
   std::vector<Image> images;
   for (const auto& [name, line] : file.cases()) {
     if (line["grade"] == 1 || requests.size() + images.size() >= most) continue;
-    if (part.draws) {
+    if (part.asks == Asks::to_draw) {
       DrawRequest request;
       request.prompt = line["prompt"];
       request.seed = line["seed"];
@@ -293,7 +290,8 @@ std::vector<Figure> figures(const Part& part, const CaseFile& file) {
     const double grade = line["grade"];
     const std::string category = line["category"];
     all.add("all", grade);
-    if (part.draws) all.add("all, and no other objects", line["exact"] == true ? 1 : 0);
+    if (part.asks == Asks::to_draw)
+      all.add("all, and no other objects", line["exact"] == true ? 1 : 0);
     categories.add(category, grade);
     categories.add(category + (line["held"] == true ? ", held out" : ", seen"), grade);
     if (line.contains("blind")) blind.add("control: without the objects", line["blind"]);
@@ -313,7 +311,8 @@ std::vector<Figure> figures(const Part& part, const CaseFile& file) {
   figures.insert(figures.end(), rows.begin(), rows.end());
   if (part.stream == "exists") add_f1(file, figures);
   if (part.stream == "pairs") add_both(file, figures);
-  if (part.draws) add_drawing_controls(part, file, figures);
+  if (part.asks == Asks::to_draw) add_drawing_controls(part, file, figures);
+  if (part.asks == Asks::to_edit) add_edit_figures(file, figures);
   for (const Figure& figure : blind.means()) figures.push_back(figure);
   return figures;
 }

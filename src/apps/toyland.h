@@ -13,9 +13,10 @@
 
 namespace janus::toyland {
 
+enum class Asks { to_draw, to_read, to_edit };
 struct Part {
   std::string stream;  // of world/streams.h
-  bool draws = false;
+  Asks asks = Asks::to_read;
   int64_t samples = 0;  // of the test split
 };
 // All parts with the sizes of their test sets; or those named: throws Code::bad_input with the
@@ -29,13 +30,17 @@ struct Settings {
   bool controls = false;
 };
 
+// Whether a model was taught what a part asks for; else why not, for people.
+std::string why_not(const Part& part, const ModelInfo& info);
+
 // Runs one part: cases that the file has are passed over. `wanted` is asked as a drawing goes on
 // and between cases; false stops with Code::cancelled. `told` is called with what is done so far.
 void run(const Part& part, Engine& engine, const Settings& settings, CaseFile& file,
          const std::function<bool()>& wanted,
          const std::function<void(int64_t done, int64_t total)>& told);
 
-// The pictures of cases that a part got wrong, the first `most`, drawn again by their codes' seeds.
+// The pictures of cases that a part got wrong, at most `most`, drawn again by their seeds; edits
+// beside their sources.
 std::vector<Image> failures(const Part& part, Engine& engine, const Settings& settings,
                             const CaseFile& file, size_t most, const std::function<bool()>& wanted);
 

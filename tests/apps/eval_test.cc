@@ -18,8 +18,9 @@ std::string shipped() { return std::string(JANUSPRO_SOURCE_DIR) + "/models/toyla
 
 Outcome evaluate(const Folder& folder, const std::string& suite,
                  std::vector<std::string> more = {}) {
-  std::vector<std::string> arguments = {
-      "eval", suite, "-m", shipped(), "-o", folder.file("out"), "--quiet", "--json"};
+  std::vector<std::string> arguments = {"eval",    suite,   "-o", folder.file("out"),
+                                        "--quiet", "--json"};
+  if (std::ranges::find(more, "-m") == more.end()) more.insert(more.end(), {"-m", shipped()});
   arguments.insert(arguments.end(), more.begin(), more.end());
   return run_program(arguments);
 }
@@ -58,6 +59,45 @@ TEST(EvalProgram, DrawsReadsAndJudges) {
   EXPECT_EQ(line["record"]["split"], "test");
   const Json report = Json::parse(read_file(folder.file("out/single-report.json")));
   EXPECT_EQ(report["figures"]["all"]["count"], 24);
+}
+
+// The model that ships, with a context that an edit's prompt and picture fit in.
+std::string with_long_context(const Folder& folder) {
+  const std::filesystem::path model = folder.file("model");
+  std::filesystem::create_directories(model);
+  for (const auto& entry : std::filesystem::directory_iterator(shipped())) {
+    std::filesystem::create_symlink(entry.path(), model / entry.path().filename());
+  }
+  Json config = Json::parse(read_file((model / "config.json").string()));
+  config["text_config"]["max_position_embeddings"] = 512;
+  std::filesystem::remove(model / "config.json");
+  std::ofstream(model / "config.json") << config;
+  return model.string();
+}
+
+// It was not taught to edit: what it makes of the layout fails, the ideal passes.
+TEST(EvalProgram, JudgesEditsWhereTheModelWasTaughtThem) {
+  const Folder folder;
+  const std::vector<std::string> taught = {"--limit", "8",  "--edit-layout",
+                                           "und+gen", "-m", with_long_context(folder)};
+  const Outcome outcome = evaluate(folder, "toyland:edits", taught);
+  ASSERT_EQ(outcome.code, 0) << outcome.err;
+  auto edited = figures(outcome, "edits");
+  EXPECT_EQ(edited["all"]["count"], 8);
+  EXPECT_LT(edited["all"]["value"], .5);
+  EXPECT_EQ(edited["control: ideal pictures"]["value"], 1);
+  EXPECT_EQ(edited["control: the source unchanged"]["value"], 0);
+  EXPECT_EQ(edited["preservation, dB"]["count"], 8);
+  EXPECT_EQ(edited["preservation, dB: recolour"]["count"], 1);
+  EXPECT_TRUE(std::filesystem::exists(folder.file("out/edits-failures.png")));
+  const std::string cases = read_file(folder.file("out/edits.jsonl"));
+  EXPECT_EQ(evaluate(folder, "toyland:edits", taught).out, outcome.out);
+  EXPECT_EQ(read_file(folder.file("out/edits.jsonl")), cases);
+
+  const Folder untaught;
+  const Outcome refused = evaluate(untaught, "toyland:edits", {"--limit", "8"});
+  EXPECT_EQ(refused.code, 1);
+  EXPECT_NE(refused.err.find("was not taught to edit"), std::string::npos) << refused.err;
 }
 
 // Stopped anywhere, even within a line, a run goes on to the same figures.

@@ -1,0 +1,51 @@
+// What the parts of the suite share (toyland.h). SPDX-License-Identifier: MIT
+#pragma once
+
+#include <algorithm>
+#include <functional>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <vector>
+
+#include "apps/toyland.h"
+#include "world/detect.h"
+
+namespace janus::toyland {
+
+using Wanted = std::function<bool()>;
+using Told = std::function<void(int64_t done, int64_t total)>;
+
+// What the detector found, in a case's line, and back.
+nlohmann::ordered_json found_json(const Detection& picture);
+Detection found_of(const nlohmann::ordered_json& json);
+
+// Means by name, in the order in which names come.
+class Table {
+ public:
+  void add(const std::string& name, double value) {
+    auto row =
+        std::find_if(rows_.begin(), rows_.end(), [&](const Figure& f) { return f.name == name; });
+    if (row == rows_.end()) row = rows_.insert(rows_.end(), {name, 0, 0});
+    row->value += value;
+    ++row->count;
+  }
+  std::vector<Figure> means() const {
+    std::vector<Figure> all = rows_;
+    for (Figure& figure : all) figure.value /= static_cast<double>(figure.count);
+    return all;
+  }
+
+ private:
+  std::vector<Figure> rows_;
+};
+
+// Edits by instruction, one picture each.
+void run_edits(const Part& part, Engine& engine, const Settings& settings, CaseFile& file,
+               const Wanted& wanted, const Told& told);
+// Sources and what came of them, in turn, of the first `most` / 2 that failed.
+std::vector<Image> failed_edits(Engine& engine, const Settings& settings, const CaseFile& file,
+                                size_t most, const Wanted& wanted);
+// How much of what was to stay did, and the controls: ideal pictures, and sources left as they are.
+void add_edit_figures(const CaseFile& file, std::vector<Figure>& figures);
+
+}  // namespace janus::toyland
