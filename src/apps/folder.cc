@@ -73,11 +73,7 @@ std::vector<fs::path> pictures_in(const fs::path& folder, bool recursive) {
   return found;
 }
 
-std::string shown(const fs::path& path) {
-  std::string out;
-  append_lossy(out, path.string(), true);
-  return out;
-}
+std::string shown(const fs::path& path) { return as_utf8(path.string()); }
 
 AnswerFile::AnswerFile(const fs::path& path) : path_(path) {
   std::error_code none;

@@ -26,12 +26,6 @@ using train::Recipe;
 
 constexpr size_t kNamed = 10;  // broken rows in the text for people
 
-std::string as_utf8(const std::string& text) {
-  std::string out;
-  append_lossy(out, text, true);
-  return out;
-}
-
 Recipe recipe_of(const CheckArguments& a) {
   if (a.data.ends_with(".toml")) {
     Recipe recipe = train::parse_recipe(read_text(a.data), a.data, a.overrides);

@@ -129,7 +129,7 @@ std::optional<std::string> comment_of(std::string_view value, bool file_is_big) 
     }
     out = from_utf16(text, big);
   } else if (code == kAscii || code == kUnnamed) {
-    append_lossy(out, text, true);
+    out = as_utf8(text);
   } else {
     return std::nullopt;
   }

@@ -40,9 +40,7 @@ std::string first_line(std::string_view head) {
   constexpr size_t kShown = 80;
   head = head.substr(0, head.find_first_of("\r\n"));
   const bool longer = head.size() > kShown;
-  std::string text;
-  append_lossy(text, head.substr(0, kShown), true);
-  return text + (longer ? "…" : "");
+  return as_utf8(head.substr(0, kShown)) + (longer ? "…" : "");
 }
 
 }  // namespace

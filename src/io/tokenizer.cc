@@ -68,12 +68,11 @@ std::vector<int32_t> Tokenizer::encode(std::string_view text) const {
 }
 
 std::string Tokenizer::decode(std::span<const int32_t> ids, bool keep_special) const {
-  std::string joined, text;
+  std::string joined;
   for (const int32_t id : ids) {
     if (keep_special || !is_special(id)) joined += bytes(id);
   }
-  append_lossy(text, joined, true);
-  return text;
+  return as_utf8(joined);
 }
 
 std::string_view Tokenizer::bytes(int32_t id) const {

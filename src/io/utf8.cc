@@ -88,4 +88,10 @@ size_t append_lossy(std::string& out, std::string_view bytes, bool last) {
   return at;
 }
 
+std::string as_utf8(std::string_view bytes) {
+  std::string text;
+  append_lossy(text, bytes, true);
+  return text;
+}
+
 }  // namespace janus

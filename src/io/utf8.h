@@ -39,5 +39,7 @@ inline std::string_view without_byte_order_mark(std::string_view text) {
 // Appends `bytes` with U+FFFD for what is broken; returns how many bytes were taken. A cut
 // character at the end is left untaken, or replaced as well when `last`.
 size_t append_lossy(std::string& out, std::string_view bytes, bool last);
+// The same of a whole text: names of files, say, which are bytes.
+std::string as_utf8(std::string_view bytes);
 
 }  // namespace janus

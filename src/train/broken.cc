@@ -17,13 +17,6 @@ using Json = nlohmann::ordered_json;
 
 constexpr int64_t kTried = 8;  // rows of a source
 
-// Names of files are bytes; JSON holds UTF-8.
-std::string shown(const std::string& text) {
-  std::string out;
-  append_lossy(out, text, true);
-  return out;
-}
-
 }  // namespace
 
 int64_t broken_limit(const Source& source, int64_t count) {
@@ -52,7 +45,7 @@ void try_rows(const Recipe& recipe, const RowSources& sources) {
 BrokenRows::BrokenRows(const Recipe& recipe, const RowSources& sources, std::filesystem::path file)
     : file_(std::move(file)), met_(sources.size()) {
   for (size_t i = 0; i < sources.size(); ++i) {
-    paths_.push_back(shown(recipe.data[i].path));
+    paths_.push_back(as_utf8(recipe.data[i].path));
     limits_.push_back(broken_limit(recipe.data[i], sources[i]->count()));
   }
   std::ifstream in(file_);
@@ -67,12 +60,12 @@ void BrokenRows::note(std::span<const BrokenRow> rows) {
   for (const BrokenRow& row : rows) {
     if (!met_[row.source].insert(row.row).second) continue;
     ++count_;
-    const std::string place = shown(row.place);  // which stays where it is when others are mended
+    const std::string place = as_utf8(row.place);  // which stays where it is when others are mended
     if (written_.emplace(paths_[row.source], place).second) {
       const Json line = {{"path", paths_[row.source]},
                          {"row", row.row},
                          {"place", place},
-                         {"reason", shown(row.reason)}};
+                         {"reason", as_utf8(row.reason)}};
       std::ofstream out(file_, std::ios::app);
       out << line.dump() << std::endl;
       check(out.good(), Code::device_failure, file_.string(), ": cannot be written");

@@ -12,7 +12,7 @@
 
 #include "base/error.h"
 #include "io/file.h"
-#include "io/utf8.h"
+#include "train/html.h"
 
 namespace janus::train {
 namespace {
@@ -105,23 +105,6 @@ std::vector<Piece> pieces_of(std::span<const int32_t> ids, const std::vector<boo
     i = end;
   }
   return pieces;
-}
-
-std::string escaped(const std::string& text) {
-  std::string whole, out;
-  append_lossy(whole, text, true);
-  for (const char c : whole) {
-    if (c == '<') {
-      out += "&lt;";
-    } else if (c == '>') {
-      out += "&gt;";
-    } else if (c == '&') {
-      out += "&amp;";
-    } else {
-      out += c;
-    }
-  }
-  return out;
 }
 
 constexpr size_t kNamed = 100;  // broken rows on the sheet

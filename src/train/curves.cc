@@ -7,6 +7,8 @@
 #include <limits>
 #include <sstream>
 
+#include "train/html.h"
+
 namespace janus::train {
 namespace {
 
@@ -101,29 +103,6 @@ void draw_curve(std::ostringstream& out, const Curve& curve, int colour, const S
 }
 
 }  // namespace
-
-std::string escaped(const std::string& text) {
-  std::string out;
-  for (const char c : text) {
-    switch (c) {
-      case '&':
-        out += "&amp;";
-        break;
-      case '<':
-        out += "&lt;";
-        break;
-      case '>':
-        out += "&gt;";
-        break;
-      case '"':
-        out += "&quot;";
-        break;
-      default:
-        out += c;
-    }
-  }
-  return out;
-}
 
 std::string short_number(double value) {
   std::ostringstream out;

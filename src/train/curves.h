@@ -18,9 +18,6 @@ struct Curve {
 // Colours are the classes c0 .. c5 of the page's style sheet, in the order of the curves.
 std::string chart_svg(const std::string& title, const std::vector<Curve>& curves);
 
-// Text for HTML and SVG: &, <, > and quotes replaced.
-std::string escaped(const std::string& text);
-
 // A number as a person would write it, about four digits.
 std::string short_number(double value);
 

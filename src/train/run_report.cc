@@ -12,6 +12,7 @@
 #include "io/file.h"
 #include "io/image.h"
 #include "train/curves.h"
+#include "train/html.h"
 
 namespace janus::train {
 namespace {
