@@ -14,6 +14,7 @@
 #include "apps/answer.h"
 #include "apps/command.h"
 #include "base/error.h"
+#include "io/picture_name.h"
 #include "io/utf8.h"
 
 namespace janus {
@@ -24,17 +25,11 @@ namespace fs = std::filesystem;
 
 constexpr std::string_view kBegin = "{\"image\":";  // of every line written here
 
-constexpr std::array<std::string_view, 8> kExtensions = {".png",  ".jpg", ".jpeg", ".jfif",
-                                                         ".webp", ".gif", ".bmp",  ".dib"};
-
 bool is_hidden(const fs::path& path) { return path.filename().string().starts_with('.'); }
 
 bool is_picture(const fs::directory_entry& entry) {
   std::error_code none;
-  if (entry.is_directory(none)) return false;
-  std::string extension = entry.path().extension().string();
-  for (char& c : extension) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c;
-  return std::find(kExtensions.begin(), kExtensions.end(), extension) != kExtensions.end();
+  return !entry.is_directory(none) && is_picture_name(entry.path());
 }
 
 template <class Iterator>

@@ -42,14 +42,12 @@ void run_edits(const Part& part, Engine& engine, const Settings& settings, CaseF
     const EditSample sample = sample_of(index);
     const Picture picture = edited(engine, sample, index, settings, wanted);
     const Detection found = detector.detect(picture.image);
-    const bool done = edit_done(sample, found);
     file.add({{"case", name},
               {"category", sample.op},
               {"held", sample.held},
               {"instruction", sample.instruction},
               {"seed", picture.seed},
-              {"grade", done ? 1 : 0},
-              {"exact", done},
+              {"grade", edit_done(sample, found) ? 1 : 0},
               {"preservation",
                edit_preservation(sample, picture.image, render(sample.after, size).image)},
               {"found", found_json(found)},

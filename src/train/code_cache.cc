@@ -1,4 +1,4 @@
-// See code_cache.h. The hash: Fowler, Noll, Vo, RFC 9923.
+// See code_cache.h.
 // SPDX-License-Identifier: MIT
 #include "train/code_cache.h"
 
@@ -19,8 +19,6 @@ namespace janus::train {
 namespace {
 
 namespace fs = std::filesystem;
-
-__extension__ typedef unsigned __int128 Wide;  // which -Wpedantic knows nothing of
 
 constexpr std::string_view kMark = "JPCODES1";
 constexpr size_t kHeader = 16;
@@ -74,20 +72,14 @@ class Lock {
 }  // namespace
 
 void Hash::add(std::span<const std::byte> bytes) {
-  constexpr Wide kPrime = (Wide{1} << 88) + 0x13b;
-  Wide state = Wide{high_} << 64 | low_;
-  for (const std::byte byte : bytes) state = (state ^ std::to_integer<uint8_t>(byte)) * kPrime;
-  high_ = static_cast<uint64_t>(state >> 64);
-  low_ = static_cast<uint64_t>(state);
+  whole_.add({reinterpret_cast<const char*>(bytes.data()), bytes.size()});
 }
 
-Digest Hash::digest() const {
-  Digest out;
-  for (size_t i = 0; i < 8; ++i) {
-    out[i] = static_cast<uint8_t>(high_ >> (56 - 8 * i));
-    out[8 + i] = static_cast<uint8_t>(low_ >> (56 - 8 * i));
-  }
-  return out;
+Digest Hash::digest() {
+  const auto whole = whole_.finish();
+  Digest half;
+  std::copy_n(whole.begin(), half.size(), half.begin());
+  return half;
 }
 
 Digest digest_of(std::span<const std::byte> bytes) {

@@ -20,19 +20,20 @@
 #include <string>
 #include <vector>
 
+#include "base/sha256.h"
 #include "io/file.h"
 
 namespace janus::train {
 
-// FNV-1a of 128 bits: tells contents apart, but not against somebody who wants them alike.
+// The first half of a SHA-256.
 using Digest = std::array<uint8_t, 16>;
 class Hash {
  public:
   void add(std::span<const std::byte> bytes);
-  Digest digest() const;
+  Digest digest();  // nothing may be added afterwards
 
  private:
-  uint64_t high_ = 0x6c62272e07bb0142, low_ = 0x62b821756295c58d;
+  Sha256 whole_;
 };
 Digest digest_of(std::span<const std::byte> bytes);
 

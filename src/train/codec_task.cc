@@ -87,6 +87,7 @@ class CodecTask final : public Task {
 
   void next() override {
     passes_.clear();
+    seen_.assign(kMaxShards, {});  // of a step that was skipped nothing counts
     for (int64_t i = 0; i < recipe_.batch.accumulate; ++i) passes_.push_back(loader_->next());
   }
   torch::Tensor loss(int64_t step, int64_t pass, int shard, int shards, Figures& figures) override;

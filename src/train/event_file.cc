@@ -7,7 +7,6 @@
 #include <bit>
 #include <climits>
 #include <cmath>
-#include <fstream>
 
 #include "base/error.h"
 #include "io/file.h"
@@ -90,6 +89,7 @@ EventFile::EventFile(const std::filesystem::path& dir, int64_t step, double time
   do {
     path_ = dir / ("events.out.tfevents." + std::to_string(second++) + "." + host());
   } while (std::filesystem::exists(path_));
+  out_.open(path_, std::ios::binary);
   write(event(0, time) + text(3, "brain.Event:2"));
   if (step > 0) write(event(step + 1, time) + text(7, whole(1, 1)));  // SessionLog: START
 }
@@ -108,10 +108,9 @@ void EventFile::picture(const std::string& tag, std::string_view png, int width,
 
 void EventFile::write(const std::string& event) {
   const std::string length = fixed(static_cast<uint64_t>(event.size()));
-  std::ofstream out(path_, std::ios::binary | std::ios::app);
-  out << length << masked(length) << event << masked(event);
-  out.flush();
-  check(out.good(), Code::device_failure, path_.string(), ": cannot be written: ", system_reason());
+  out_ << length << masked(length) << event << masked(event) << std::flush;
+  check(out_.good(), Code::device_failure, path_.string(),
+        ": cannot be written: ", system_reason());
 }
 
 }  // namespace janus::train

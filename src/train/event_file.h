@@ -7,6 +7,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <fstream>
 #include <string>
 #include <string_view>
 
@@ -33,6 +34,7 @@ class EventFile {
   void write(const std::string& event);
 
   std::filesystem::path path_;
+  std::ofstream out_;
 };
 
 }  // namespace janus::train

@@ -180,6 +180,10 @@ Digest codec_digest(const torch::nn::Module& codec, int side) {
 }
 
 void LanguageTask::open_data(const std::filesystem::path& run) {
+  for (const auto& [question, image] : recipe_.eval.ask) {
+    check(image.empty() || std::filesystem::is_regular_file(image), Code::bad_input,
+          "eval.ask.image = \"", image, "\" is no file");
+  }
   const Config& config = recipe_.model.config;
   const bool files = std::any_of(recipe_.data.begin(), recipe_.data.end(),
                                  [](const Source& source) { return source.from_file(); });

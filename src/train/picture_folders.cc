@@ -3,14 +3,13 @@
 #include "train/picture_folders.h"
 
 #include <algorithm>
-#include <array>
-#include <cctype>
 #include <map>
 #include <sstream>
 #include <system_error>
 
 #include "base/error.h"
 #include "io/file.h"
+#include "io/picture_name.h"
 #include "io/utf8.h"
 
 namespace janus::train {
@@ -19,8 +18,6 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr int64_t kCaptionBytes = 1'000'000;
-constexpr std::array<std::string_view, 6> kKinds = {".png", ".jpg",  ".jpeg",
-                                                    ".gif", ".webp", ".bmp"};
 
 bool hidden(const fs::path& path) { return path.filename().string().starts_with('.'); }
 
@@ -34,7 +31,8 @@ std::vector<fs::path> pictures_below(const fs::path& folder) {
   while (at != fs::recursive_directory_iterator()) {
     if (hidden(at->path())) {
       at.disable_recursion_pending();
-    } else if (is_picture(at->path()) && !at->is_directory(error)) {  // be it a link to nothing
+    } else if (is_picture_name(at->path()) &&
+               !at->is_directory(error)) {  // be it a link to nothing
       found.push_back(at->path());
     }
     at.increment(error);
@@ -87,13 +85,6 @@ std::string trimmed(const std::string& text) {
 
 const std::string& template_of(const std::vector<std::string>& templates, int64_t index) {
   return templates[static_cast<size_t>(index) % templates.size()];
-}
-
-bool is_picture(const fs::path& path) {
-  std::string kind = path.extension().string();
-  std::transform(kind.begin(), kind.end(), kind.begin(),
-                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
-  return std::find(kKinds.begin(), kKinds.end(), kind) != kKinds.end();
 }
 
 PictureFolder::PictureFolder(const Source& source)

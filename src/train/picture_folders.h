@@ -22,9 +22,6 @@ std::string trimmed(const std::string& text);
 // Row k takes template k modulo their number.
 const std::string& template_of(const std::vector<std::string>& templates, int64_t index);
 
-// Whether a file's name ends as one of the kinds of pictures that are read.
-bool is_picture(const std::filesystem::path& path);
-
 // `x.png` + `x.txt`, at any depth, in the order of their paths; hidden files are passed over, and
 // so are texts without a picture. A picture without a text is a row that cannot be used.
 class PictureFolder final : public StoredRows {

@@ -201,8 +201,11 @@ void read_rest(Section& root, Recipe& r, const std::string& name) {
     ask.read("question", one.question);
     ask.read("image", one.image);
     ask.finish();
+    check(!one.question.empty(), Code::bad_input, name, ": an [[eval.ask]] has no question");
   }
   eval.finish();
+  check(r.eval.every > 0 || (r.eval.prompts.empty() && r.eval.ask.empty()), Code::bad_input, name,
+        ": eval.prompts and eval.ask are for reports, and eval.every is 0: there are none");
   Section log = root.section("log");
   log.read("every", r.log.every);
   log.read("tensorboard", r.log.tensorboard);

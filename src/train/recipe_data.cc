@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "base/error.h"
+#include "io/picture_name.h"
 #include "train/picture_folders.h"
 #include "world/streams.h"
 
@@ -72,7 +73,8 @@ bool has_captions(const fs::path& folder) {
   std::error_code error;
   for (fs::directory_iterator at(folder, error); !error && at != fs::directory_iterator();
        at.increment(error)) {
-    if (is_picture(at->path())) return fs::exists(fs::path(at->path()).replace_extension(".txt"));
+    if (is_picture_name(at->path()))
+      return fs::exists(fs::path(at->path()).replace_extension(".txt"));
   }
   return false;
 }
@@ -96,7 +98,7 @@ std::string guessed_format(const std::string& path) {
   for (fs::directory_iterator at(path, error); !error && at != fs::directory_iterator();
        at.increment(error)) {
     if (at->path().extension() == ".tar") return "webdataset";
-    pictures = pictures || is_picture(at->path()) || has_captions(at->path());
+    pictures = pictures || is_picture_name(at->path()) || has_captions(at->path());
     folders = folders || at->is_directory();
   }
   check(!error, Code::bad_input, path, ": ", error.message());

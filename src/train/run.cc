@@ -162,10 +162,10 @@ class Run {
         sums_[name].first += value;
         sums_[name].second += 1;
       }
+      skipped_in_a_row_ = 0;
     } else {
       skip();
     }
-    if (std::isfinite(norm)) skipped_in_a_row_ = 0;
     norm_ = norm;
     lr_ = lr;
     ++step_;

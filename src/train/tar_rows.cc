@@ -9,6 +9,7 @@
 #include <system_error>
 
 #include "base/error.h"
+#include "io/picture_name.h"
 #include "io/tar.h"
 #include "train/picture_folders.h"
 #include "train/row_file.h"
@@ -114,7 +115,7 @@ FileRow TarRows::conversation(const Sample& sample, const std::string& json) con
   const bool llava = row.contains("conversations");
   Json& names = row[llava ? "image" : "images"] = Json::array();
   for (const Part& part : sample.parts) {
-    if (is_picture("x." + part.kind)) names.push_back(part.kind);
+    if (is_picture_name("x." + part.kind)) names.push_back(part.kind);
   }
   FileRow out = (llava ? parse_llava_row : parse_row)(row.dump(), {});
   for (StoredPicture& picture : out.images) {
@@ -138,7 +139,7 @@ FileRow TarRows::row(int64_t index) const {
     if (part.kind == "txt") text = trimmed(text_of(part.bytes));
     if (part.kind == "json") json = text_of(part.bytes);
     if (part.kind == "codes.u16") codes = part.bytes;
-    if (picture.path.empty() && is_picture("x." + part.kind)) {
+    if (picture.path.empty() && is_picture_name("x." + part.kind)) {
       picture = {sample.key + "." + part.kind, part.bytes};
     }
   }

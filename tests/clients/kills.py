@@ -144,7 +144,7 @@ with tempfile.TemporaryDirectory() as folder:
         killed_at_work(db, 0 if short else chance.choice((2, 4, 8)), unit * (0.02 + chance.random()))
     with Server(PROGRAMS, *db) as server:
         all_is_there(server)
-assert 10 * len(given_up) <= len(seen), f"{len(given_up)} pictures of {len(seen)} failed"
+assert 20 * len(given_up) <= len(seen), f"{len(given_up)} pictures of {len(seen)} failed"
 assert early < TIMES / 2, "it was hardly ever met at work"
 print(f"kills: {TIMES} times ({early} before it was ready); {len(jobs)} jobs, {len(seen)} pictures, "
       f"{len(given_up)} met three times; none lost, none twice, none another")

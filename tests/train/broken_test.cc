@@ -49,16 +49,6 @@ std::vector<std::string> said(const LanguageBatch& batch, const PromptBuilder& b
   return all;
 }
 
-std::string refusal(const std::function<void()>& act) {
-  try {
-    act();
-  } catch (const Error& error) {
-    EXPECT_EQ(error.code(), Code::bad_input);
-    return error.what();
-  }
-  return "accepted";
-}
-
 TEST(Broken, TheNextRowStandsInAndTheOthersKeepTheirPlaces) {
   const Folder folder("stand-in");
   const PromptBuilder builder = prompts();

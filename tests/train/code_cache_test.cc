@@ -14,12 +14,14 @@ namespace {
 
 Digest digest(const std::string& text) { return digest_of(std::as_bytes(std::span(text))); }
 
-TEST(CodeCache, DigestsAreThoseOfFnv1a) {
-  // Published test vectors of 128-bit FNV-1a: the empty text, and "foobar".
-  EXPECT_EQ(digest(""), (Digest{0x6c, 0x62, 0x27, 0x2e, 0x07, 0xbb, 0x01, 0x42, 0x62, 0xb8, 0x21,
-                                0x75, 0x62, 0x95, 0xc5, 0x8d}));
-  EXPECT_EQ(digest("foobar"), (Digest{0x34, 0x3e, 0x16, 0x62, 0x79, 0x3c, 0x64, 0xbf, 0x6f, 0x0d,
-                                      0x35, 0x97, 0xba, 0x44, 0x6f, 0x18}));
+// FIPS 180-2, appendix B.1: "abc".
+TEST(CodeCache, DigestsAreHalvesOfSha256) {
+  const Digest half = {0xba, 0x78, 0x16, 0xbf, 0x8f, 0x01, 0xcf, 0xea,
+                       0x41, 0x41, 0x40, 0xde, 0x5d, 0xae, 0x22, 0x23};
+  EXPECT_EQ(digest("abc"), half);
+  Hash parts;
+  for (const char c : std::string("abc")) parts.add(std::as_bytes(std::span(&c, 1)));
+  EXPECT_EQ(parts.digest(), half);
 }
 
 TEST(CodeCache, KeepsCodesOverSittings) {

@@ -140,16 +140,6 @@ std::string outcome(const fs::path& run) {
   return all;
 }
 
-std::string refusal(const std::function<void()>& act) {
-  try {
-    act();
-  } catch (const Error& error) {
-    EXPECT_EQ(error.code(), Code::bad_input);
-    return error.what();
-  }
-  return "accepted";
-}
-
 TEST(DataRuns, NeitherThreadsNorAStopNorKeptCodesChangeWhatIsLearnt) {
   const Folder folder("data-run");
   const std::string text = everything(folder, "max_broken = 3\n");

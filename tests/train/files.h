@@ -3,14 +3,17 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <gtest/gtest.h>
 #include <unistd.h>
 
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <span>
 #include <string>
 #include <vector>
 
+#include "base/error.h"
 #include "io/file.h"
 #include "io/image.h"
 
@@ -41,6 +44,17 @@ class Folder {
 inline void write_text(const std::filesystem::path& path, const std::string& text) {
   std::filesystem::create_directories(path.parent_path());
   write_atomically(path, std::as_bytes(std::span(text)));
+}
+
+// What `act` is refused with, as bad input.
+inline std::string refusal(const std::function<void()>& act) {
+  try {
+    act();
+  } catch (const Error& error) {
+    EXPECT_EQ(error.code(), Code::bad_input);
+    return error.what();
+  }
+  return "accepted";
 }
 
 // A square of one grey, as PNG whatever the name says.

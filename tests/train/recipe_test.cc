@@ -86,6 +86,13 @@ TEST(Recipe, RefusesWhatItDoesNotKnow) {
             std::string::npos);
 }
 
+TEST(Recipe, RefusesSamplesThatNoReportWouldShow) {
+  const std::string text = tiny_recipe(false);
+  EXPECT_NE(refusal(text, {"eval.prompts=[\"a cat\"]"}).find("eval.every is 0"), std::string::npos);
+  EXPECT_NE(refusal(text, {"eval.every=1", "eval.ask=[{image=\"x.png\"}]"}).find("no question"),
+            std::string::npos);
+}
+
 TEST(Recipe, RefusesWhatCannotBe) {
   EXPECT_NE(refusal(tiny_recipe(true), {"optim.lr=\"fast\""}).find("optim.lr has the wrong type"),
             std::string::npos);

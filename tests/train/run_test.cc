@@ -15,6 +15,7 @@
 #include "support.h"
 #include "train/checkpoint.h"
 #include "train/rows.h"
+#include "train/task.h"
 
 namespace janus::train {
 namespace {
@@ -103,6 +104,34 @@ TEST(Run, KeepsTheBestOfItsReportsAndExportsIt) {
   export_run(folder / "run", folder / "newest", false, false, kSilent);
   EXPECT_NE(bytes_of(folder / "best" / "model.safetensors"),
             bytes_of(folder / "newest" / "model.safetensors"));
+}
+
+// A step that is lost was looked at sample by sample; the codes its samples picked count nowhere.
+TEST(Run, ASkippedStepLeavesNoCodesBehind) {
+  std::map<bool, torch::Tensor> usage;
+  for (const bool skipped : {false, true}) {
+    const Recipe recipe = parse_recipe(tiny_recipe(true), "tiny");
+    torch::manual_seed(recipe.seed);
+    const std::unique_ptr<Task> task = make_codec_task(recipe);
+    Optimizer optimizer(recipe, named_parameters(task->network()));
+    Figures figures;
+    task->start(0);
+    task->next();
+    for (int shard = 0; skipped && shard < 4; ++shard) task->loss(0, 0, shard, 4, figures);
+    task->next();
+    task->loss(1, 0, 0, 1, figures);
+    task->after(1, optimizer, figures);
+    usage[skipped] = task->state().at("codec.usage").clone();
+  }
+  EXPECT_TRUE(torch::equal(usage[false], usage[true]));
+}
+
+TEST(Run, AnImageOfAReportThatIsNotThereIsSaidAtOnce) {
+  const Folder folder("ask");
+  begin(folder / "run", false,
+        {"eval.every=8", "eval.ask=[{question=\"what?\", image=\"/nowhere.png\"}]"});
+  EXPECT_NE(refusal([&] { train(folder / "run", 1, kSilent, kGoOn); }).find("/nowhere.png"),
+            std::string::npos);
 }
 
 TEST(Run, WithoutReportsThereIsNoBest) {
