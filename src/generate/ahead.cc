@@ -35,6 +35,15 @@ double PassCosts::seconds(int64_t rows) const {
   return seen_[below] + share * (seen_[above] - seen_[below]);
 }
 
+bool PassCosts::known(int64_t rows) const {
+  constexpr int64_t kDouble = 2;  // steps
+  const int64_t step = std::lround(place_of(rows));
+  for (int64_t at = std::max<int64_t>(0, step - kDouble); at < std::ssize(seen_); ++at) {
+    if (seen_[static_cast<size_t>(at)] != 0) return true;
+  }
+  return false;
+}
+
 double Window::gain(int64_t window) const {
   constexpr double kHope = 0.5;  // of a position that was never looked at, after one that was right
   double gain = 1, before = 1;
@@ -54,7 +63,8 @@ void Window::saw(int64_t window, int64_t gained) {
   }
 }
 
-int64_t Window::choose(const PassCosts& costs, int64_t before, int64_t rows, int64_t most) {
+int64_t Window::choose(const PassCosts& costs, int64_t before, int64_t rows, int64_t most,
+                       double longest) {
   if (fixed_ > 0) return std::clamp<int64_t>(fixed_, 1, most);
   constexpr double kWorth = 1.02;  // a wider window is to gain more than its figures may be off
   int64_t best = 1;
@@ -62,7 +72,7 @@ int64_t Window::choose(const PassCosts& costs, int64_t before, int64_t rows, int
   for (int64_t window = 1; window <= most; window += window < 4 ? 1 : window / 2) {
     const double seconds = costs.seconds(before + window * rows);
     if (seconds == 0) return 1;  // the first pass of all
-    if (window > 1 && seconds > kLongest) break;
+    if (window > 1 && seconds > longest) break;
     const double rate = gain(window) / seconds;
     if (rate > best_rate * kWorth) {
       best_rate = rate;

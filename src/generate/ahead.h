@@ -37,6 +37,9 @@ class PassCosts {
   // Between what was seen; as little as the nearest where nothing is known beyond, so that it is
   // tried. 0: nothing was seen.
   double seconds(int64_t rows) const;
+  // Whether it was seen, or half as many rows were: what seconds() says is little more than a guess
+  // beyond.
+  bool known(int64_t rows) const;
 
  private:
   static constexpr size_t kSteps = 21;  // of half an octave, up to 1024 rows
@@ -51,8 +54,10 @@ class Window {
   // fixed: that many positions always, as far as there is room; 0: as many as pay.
   explicit Window(int fixed) : fixed_(fixed) { right_.fill(-1); }
 
-  // For a pass that has `before` rows already and gets `rows` for each position, at most `most`.
-  int64_t choose(const PassCosts& costs, int64_t before, int64_t rows, int64_t most);
+  // For a pass that has `before` rows already and gets `rows` for each position, at most `most`,
+  // and is to take `longest` seconds at most.
+  int64_t choose(const PassCosts& costs, int64_t before, int64_t rows, int64_t most,
+                 double longest);
   // Of one sequence: how many ids a window gave, 1 to W.
   void saw(int64_t window, int64_t gained);
 
@@ -60,8 +65,7 @@ class Window {
   double gain(int64_t window) const;
 
  private:
-  static constexpr double kLongest = 0.2;  // seconds of a pass; longer ones hold up other streams
-  static constexpr int kTryEvery = 24;     // passes; then a window twice as wide is tried again
+  static constexpr int kTryEvery = 24;  // passes; then a window twice as wide is tried again
 
   int fixed_;
   int passes_ = 0;

@@ -211,7 +211,8 @@ void DrawingMember::offer_steps(Pass& pass) {
   int64_t rows = 0;
   for (const Growing& picture : group_) rows += steps(picture) ? picture.prompt->count() : 0;
   if (rows == 0) return;
-  const int64_t window = window_.choose(shared_.costs, pass.rows(), rows, widest_window(rows));
+  const int64_t window = window_.choose(shared_.pace.costs(), pass.rows(), rows,
+                                        widest_window(rows), shared_.longest_pass());
   for (Growing& picture : group_) {
     if (!steps(picture)) continue;
     const size_t left = codes_ - picture.codes.size();

@@ -2,6 +2,8 @@
 #include "generate/running.h"
 
 #include <algorithm>
+#include <chrono>
+#include <limits>
 #include <utility>
 
 #include "base/error.h"
@@ -33,6 +35,14 @@ void Shared::end(int32_t sequence, std::vector<Fed> fed) const {
   remember && !fed.empty() ? prompts.keep(sequence, std::move(fed)) : cache.remove(sequence);
 }
 
+double Shared::longest_pass() const {
+  return crowded ? Pace::kPass : std::numeric_limits<double>::infinity();
+}
+
+double RunningBatch::now() {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
+}
+
 RunningBatch::RunningBatch(const Model& model, Dtype cache, int64_t blocks, bool remember,
                            int ahead)
     : model_(model),
@@ -40,7 +50,7 @@ RunningBatch::RunningBatch(const Model& model, Dtype cache, int64_t blocks, bool
       cache_(model.backend(), model.config().llama, cache, kSequences, model.config().llama.context,
              blocks),
       prompts_(cache_, block_bytes(model, cache), kKeptPromptBytes),
-      shared_{model, cache_, prompts_, pictures_, remember, ahead, costs_},
+      shared_{model, cache_, prompts_, pictures_, remember, ahead, pace_, crowded_},
       pass_(model, cache_, prompts_) {}
 
 RunningBatch::~RunningBatch() {
@@ -71,6 +81,7 @@ void RunningBatch::guarded(Seat& seat, const Call& call) {
 // Rows of all members: those that stream always, prompts as far as they do not hold those up.
 void RunningBatch::collect() {
   pass_.clear();
+  crowded_ = seats_.size() > 1;
   const auto offer = [&](const auto& call) {
     for (Seat& seat : seats_) {
       if (seat.failure) continue;
@@ -83,11 +94,7 @@ void RunningBatch::collect() {
   for (Seat& seat : seats_) seat.offered = false;
   offer([&](Member& member) { member.offer_steps(pass_); });
   const int64_t streaming = pass_.rows();
-  int64_t most = State::kPrefillRows;
-  if (streaming > 0) {
-    const double seconds = std::chrono::duration<double>(kSlice).count();
-    most = std::clamp<int64_t>(static_cast<int64_t>(seconds / row_seconds_), 8, most);
-  }
+  const int64_t most = pace_.prompt_rows(streaming, State::kPrefillRows);
   offer([&](Member& member) {
     const int64_t room = streaming + most - pass_.rows();
     if (room > 0) member.offer_prompts(pass_, room);
@@ -96,8 +103,8 @@ void RunningBatch::collect() {
 
 void RunningBatch::pass(Workspace& space) {
   collect();
-  if (pass_.rows() == 0) return;
-  const auto start = Clock::now();
+  const double start = now();
+  if (pass_.rows() == 0) return pace_.passed(0, start, start);
   const auto each_offering = [&](const auto& call) {
     for (Seat& seat : seats_) {
       if (seat.offered && !seat.failure) guarded(seat, [&] { call(*seat.member); });
@@ -108,13 +115,7 @@ void RunningBatch::pass(Workspace& space) {
     if (space.bytes() < needed) space = Workspace(needed);
     Workspace::Frame frame(space);
     pass_.run(space, frame);
-    last_pass_ = Clock::now();
-    constexpr int64_t kTelling = 8;  // rows from which on a pass says what a row takes
-    const std::chrono::duration<double> took = last_pass_ - start;
-    costs_.saw(pass_.rows(), took.count());
-    if (pass_.rows() >= kTelling) {
-      row_seconds_ = took.count() / static_cast<double>(pass_.rows());
-    }
+    pace_.passed(pass_.rows(), start, now());
     each_offering([&](Member& member) { member.accept(pass_); });
   } catch (...) {
     const std::exception_ptr failure = std::current_exception();
@@ -142,12 +143,13 @@ void RunningBatch::end_those_over() {
 
 // In the midst of what is slow.
 void RunningBatch::pass_if_due() {
-  if (Clock::now() - last_pass_ >= kSlice) pass(inner_);
+  pace_.did_piece(now());
+  if (pace_.due(now())) pass(inner_);
 }
 
 void RunningBatch::make_space() {
   if (space_.bytes() >= scratch_) return;
-  last_pass_ = Clock::now();
+  pace_.begin_slow(now());
   try {
     space_ = Workspace();
     space_ = Workspace(scratch_, [&] { pass_if_due(); });
@@ -161,10 +163,10 @@ void RunningBatch::advance() {
   const auto slow = std::find_if(seats_.begin(), seats_.end(), [](const Seat& seat) {
     return !seat.failure && seat.member->has_slow_work();
   });
-  if (slow == seats_.end()) {
+  if (slow == seats_.end() || pace_.due(now())) {
     pass(space_);
   } else {
-    last_pass_ = Clock::now();
+    pace_.begin_slow(now());
     guarded(*slow, [&] { slow->member->do_slow_work(space_, [&] { pass_if_due(); }); });
   }
   count_blocks();

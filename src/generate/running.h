@@ -3,20 +3,19 @@
 // depend on the others (kernels/backend.h); how long it takes does.
 //
 // No work holds the others up for long: prompts go in pieces while anybody streams, and in the
-// midst of slow work (the vision tower, the codec) a pass is run every kSlice.
+// midst of slow work (the vision tower, the codec) passes are run (generate/pace.h).
 // SPDX-License-Identifier: MIT
 #pragma once
 
 #include <atomic>
-#include <chrono>
 #include <cstdint>
 #include <exception>
 #include <functional>
 #include <list>
 #include <memory>
 
-#include "generate/ahead.h"
 #include "generate/kept.h"
+#include "generate/pace.h"
 #include "generate/pass.h"
 
 namespace janus {
@@ -29,7 +28,8 @@ struct Shared {
   KeptPictures& pictures;
   bool remember;  // sequences that end are given to `prompts`, else removed
   int ahead;      // positions of a sequence in one pass; 0: as many as pay (ahead.h)
-  const PassCosts& costs;
+  const Pace& pace;
+  const bool& crowded;  // there are others in the batch
 
   // A new sequence that begins with all of another; prompts that are kept make room.
   int32_t fork(int32_t sequence) const;
@@ -37,6 +37,8 @@ struct Shared {
   int32_t add() const;
   // A sequence that has run that and is not needed any more.
   void end(int32_t sequence, std::vector<Fed> fed) const;
+  // Seconds that a pass may take with what looks ahead: as long as it pays where nobody else waits.
+  double longest_pass() const;
 };
 
 // One request's part in the batch. What its calls throw ends it, and it alone.
@@ -67,7 +69,6 @@ class Member {
 class RunningBatch {
  public:
   static constexpr int kSequences = 1024;  // at most, of all members and of what is kept
-  static constexpr std::chrono::milliseconds kSlice{60};
   static constexpr int64_t kKeptPictureBytes = int64_t{256} << 20;  // 54 pictures of the 1B model
   static constexpr int64_t kKeptPromptBytes = int64_t{256} << 20;
 
@@ -102,8 +103,8 @@ class RunningBatch {
     std::exception_ptr failure;
     bool offered = false;  // rows of the present pass
   };
-  using Clock = std::chrono::steady_clock;
 
+  static double now();  // seconds
   void pass(Workspace& space);
   void pass_if_due();
   void make_space();
@@ -119,15 +120,14 @@ class RunningBatch {
   KvCache cache_;
   KeptPrompts prompts_;
   KeptPictures pictures_{kKeptPictureBytes};
-  PassCosts costs_;
+  Pace pace_;
+  bool crowded_ = false;
   Shared shared_;
   Pass pass_;
   std::list<Seat> seats_;
   Workspace space_;      // of passes and of slow work
   Workspace inner_;      // of passes in the midst of slow work
   int64_t scratch_ = 0;  // the most that a member takes
-  Clock::time_point last_pass_;
-  double row_seconds_ = 0.01;  // of a row of a prompt, about
 };
 
 }  // namespace janus

@@ -52,7 +52,7 @@ int64_t Vq::scratch_bytes(const VqConfig& config, int64_t n, int64_t grid) {
 // The canvas' pauses come in its midst and at its end.
 void Vq::convolve(Tensor x, const Conv& w, Tensor out, Epilogue epilogue, const Canvas& p) const {
   be.conv2d(x, w, out, epilogue, p.between);
-  if (p.between) p.between();
+  p.pause();
 }
 
 // x = conv(x)
@@ -64,17 +64,18 @@ void Vq::conv(const Conv& w, Canvas& p) const {
   p.channels = channels;
 }
 
-void Vq::norm(const Norm& w, Tensor from, Tensor to, bool silu) const {
+void Vq::norm(const Norm& w, Tensor from, Tensor to, bool silu, const Canvas& p) const {
   be.group_norm(from, w.weight.view, w.bias.view, cfg.groups, cfg.eps, silu, to);
+  p.pause();
 }
 
 // x = shortcut(x) + conv2(silu(norm2(conv1(silu(norm1(x))))))
 void Vq::residual(const VqResidual& w, Canvas& p) const {
   const int64_t out = w.conv1.weight.outputs;
   const Tensor hidden = p.view(p.b, p.side, out);
-  norm(w.norm1, p.view(p.x), p.view(p.a), true);
+  norm(w.norm1, p.view(p.x), p.view(p.a), true, p);
   convolve(p.view(p.a), w.conv1, hidden, Epilogue::store, p);
-  norm(w.norm2, hidden, hidden, true);
+  norm(w.norm2, hidden, hidden, true, p);
   if (w.shortcut.weight.outputs > 0) {
     convolve(p.view(p.x), w.shortcut, p.view(p.a, p.side, out), Epilogue::store, p);
     std::swap(p.x, p.a);
@@ -88,11 +89,12 @@ void Vq::attention(const VqAttention& w, Canvas& p) const {
   const int64_t rows = p.n * p.side * p.side, c = p.channels;
   const Tensor h = p.view(p.a).as({rows, c});
   const Tensor qkv(p.b.data, Dtype::f32, {rows, 3 * c});
-  norm(w.norm, p.view(p.x), p.view(p.a), false);
+  norm(w.norm, p.view(p.x), p.view(p.a), false, p);
   be.linear(h, w.qkv, qkv);
   be.attend_full(qkv.columns(0, c), qkv.columns(c, c), qkv.columns(2 * c, c), p.side * p.side, 1,
                  1.0f / std::sqrt(static_cast<float>(c)), h);
   be.linear(h, w.proj, p.view(p.x).as({rows, c}), Epilogue::add);
+  p.pause();
 }
 
 void Vq::middle(const VqMiddle& w, Canvas& p) const {
@@ -110,13 +112,14 @@ void Vq::level(const VqLevel& w, Canvas& p) const {
 
 void Vq::upsample(const Conv& w, Canvas& p) const {
   be.upsample2x(p.view(p.x), p.view(p.a, 2 * p.side, p.channels));
+  p.pause();
   std::swap(p.x, p.a);
   p.side *= 2;
   conv(w, p);
 }
 
 void Vq::finish(const VqTower& w, Canvas& p) const {
-  norm(w.norm_out, p.view(p.x), p.view(p.x), true);
+  norm(w.norm_out, p.view(p.x), p.view(p.x), true, p);
   conv(w.conv_out, p);
 }
 

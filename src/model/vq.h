@@ -19,9 +19,12 @@ namespace janus {
 // Three planes of the largest size are all the memory the codec needs.
 struct Canvas {
   int64_t n, side = 0, channels = 0;
-  Tensor x, a, b;  // flat; x holds [n, side, side, channels]
-  std::function<void()> between =
-      {};  // called after every convolution, and in the midst of large ones
+  Tensor x, a, b;                      // flat; x holds [n, side, side, channels]
+  std::function<void()> between = {};  // called after every layer, and in the midst of large ones
+
+  void pause() const {
+    if (between) between();
+  }
 
   template <class Frame>
   Canvas(int64_t pictures, int64_t plane_values, Frame& frame)
@@ -58,7 +61,7 @@ struct Vq {
   static int64_t plane_values(const VqConfig& config, int64_t grid);
   void convolve(Tensor x, const Conv& w, Tensor out, Epilogue epilogue, const Canvas& p) const;
   void conv(const Conv& w, Canvas& p) const;
-  void norm(const Norm& w, Tensor from, Tensor to, bool silu) const;
+  void norm(const Norm& w, Tensor from, Tensor to, bool silu, const Canvas& p) const;
   void residual(const VqResidual& w, Canvas& p) const;
   void attention(const VqAttention& w, Canvas& p) const;
   void middle(const VqMiddle& w, Canvas& p) const;
