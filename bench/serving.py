@@ -208,13 +208,14 @@ def main():
         alone, beside, opened = idlers(server, arguments.rounds)
         print(f"a question of 8 tokens: {1000 * alone:.1f} ms alone, {1000 * beside:.1f} ms beside 1,020 idle connections "
               f"({opened} opened in all): {beside / alone:.2f} times as long", flush=True)
-    with Server(arguments.programs, "--ahead", "1", model=arguments.model) as server:
+    with Server(arguments.programs, model=arguments.model) as server:
         print(f"pauses between tokens, ms{'':16} median  99 of 100  longest  (of {arguments.rounds} rounds)")
         rounds = [stalls(server) for _ in range(arguments.rounds)]
         for name in rounds[0]:
             pauses = [1000 * pause for one in rounds for pause in one[name]]
             late = sorted(pauses)[len(pauses) * 99 // 100]
             print(f"  {name:36} {statistics.median(pauses):8.1f} {late:8.1f} {max(pauses):8.1f}", flush=True)
+    with Server(arguments.programs, "--ahead", "1", model=arguments.model) as server:
         rates = [(rate_of(server, 1), rate_of(server, 8)) for _ in range(arguments.rounds)]
         one, eight = (statistics.median(each) for each in zip(*rates))
         ratio = statistics.median(b / a for a, b in rates)

@@ -131,7 +131,7 @@ void Scheduler::join(const std::shared_ptr<Task>& task, const MemoryPlan& plan) 
   }
   taken_ += taken;
   together_ += places;
-  batch_.join(std::move(member), [this, task, taken, places](std::exception_ptr failure) {
+  const auto on_end = [this, task, taken, places](std::exception_ptr failure) {
     taken_ -= taken;
     together_ -= places;
     {
@@ -139,7 +139,8 @@ void Scheduler::join(const std::shared_ptr<Task>& task, const MemoryPlan& plan) 
       running_.erase(task);
     }
     task->end(std::move(failure));
-  });
+  };
+  batch_.join(std::move(member), on_end, plan.cache);
 }
 
 }  // namespace janus

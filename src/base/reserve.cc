@@ -47,9 +47,21 @@ Reserve& Reserve::operator=(Reserve&& other) noexcept {
   return *this;
 }
 
-void Reserve::give_back(int64_t begin, int64_t bytes) {
+void Reserve::check_within(int64_t begin, int64_t bytes) const {
   check(begin >= 0 && bytes >= 0 && begin <= bytes_ - bytes, Code::bug, "reserve: ", bytes,
         " bytes from ", begin, " are not within ", bytes_);
+}
+
+void Reserve::touch(int64_t begin, int64_t bytes) {
+  check_within(begin, bytes);
+  const int64_t page = sysconf(_SC_PAGESIZE);
+  volatile std::byte* const from = data_;
+  for (int64_t at = begin; at < begin + bytes; at += page) from[at] = std::byte{0};
+  if (bytes > 0) from[begin + bytes - 1] = std::byte{0};
+}
+
+void Reserve::give_back(int64_t begin, int64_t bytes) {
+  check_within(begin, bytes);
   const int64_t page = sysconf(_SC_PAGESIZE);
   const int64_t first = (begin + page - 1) / page * page;
   const int64_t end = (begin + bytes) / page * page;

@@ -11,14 +11,6 @@
 
 namespace janus {
 
-namespace {
-
-int64_t block_bytes(const Model& model, Dtype cache) {
-  return KvCache::bytes(model.backend(), model.config().llama, cache, 1);
-}
-
-}  // namespace
-
 int32_t Shared::fork(int32_t sequence) const {
   while (cache.free_sequences() == 0 && prompts.drop()) {
   }
@@ -47,9 +39,10 @@ RunningBatch::RunningBatch(const Model& model, Dtype cache, int64_t blocks, bool
                            int ahead)
     : model_(model),
       blocks_(blocks),
+      block_bytes_(KvCache::bytes(model.backend(), model.config().llama, cache, 1)),
       cache_(model.backend(), model.config().llama, cache, kSequences, model.config().llama.context,
              blocks),
-      prompts_(cache_, block_bytes(model, cache), kKeptPromptBytes),
+      prompts_(cache_, block_bytes_, kKeptPromptBytes),
       shared_{model, cache_, prompts_, pictures_, remember, ahead, pace_, crowded_},
       pass_(model, cache_, prompts_) {}
 
@@ -58,7 +51,7 @@ RunningBatch::~RunningBatch() {
 }
 
 void RunningBatch::join(std::unique_ptr<Member> member,
-                        std::function<void(std::exception_ptr)> on_end) {
+                        std::function<void(std::exception_ptr)> on_end, int64_t cache_bytes) {
   const int64_t scratch = member->scratch();
   if (seats_.empty()) {
     scratch_ = 0;
@@ -66,7 +59,7 @@ void RunningBatch::join(std::unique_ptr<Member> member,
     if (space_.bytes() > 2 * scratch) space_ = Workspace();
   }
   scratch_ = std::max(scratch_, scratch);
-  seats_.push_back({std::move(member), std::move(on_end), nullptr, false});
+  seats_.push_back({std::move(member), std::move(on_end), cache_bytes, nullptr, false});
 }
 
 template <class Call>
@@ -93,10 +86,10 @@ void RunningBatch::collect() {
   };
   for (Seat& seat : seats_) seat.offered = false;
   offer([&](Member& member) { member.offer_steps(pass_); });
-  const int64_t streaming = pass_.rows();
-  const int64_t most = pace_.prompt_rows(streaming, State::kPrefillRows);
+  streaming_ = pass_.rows();
+  const int64_t most = pace_.prompt_rows(streaming_, State::kPrefillRows);
   offer([&](Member& member) {
-    const int64_t room = streaming + most - pass_.rows();
+    const int64_t room = streaming_ + most - pass_.rows();
     if (room > 0) member.offer_prompts(pass_, room);
   });
 }
@@ -117,6 +110,7 @@ void RunningBatch::pass(Workspace& space) {
     pass_.run(space, frame);
     pace_.passed(pass_.rows(), start, now());
     each_offering([&](Member& member) { member.accept(pass_); });
+    make_cache_ready(start);
   } catch (...) {
     const std::exception_ptr failure = std::current_exception();
     pass_.take_back(0);
@@ -144,7 +138,24 @@ void RunningBatch::end_those_over() {
 // In the midst of what is slow.
 void RunningBatch::pass_if_due() {
   pace_.did_piece(now());
-  if (pace_.due(now())) pass(inner_);
+  if (!pace_.due(now())) return;
+  pass(inner_);
+  pace_.begin_slow(now());
+}
+
+// What growing sequences are about to take is touched a piece at a time, or the pass in which many
+// of them begin a block would take several times as long as others: as much as they need on
+// average and, while a pass's time lasts, what is planned.
+void RunningBatch::make_cache_ready(double pass_began) {
+  if (!crowded_ || streaming_ == 0) return;
+  int64_t planned = prompts_.bytes();
+  for (const Seat& seat : seats_) planned += seat.cache_bytes;
+  const int64_t blocks = planned / block_bytes_ - (blocks_ - cache_.free_blocks());
+  const int64_t needed = streaming_ * block_bytes_ / kKvBlock;
+  int64_t done = 0;
+  while ((done <= needed || now() - pass_began < Pace::kPass) && cache_.make_ready(blocks)) {
+    done += KvCache::kPiece;
+  }
 }
 
 void RunningBatch::make_space() {

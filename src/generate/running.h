@@ -81,7 +81,9 @@ class RunningBatch {
   const Shared& shared() const { return shared_; }
 
   // `on_end` gets what the member failed of, or null, when it has left. Not from a member's calls.
-  void join(std::unique_ptr<Member> member, std::function<void(std::exception_ptr)> on_end);
+  // cache_bytes: planned for its keys and values; memory for them is made ready beside passes.
+  void join(std::unique_ptr<Member> member, std::function<void(std::exception_ptr)> on_end,
+            int64_t cache_bytes = 0);
   bool empty() const { return seats_.empty(); }
   // Joins and advances until it has left; throws what it failed of. Only of an empty batch.
   void run_alone(std::unique_ptr<Member> member);
@@ -100,6 +102,7 @@ class RunningBatch {
   struct Seat {
     std::unique_ptr<Member> member;
     std::function<void(std::exception_ptr)> on_end;
+    int64_t cache_bytes;
     std::exception_ptr failure;
     bool offered = false;  // rows of the present pass
   };
@@ -108,6 +111,7 @@ class RunningBatch {
   void pass(Workspace& space);
   void pass_if_due();
   void make_space();
+  void make_cache_ready(double pass_began);
   void collect();
   void end_those_over();
   void count_blocks();
@@ -116,12 +120,14 @@ class RunningBatch {
 
   const Model& model_;
   const int64_t blocks_;
+  const int64_t block_bytes_;
   std::atomic<int64_t> used_ = 0;  // of them
   KvCache cache_;
   KeptPrompts prompts_;
   KeptPictures pictures_{kKeptPictureBytes};
   Pace pace_;
   bool crowded_ = false;
+  int64_t streaming_ = 0;  // rows of the present pass that are no prompt's
   Shared shared_;
   Pass pass_;
   std::list<Seat> seats_;

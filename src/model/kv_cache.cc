@@ -25,7 +25,7 @@ KvCache::KvCache(const Backend& backend, const LlamaConfig& config, Dtype dtype,
       lengths_(static_cast<size_t>(sequences), kFree),
       table_(static_cast<size_t>(sequences * per_sequence_), kNoBlock),
       references_(static_cast<size_t>(blocks), 0),
-      touched_(static_cast<size_t>(blocks), false),
+      ready_(static_cast<size_t>(blocks), 0),
       memory_(blocks * block_bytes_) {
   for (int64_t block = 0; block < blocks; ++block) {
     free_blocks_.push_back(static_cast<int32_t>(block));  // in rising order: a heap
@@ -109,7 +109,7 @@ int32_t KvCache::take_block() {
   const int32_t block = free_blocks_.back();
   free_blocks_.pop_back();
   references_[static_cast<size_t>(block)] = 1;
-  touched_[static_cast<size_t>(block)] = true;
+  ready_[static_cast<size_t>(block)] = block_bytes_;
   return block;
 }
 
@@ -131,16 +131,30 @@ int64_t KvCache::free_sequences() const {
   return std::count(lengths_.begin(), lengths_.end(), kFree);
 }
 
+bool KvCache::make_ready(int64_t blocks) {
+  for (int64_t block = 0; block < std::ssize(ready_) && blocks > 0; ++block) {
+    const auto b = static_cast<size_t>(block);
+    if (references_[b] > 0) continue;
+    --blocks;
+    const int64_t bytes = std::min(block_bytes_ - ready_[b], kPiece);
+    if (bytes == 0) continue;
+    memory_.touch(block * block_bytes_ + ready_[b], bytes);
+    ready_[b] += bytes;
+    return true;
+  }
+  return false;
+}
+
 // Neighbours go together, so that pages between two of them go as well.
 void KvCache::give_back() {
-  const auto count = static_cast<int64_t>(touched_.size());
+  const auto count = std::ssize(ready_);
   const auto idle = [&](int64_t block) {
     const auto b = static_cast<size_t>(block);
-    return touched_[b] && references_[b] == 0;
+    return ready_[b] > 0 && references_[b] == 0;
   };
   for (int64_t begin = 0; begin < count; ++begin) {
     int64_t end = begin;
-    for (; end < count && idle(end); ++end) touched_[static_cast<size_t>(end)] = false;
+    for (; end < count && idle(end); ++end) ready_[static_cast<size_t>(end)] = 0;
     if (end == begin) continue;
     memory_.give_back(begin * block_bytes_, (end - begin) * block_bytes_);
     begin = end;

@@ -47,6 +47,10 @@ class KvCache {
 
   int64_t free_blocks() const { return static_cast<int64_t>(free_blocks_.size()); }
   int64_t free_sequences() const;
+  // Memory that nobody has touched yet takes the system long to give. Of the `blocks` that are
+  // taken next this makes some ready, kPiece at most; false: all of them are.
+  static constexpr int64_t kPiece = int64_t{2} << 20;
+  bool make_ready(int64_t blocks);
   // Gives the memory of free blocks back to the system.
   void give_back();
 
@@ -71,7 +75,7 @@ class KvCache {
   std::vector<int32_t> table_;        // [sequences, per_sequence]
   std::vector<int32_t> references_;   // of each block
   std::vector<int32_t> free_blocks_;  // a heap: the lowest is taken next
-  std::vector<bool> touched_;         // blocks that have memory
+  std::vector<int64_t> ready_;        // bytes of each block that have memory
   Reserve memory_;
   std::vector<KvLayer> layers_;
 };

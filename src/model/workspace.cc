@@ -18,7 +18,7 @@ int64_t rounded_bytes(std::initializer_list<int64_t> shape) {
 
 Workspace::Workspace(int64_t bytes, const std::function<void()>& between) {
   if (bytes == 0) return;
-  constexpr int64_t kPiece = int64_t{16} << 20;
+  constexpr int64_t kPiece = int64_t{4} << 20;
   Buffer& chunk = chunks_.emplace_back(Buffer::untouched(bytes));
   for (int64_t begin = 0; begin < bytes; begin += kPiece) {
     chunk.touch(begin, std::min(begin + kPiece, bytes));

@@ -43,6 +43,16 @@ TEST(Reserve, TakesMemoryWhenTouchedAndGivesItBackZeroed) {
   EXPECT_THROW(reserve.give_back(reserve.bytes() - 4, 5), Error);
 }
 
+TEST(Reserve, TouchedMemoryIsThere) {
+  const int64_t before = resident_bytes();
+  Reserve reserve(int64_t{1} << 30);
+  reserve.touch(16 * kMiB + 7, 64 * kMiB);
+  EXPECT_GE(resident_bytes() - before, 60 * kMiB);
+  EXPECT_LT(resident_bytes() - before, 80 * kMiB);
+  reserve.touch(3, 0);
+  EXPECT_THROW(reserve.touch(reserve.bytes() - 4, 5), Error);
+}
+
 TEST(Reserve, Moves) {
   Reserve first(100);
   first.data()[99] = std::byte{3};

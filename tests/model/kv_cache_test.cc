@@ -133,6 +133,25 @@ TEST_F(Cache, GivesBackWhatNobodyUses) {
   EXPECT_EQ((std::vector<int32_t>{block(c, 0), block(c, 1), block(c, 2)}), own);
 }
 
+// What is made ready is the memory of the blocks that are taken next, and of no block in use.
+TEST_F(Cache, MemoryIsMadeReadyPieceByPiece) {
+  const int64_t free = cache_.free_blocks();
+  const int32_t a = cache_.add();
+  cache_.extend(a, kKvBlock);
+  std::byte* const value = cache_.layer(0).keys + block(a, 0) * cache_.layer(0).stride;
+  *value = std::byte{7};
+  EXPECT_FALSE(cache_.make_ready(0));
+  for (int64_t i = 0; i < 2; ++i) EXPECT_TRUE(cache_.make_ready(2));  // smaller than a piece each
+  EXPECT_FALSE(cache_.make_ready(2));
+  EXPECT_EQ(*value, std::byte{7});
+  cache_.extend(a, 2 * kKvBlock);
+  EXPECT_TRUE(cache_.make_ready(1));
+  EXPECT_EQ(cache_.free_blocks(), free - 3);
+  cache_.remove(a);
+  cache_.give_back();
+  EXPECT_TRUE(cache_.make_ready(1));
+}
+
 TEST_F(Cache, RefusalsChangeNothing) {
   const int32_t a = cache_.add(), b = cache_.add();
   cache_.extend(a, 4 * kKvBlock);
