@@ -105,7 +105,7 @@ class Codes(threading.Thread):
             if now != last:
                 self.seen.append((time.monotonic(), now))
             last = now
-            time.sleep(0.005)
+            time.sleep(0.1)  # asking more often takes from what is measured
 
     def rate(self):
         (begin, first), (end, last) = self.seen[0], self.seen[-1]
