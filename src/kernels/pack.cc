@@ -9,7 +9,6 @@
 
 #include "base/cpu.h"
 #include "base/error.h"
-#include "base/pages.h"
 #include "base/quant.h"
 #include "kernels/backend.h"
 
@@ -106,8 +105,8 @@ void Backend::place(Weight& weight, int64_t first, std::span<const std::byte> ro
 
 Buffer Backend::fresh_memory(int64_t bytes) const {
   Buffer buffer = Buffer::untouched(bytes);
+  // As large as the system's large pages: two threads in one would both clear it.
   constexpr int64_t kPiece = int64_t{2} << 20;
-  if (bytes >= 4 * kPiece) prefer_ordinary_pages(buffer.data(), bytes);
   share_out((bytes + kPiece - 1) / kPiece,
             [&](int64_t i) { buffer.touch(i * kPiece, std::min(bytes, (i + 1) * kPiece)); });
   return buffer;
