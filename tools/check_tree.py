@@ -44,7 +44,7 @@ LAYERS = {
     "src/apps/info.": ["base/**", "io/**", "kernels/*.h", "model/**", "generate/**", "januspro/**", "apps/**"],
     "src/apps/trace.": ["base/**", "io/**", "kernels/*.h", "model/**", "generate/**", "januspro/**", "apps/**"],
     "src/apps/bench.": ["base/**", "io/**", "kernels/*.h", "model/**", "generate/**", "januspro/**", "apps/**"],
-    "src/apps/bench_ahead.": ["base/**", "io/**", "kernels/*.h", "model/**", "generate/**", "januspro/**", "apps/**"],
+    "src/apps/bench_": ["base/**", "io/**", "kernels/*.h", "model/**", "generate/**", "januspro/**", "apps/**"],
     "src/apps/januspro_train": ["base/**", "io/**", "world/**", "train/**", "apps/**"],
 }
 

@@ -11,6 +11,7 @@
 #include "apps/bench_ahead.h"
 #include "apps/bench_cost.h"
 #include "apps/bench_limits.h"
+#include "apps/bench_pictures.h"
 #include "apps/command.h"
 #include "base/error.h"
 #include "generate/ask.h"
@@ -23,11 +24,13 @@ namespace janus {
 
 namespace {
 
-// Those measured unless others are named, and two more.
+// Those measured unless others are named, and more.
 const std::vector<std::string> kWorks = {"limits", "load",      "step",      "prompt",
                                          "vision", "vq_decode", "vq_encode", "picture"};
 constexpr const char* kTurns = "turns";
 constexpr const char* kAhead = "ahead";
+constexpr const char* kStart = "start";
+constexpr const char* kPictures = "pictures";
 
 int64_t peak_rss() {
   rusage usage{};
@@ -48,8 +51,16 @@ class BenchVerb {
  private:
   bool wants(const char* work) const;
   void open();
+  LoadOptions load_options(const Checkpoint& checkpoint);
+  void start();
   void load();
-  // `before` each run, and not timed. Returns the median in seconds.
+  // Seconds of the runs, from least to most; `before` each of them, and not timed.
+  std::vector<double> time(const std::function<void()>& once,
+                           const std::function<void()>& before = {});
+  // One line: the runs beside the limit of what they had to do, both divided by `parts`.
+  void report(const char* work, const Sizes& sizes, const Cost& cost,
+              const std::vector<double>& seconds, int64_t parts = 1);
+  // Both. Returns the median in seconds.
   double measure(const char* work, const Sizes& sizes, const Cost& cost,
                  const std::function<void()>& once, const std::function<void()>& before = {});
   void print_limits();
@@ -57,6 +68,7 @@ class BenchVerb {
   void prompt();
   void towers();
   void picture();
+  void pictures();
   void turns();
   void ahead();
   void line(const nlohmann::ordered_json& values);
@@ -80,8 +92,7 @@ class BenchVerb {
 
 BenchVerb::BenchVerb(CLI::App& app, const Interrupt& interrupt) : interrupt_(interrupt) {
   std::vector<std::string> all = kWorks;
-  all.push_back(kTurns);
-  all.push_back(kAhead);
+  for (const char* more : {kTurns, kAhead, kStart, kPictures}) all.emplace_back(more);
   app.add_option("--work", works_, "What to measure")
       ->delimiter(',')
       ->check(CLI::IsMember(all))
@@ -133,8 +144,8 @@ void BenchVerb::line(const nlohmann::ordered_json& values) {
   print(text);
 }
 
-double BenchVerb::measure(const char* work, const Sizes& sizes, const Cost& cost,
-                          const std::function<void()>& once, const std::function<void()>& before) {
+std::vector<double> BenchVerb::time(const std::function<void()>& once,
+                                    const std::function<void()>& before) {
   if (before) before();
   once();
   std::vector<double> seconds;
@@ -147,14 +158,14 @@ double BenchVerb::measure(const char* work, const Sizes& sizes, const Cost& cost
     seconds.push_back(std::chrono::duration<double>(end - start).count());
   }
   std::sort(seconds.begin(), seconds.end());
-  const double median = seconds[seconds.size() / 2];
-  const double reading = static_cast<double>(cost.bytes) / limits_.read_bytes;
-  const double of_floats = static_cast<double>(cost.operations) / limits_.f32_operations;
-  const double of_bytes = cost.byte_operations == 0
-                              ? 0
-                              : static_cast<double>(cost.byte_operations) / limits_.int8_operations;
-  const double adding = of_floats + of_bytes;
-  const char* const limit = reading > adding ? "read" : of_bytes > of_floats ? "int8" : "f32";
+  return seconds;
+}
+
+void BenchVerb::report(const char* work, const Sizes& sizes, const Cost& cost,
+                       const std::vector<double>& seconds, int64_t parts) {
+  const Bound bound = bound_of(cost, limits_);
+  const Phase sum = total(cost);
+  const double median = seconds[seconds.size() / 2], each = 1 / static_cast<double>(parts);
   const auto value = [](const std::optional<int64_t>& size) {
     return size ? nlohmann::ordered_json(*size) : nlohmann::ordered_json(nullptr);
   };
@@ -167,14 +178,21 @@ double BenchVerb::measure(const char* work, const Sizes& sizes, const Cost& cost
         {"level", level_},
         {"threads", backend_->threads()},
         {"runs", runs_},
-        {"seconds_min", seconds.front()},
-        {"seconds_median", median},
-        {"bytes", cost.bytes},
-        {"operations", cost.operations + cost.byte_operations},
-        {"limit", limit},
-        {"share", std::max(reading, adding) / median},
+        {"seconds_min", seconds.front() * each},
+        {"seconds_median", median * each},
+        {"bytes", sum.bytes / parts},
+        {"operations", (sum.operations + sum.byte_operations) / parts},
+        {"seconds_limit", bound.seconds() * each},
+        {"limit", bound.side()},
+        {"share", bound.seconds() / median},
         {"peak_rss", peak_rss()}});
-  return median;
+}
+
+double BenchVerb::measure(const char* work, const Sizes& sizes, const Cost& cost,
+                          const std::function<void()>& once, const std::function<void()>& before) {
+  const std::vector<double> seconds = time(once, before);
+  report(work, sizes, cost, seconds);
+  return seconds[seconds.size() / 2];
 }
 
 void BenchVerb::print_limits() {
@@ -198,23 +216,53 @@ void BenchVerb::print_limits() {
   if (limits_.bf16_operations > 0) show("bf16", limits_.bf16_operations, "op/s");
 }
 
-void BenchVerb::load() {
-  const Checkpoint checkpoint = flags_.checkpoint();
-  const StoredTensors tensors = checkpoint.tensors();
+LoadOptions BenchVerb::load_options(const Checkpoint& checkpoint) {
   LoadOptions options;
   options.backend = backend_;
   options.parts = checkpoint.parts();
-  for (const char* work : {"step", "vq_decode", "vq_encode", "picture", kAhead}) {
-    if (wants(work)) checkpoint.require(kDrawingParts);
-  }
-  const Dtype stored = held_type(*checkpoint.source());
-  type_ = dtype_named(flags_.type).value_or(stored);
+  type_ = dtype_named(flags_.type).value_or(held_type(*checkpoint.source()));
   cache_ = dtype_named(flags_.cache).value_or(cache_type(type_));
   options.weights = type_;
   options.round_rope = flags_.round_rope;
   options.on_progress = [&](double) { interrupt_.check(); };
+  return options;
+}
+
+// From nothing to the first token of an answer: the half that reads, and a short prompt.
+void BenchVerb::start() {
+  constexpr int64_t kTokens = 16;
+  const std::vector<int32_t> ids(kTokens, 0);
+  Cost cost;
+  const auto once = [&] {
+    const Checkpoint checkpoint = flags_.checkpoint();
+    LoadOptions options = load_options(checkpoint);
+    checkpoint.require(kReadingParts);
+    options.parts = kReadingParts;
+    const PromptBuilder prompts = load_prompts(checkpoint);
+    const Model model = Model::load(checkpoint, options);
+    State state(model, cache_, 1, kTokens, KvCache::blocks_for(kTokens));
+    OwnedTensor x(Dtype::f32, {kTokens, model.config().llama.width});
+    OwnedTensor logits(Dtype::f32, {1, model.config().llama.vocabulary});
+    model.embed_text(ids, x.view);
+    state.prefill(state.cache().add(), x.view);
+    model.text_logits(x.view.slice(kTokens - 1, 1), logits.view);
+    if (!cost.empty()) return;
+    cost.push_back({model.weights().bytes - model.weights().mapped_bytes});
+    cost += prompt_cost(model, cache_, kTokens);
+    cost += text_cost(model);
+  };
+  const std::vector<double> seconds = time(once);
+  report(kStart, {1, {}, kTokens}, cost, seconds);
+}
+
+void BenchVerb::load() {
+  const Checkpoint checkpoint = flags_.checkpoint();
+  for (const char* work : {"step", "vq_decode", "vq_encode", "picture", kAhead, kPictures}) {
+    if (wants(work)) checkpoint.require(kDrawingParts);
+  }
+  const LoadOptions options = load_options(checkpoint);
   int64_t bytes = 0;
-  for (const auto& [name, tensor] : tensors) {
+  for (const auto& [name, tensor] : checkpoint.tensors()) {
     bytes += static_cast<int64_t>(tensor.data.size());
   }
   const auto once = [&] {
@@ -222,7 +270,7 @@ void BenchVerb::load() {
     model_ = Model::load(checkpoint, options);
   };
   if (wants("load")) {
-    measure("load", {}, {bytes, 0, 0}, once);
+    measure("load", {}, {{bytes}}, once);
   } else {
     once();
   }
@@ -298,6 +346,32 @@ void BenchVerb::picture() {
     draw(
         {*model_, prompts, cache_, 1}, std::span(&request, 1), [](const Picture&) {}, wanted);
   });
+}
+
+// What a picture costs when several of one prompt are drawn together: all their steps, each taken
+// to last as long as the one in the middle, which is exact where time grows evenly with context,
+// and their pixels.
+void BenchVerb::pictures() {
+  const PromptBuilder prompts = load_prompts(flags_.checkpoint());
+  const int64_t codes = model_->config().image_tokens();
+  const auto words = static_cast<int64_t>(prompts.draw("a red ball on a green field").size());
+  const int64_t context = words + codes / 2;
+  Workspace space;
+  const std::vector<int32_t> none(static_cast<size_t>(codes), 0);
+  OwnedTensor pixels(Dtype::f32, {1, model_->config().image, model_->config().image, 3});
+  const std::vector<double> decoding =
+      time([&] { model_->decode_image(none, space, pixels.view); });
+  for (const int64_t n : {1, 4, 16}) {
+    PicturesStep step(*model_, cache_, n, words, context);
+    std::vector<double> seconds = time([&] { step.run(); });
+    for (size_t i = 0; i < seconds.size(); ++i) {
+      seconds[i] = seconds[i] * static_cast<double>(codes) + decoding[i] * static_cast<double>(n);
+    }
+    Cost cost = step_cost(*model_, cache_, 2 * n, context, words, n) * codes;
+    cost += code_cost(*model_, 2 * n) * codes;
+    cost += decode_cost(*model_) * n;
+    report(kPictures, {2 * n, context, codes}, cost, seconds, n);
+  }
 }
 
 // Until the first token of an answer about a picture, then of one to another question about it.
@@ -381,6 +455,8 @@ void BenchVerb::run() {
         "work        rows  context  tokens       min ms    median ms        MB      Gop  "
         "limit share\n");
   }
+  if (wants(kStart)) start();
+  if (works_ == std::vector<std::string>{kStart}) return;
   load();
   const Config& config = model_->config();
   const int64_t longest = std::max(wants("step") ? context_ + 1 : 0, wants("prompt") ? tokens_ : 0);
@@ -390,6 +466,7 @@ void BenchVerb::run() {
   if (wants("prompt")) prompt();
   towers();
   if (wants("picture")) picture();
+  if (wants(kPictures)) pictures();
   if (wants(kTurns)) turns();
   if (wants(kAhead)) ahead();
 }

@@ -2,6 +2,8 @@
 // SPDX-License-Identifier: MIT
 #include "apps/bench_cost.h"
 
+#include <algorithm>
+
 namespace janus {
 
 namespace {
@@ -9,8 +11,8 @@ namespace {
 Cost linear(const Weight& weight, int64_t rows) {
   const int64_t elements = weight.outputs * weight.inputs;
   const int64_t operations = 2 * elements * rows, bytes = bytes_of(weight.dtype, elements);
-  return multiplied_as_stored(weight.dtype) ? Cost{bytes, 0, operations}
-                                            : Cost{bytes, operations, 0};
+  return multiplied_as_stored(weight.dtype) ? Cost{{bytes, 0, operations}}
+                                            : Cost{{bytes, operations, 0}};
 }
 
 Cost conv(const Conv& conv, int64_t& side) {
@@ -19,19 +21,24 @@ Cost conv(const Conv& conv, int64_t& side) {
   return linear(conv.weight, side * side);
 }
 
-Cost blocks(const Model& model, int64_t rows) {
+// A layer after the other: its four products, and attention as given.
+Cost blocks(const Model& model, int64_t rows, const Phase& attention) {
   Cost cost;
   for (const LlamaBlock& block : model.weights().blocks) {
-    for (const Weight* weight : {&block.qkv, &block.out, &block.gate_up, &block.down}) {
-      cost += linear(*weight, rows);
-    }
+    cost += linear(block.qkv, rows);
+    cost.push_back(attention);
+    cost += linear(block.out, rows);
+    cost += linear(block.gate_up, rows);
+    cost += linear(block.down, rows);
   }
   return cost;
 }
 
-// Scores and sums over `seen` positions altogether, of all layers.
-int64_t attention_operations(const LlamaConfig& llama, int64_t seen) {
-  return int64_t{4} * llama.heads * llama.head_width * llama.layers * seen;
+// Of one layer: `read` positions of keys and values; scores and sums over `seen` altogether.
+Phase attend(const Model& model, Dtype cache, int64_t read, int64_t seen) {
+  const LlamaConfig& llama = model.config().llama;
+  const int64_t block = KvCache::bytes(model.backend(), llama, cache, 1) / llama.layers;
+  return {read * block / kKvBlock, int64_t{4} * llama.heads * llama.head_width * seen};
 }
 
 Cost residual(const VqResidual& block, int64_t side) {
@@ -45,7 +52,7 @@ Cost attention(const VqAttention& block, int64_t side) {
   const int64_t rows = side * side;
   Cost cost = linear(block.qkv, rows);
   cost += linear(block.proj, rows);
-  cost.operations += 4 * block.proj.outputs * rows * rows;
+  cost.push_back({0, 4 * block.proj.outputs * rows * rows});
   return cost;
 }
 
@@ -70,21 +77,60 @@ Cost levels(const VqTower& tower, int64_t& side, bool up) {
 
 }  // namespace
 
-Cost step_cost(const Model& model, Dtype cache, int64_t rows, int64_t context) {
-  const LlamaConfig& llama = model.config().llama;
-  Cost cost = blocks(model, rows);
-  const int64_t seen = rows * (context + 1);
-  cost.bytes += seen * KvCache::bytes(model.backend(), llama, cache, 1) / kKvBlock;
-  cost.operations += attention_operations(llama, seen);
+Cost& operator+=(Cost& cost, const Cost& other) {
+  cost.insert(cost.end(), other.begin(), other.end());
   return cost;
 }
 
-Cost prompt_cost(const Model& model, Dtype cache, int64_t tokens, int64_t kept) {
-  const LlamaConfig& llama = model.config().llama;
-  Cost cost = blocks(model, tokens - kept);
-  cost.bytes += tokens * KvCache::bytes(model.backend(), llama, cache, 1) / kKvBlock;
-  cost.operations += attention_operations(llama, (tokens * (tokens + 1) - kept * (kept + 1)) / 2);
+Cost operator*(Cost cost, int64_t times) {
+  for (Phase& phase : cost) phase.times *= times;
   return cost;
+}
+
+Phase total(const Cost& cost) {
+  Phase sum;
+  for (const Phase& phase : cost) {
+    sum.bytes += phase.bytes * phase.times;
+    sum.operations += phase.operations * phase.times;
+    sum.byte_operations += phase.byte_operations * phase.times;
+  }
+  return sum;
+}
+
+const char* Bound::side() const {
+  if (reading >= floats && reading >= of_bytes) return "read";
+  return of_bytes > floats ? "int8" : "f32";
+}
+
+Bound bound_of(const Cost& cost, const Limits& limits) {
+  const auto seconds = [](int64_t amount, double rate) {
+    return amount == 0 ? 0 : static_cast<double>(amount) / rate;
+  };
+  Bound bound;
+  for (const Phase& phase : cost) {
+    const auto times = static_cast<double>(phase.times);
+    const double reading = seconds(phase.bytes, limits.read_bytes);
+    const double floats = seconds(phase.operations, limits.f32_operations);
+    const double of_bytes = seconds(phase.byte_operations, limits.int8_operations);
+    if (reading > floats + of_bytes) {
+      bound.reading += times * reading;
+    } else {
+      bound.floats += times * floats;
+      bound.of_bytes += times * of_bytes;
+    }
+  }
+  return bound;
+}
+
+Cost step_cost(const Model& model, Dtype cache, int64_t rows, int64_t context, int64_t shared,
+               int64_t together) {
+  const int64_t read = rows * (context + 1 - shared) + rows / together * shared;
+  return blocks(model, rows, attend(model, cache, read, rows * (context + 1)));
+}
+
+Cost prompt_cost(const Model& model, Dtype cache, int64_t tokens, int64_t kept) {
+  const int64_t seen = (tokens * (tokens + 1) - kept * (kept + 1)) / 2;
+  return blocks(model, tokens - kept, attend(model, cache, tokens, seen));
 }
 
 Cost text_cost(const Model& model) { return linear(model.weights().text_head, 1); }
@@ -106,7 +152,7 @@ Cost vision_cost(const Model& model) {
     for (const Weight* weight : {&block.qkv, &block.proj, &block.fc1, &block.fc2}) {
       cost += linear(*weight, rows);
     }
-    cost.operations += 4 * vision.width * rows * rows;
+    cost.push_back({0, 4 * vision.width * rows * rows});
   }
   for (const Weight& weight : weights.aligner) cost += linear(weight, rows);
   return cost;
@@ -133,7 +179,7 @@ Cost encode_cost(const Model& model) {
   cost += conv(model.weights().quant, side);
   const VqConfig& vq = model.config().vq;
   const int64_t book = int64_t{vq.codes} * vq.code_width;
-  cost += {book * 4, 2 * book * side * side, 0};
+  cost.push_back({book * 4, 2 * book * side * side});
   return cost;
 }
 

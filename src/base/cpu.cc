@@ -122,12 +122,23 @@ int usable_cores() {
   return quota > 0 ? std::min(count, quota) : count;
 }
 
+namespace {
+
+constexpr unsigned kFlushToZero = 0x8000, kDenormalsAreZero = 0x0040;
+
+}  // namespace
+
 FlushDenormals::FlushDenormals() : before_(_mm_getcsr()) {
-  constexpr unsigned kFlushToZero = 0x8000, kDenormalsAreZero = 0x0040;
   _mm_setcsr(before_ | kFlushToZero | kDenormalsAreZero);
 }
 
 FlushDenormals::~FlushDenormals() { _mm_setcsr(before_); }
+
+KeepDenormals::KeepDenormals() : before_(_mm_getcsr()) {
+  _mm_setcsr(before_ & ~(kFlushToZero | kDenormalsAreZero));
+}
+
+KeepDenormals::~KeepDenormals() { _mm_setcsr(before_); }
 
 void spin_pause() { _mm_pause(); }
 

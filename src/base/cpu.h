@@ -44,6 +44,18 @@ class FlushDenormals {
   unsigned before_;
 };
 
+// The opposite for as long as it lives: for work whose results must not depend on who does it.
+class KeepDenormals {
+ public:
+  KeepDenormals();
+  ~KeepDenormals();
+  KeepDenormals(const KeepDenormals&) = delete;
+  KeepDenormals& operator=(const KeepDenormals&) = delete;
+
+ private:
+  unsigned before_;
+};
+
 // Tells the core that this thread is waiting in a loop.
 void spin_pause();
 

@@ -60,25 +60,6 @@ void check_cache_format(const char* op, Dtype dtype) {
         ": keys and values must be f32, bf16 or q8, are ", traits(dtype).name);
 }
 
-void check_bias(int64_t outputs, int64_t inputs, std::span<const float> bias) {
-  check(bias.empty() || static_cast<int64_t>(bias.size()) == outputs, Code::bug, "pack: bias [",
-        bias.size(), "] for matrix [", outputs, ", ", inputs, "]");
-}
-
-// Sizes small enough that elements, padded to whole panels and in 4 bytes, can be counted.
-void check_matrix(const char* op, Dtype dtype, int64_t outputs, int64_t inputs) {
-  if (multiplied_as_stored(dtype)) {
-    check(inputs % traits(dtype).block == 0, Code::bug, op, ": rows of ", inputs,
-          " are no whole blocks of ", traits(dtype).name);
-  } else {
-    check_format(op, dtype);
-  }
-  constexpr int64_t kMost = int64_t{1} << 56;
-  check(outputs > 0 && inputs > 0, Code::bug, op, ": matrix [", outputs, ", ", inputs, "]");
-  check(outputs < kMost && inputs < kMost / (outputs + 64), Code::out_of_memory, op, ": matrix [",
-        outputs, ", ", inputs, "] is larger than any memory; is config.json damaged?");
-}
-
 void check_cache(const char* op, const Rows& rows, const KvLayer& cache) {
   check_cache_format(op, cache.dtype);
   check(cache.heads > 0 && cache.width > 0 && cache.keys && cache.values, Code::bug, op,
@@ -114,57 +95,11 @@ void check_blocks(const char* op, const Rows& rows, const KvLayer& cache) {
 
 }  // namespace
 
-Weight Backend::pack(Dtype dtype, int64_t outputs, int64_t inputs, const RowSource& rows,
-                     std::span<const float> bias) const {
-  check_matrix("pack", dtype, outputs, inputs);
-  check_bias(outputs, inputs, bias);
-  if (!multiplied_as_stored(dtype)) return do_pack(dtype, outputs, inputs, rows, bias);
-  std::vector<float> values(static_cast<size_t>(inputs));
-  const auto encoded = [&](int64_t index, std::span<std::byte> out) {
-    rows(index, values);
-    encode(dtype, values, out);
-  };
-  return do_pack_blocks(dtype, outputs, inputs, encoded, bias);
-}
-
-Weight Backend::pack_blocks(Dtype dtype, int64_t outputs, int64_t inputs, const BlockSource& rows,
-                            std::span<const float> bias) const {
-  check_matrix("pack_blocks", dtype, outputs, inputs);
-  check(multiplied_as_stored(dtype), Code::bug, "pack_blocks: ", traits(dtype).name,
-        " is no type of blocks that products take");
-  check_bias(outputs, inputs, bias);
-  return do_pack_blocks(dtype, outputs, inputs, rows, bias);
-}
-
-Weight Backend::adopt(Dtype dtype, int64_t outputs, int64_t inputs, Buffer packed,
-                      std::span<const float> bias) const {
-  check_matrix("adopt", dtype, outputs, inputs);
-  check_bias(outputs, inputs, bias);
-  check(!packing().empty() && packed.bytes() == do_packed_bytes(dtype, outputs, inputs), Code::bug,
-        "adopt: ", packed.bytes(), " bytes for matrix [", outputs, ", ", inputs, "] in ",
-        traits(dtype).name, " as ", name(), " packs it");
-  Weight w;
-  w.outputs = outputs;
-  w.inputs = inputs;
-  w.dtype = dtype;
-  w.data = std::move(packed);
-  if (!bias.empty()) {
-    w.bias = OwnedTensor(Dtype::f32, {outputs});
-    std::copy(bias.begin(), bias.end(), w.bias.view.f32());
-  }
-  return w;
-}
-
 int64_t Backend::block_rows_bytes(Dtype dtype, int64_t rows, int64_t inputs) const {
   return multiplied_as_stored(dtype) ? do_block_rows_bytes(rows, inputs) : 0;
 }
 
 int64_t Backend::low_rank_bytes(int64_t rank) { return bytes_of(Dtype::f32, kLowRankRows * rank); }
-
-int64_t Backend::packed_bytes(Dtype dtype, int64_t outputs, int64_t inputs) const {
-  check_matrix("packed_bytes", dtype, outputs, inputs);
-  return do_packed_bytes(dtype, outputs, inputs);
-}
 
 int64_t Backend::kv_block_bytes(Dtype dtype, int heads, int width) const {
   check_cache_format("kv_block_bytes", dtype);

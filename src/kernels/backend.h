@@ -96,6 +96,19 @@ class Backend {
   // The same from rows that are stored in that type of blocks already; their scales are finite.
   Weight pack_blocks(Dtype dtype, int64_t outputs, int64_t inputs, const BlockSource& rows,
                      std::span<const float> bias = {}) const;
+  // The same in steps, for whoever has many rows at a time. First a matrix whose numbers are still
+  // to come …
+  Weight unfilled(Dtype dtype, int64_t outputs, int64_t inputs,
+                  std::span<const float> bias = {}) const;
+  // … then all its rows, each once: from row `first`, a multiple of kPlacedTogether, n of them in
+  // the type's plain bytes (base/quant.h), n a multiple too unless they are the last.
+  void place(Weight& weight, int64_t first, std::span<const std::byte> rows) const;
+  static constexpr int64_t kPlacedTogether = 16;
+  // Memory of undefined content that the system has given already, on all threads at once.
+  Buffer fresh_memory(int64_t bytes) const;
+  // Calls fn(i) for every i below n, on all threads: work of the caller's own while loading. What
+  // one of them throws is thrown here once all are done. fn must not use the backend.
+  void share_out(int64_t n, const std::function<void(int64_t)>& fn) const;
   // The name of that layout where files may hold it ("panels16"), else "": see kernels/panels.h.
   virtual std::string_view packing() const { return {}; }
   // A matrix that lies in packing() already: packed_bytes of memory that is kept, not looked at.
@@ -168,10 +181,9 @@ class Backend {
   void nearest_code(Tensor x, Tensor codebook, std::span<int32_t> ids) const;
 
  protected:
-  virtual Weight do_pack(Dtype, int64_t outputs, int64_t inputs, const RowSource&,
-                         std::span<const float> bias) const = 0;
-  virtual Weight do_pack_blocks(Dtype, int64_t outputs, int64_t inputs, const BlockSource&,
-                                std::span<const float> bias) const = 0;
+  // The memory may hold anything; what no row fills becomes zero.
+  virtual void do_place(Weight&, int64_t first, std::span<const std::byte> rows) const = 0;
+  virtual void do_share_out(int64_t n, const std::function<void(int64_t)>&) const = 0;
   virtual int64_t do_block_rows_bytes(int64_t rows, int64_t inputs) const = 0;
   virtual int64_t do_packed_bytes(Dtype, int64_t outputs, int64_t inputs) const = 0;
   virtual int64_t do_kv_block_bytes(Dtype, int heads, int width) const = 0;
@@ -193,6 +205,8 @@ class Backend {
   virtual void do_nearest_code(Tensor, Tensor, std::span<int32_t>) const = 0;
 
  private:
+  Weight pack_rows(Dtype dtype, int64_t outputs, int64_t inputs, const BlockSource& rows,
+                   std::span<const float> bias) const;
   void linear_with_additions(Tensor x, const Weight& weight, Tensor out, Epilogue epilogue) const;
 
   struct Between {  // A and B of an addition

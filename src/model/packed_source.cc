@@ -8,7 +8,6 @@
 #include "base/error.h"
 #include "base/quant.h"
 #include "kernels/panels.h"
-#include "model/field_reader.h"
 #include "model/storage.h"
 
 namespace janus {

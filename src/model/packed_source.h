@@ -12,6 +12,7 @@
 
 #include "io/gguf.h"
 #include "model/config.h"
+#include "model/field_reader.h"
 #include "model/tensor_source.h"
 #include "model/weight_names.h"
 
@@ -24,13 +25,7 @@ inline constexpr const char* kPackedTypesKey = "janus.packing.types";
 // [2] i64: of a model that draws, of the half that reads.
 inline constexpr const char* kFingerprintTensor = "packing.fingerprint";
 
-// One field as a file packs it: the rows of its tensors one after another.
-struct PackedForm {
-  Dtype type = Dtype::f32;  // of its numbers
-  int64_t outputs = 0;
-  int64_t inputs = 0;
-  int64_t area = 1;  // of a convolution's kernel: packed rows are [ky, kx, c]
-};
+// The form of the field that consists of these.
 PackedForm packed_form(const std::vector<TensorSpec>& tensors, Dtype type);
 
 // "….weight" -> "….packed": the field's tensor, named after the first that it joins.

@@ -75,6 +75,7 @@ class PackedEntries::Maker : public WeightVisitor {
         std::function<void(int64_t, int64_t)> on_progress)
       : source_(source),
         backend_(backend),
+        way_in_{source_, backend},
         matrices_(matrices),
         on_progress_(std::move(on_progress)),
         drawing_names_(named_tensors(config, Layout::gguf, kDrawingParts)),
@@ -120,34 +121,21 @@ class PackedEntries::Maker : public WeightVisitor {
                         Dtype::i8,
                         {count_panels(outputs), bytes_of_panel(type, inputs)},
                         [this, type, outputs, inputs, area, tensors, with](const Sink& sink) {
-                          read_field(source_, with, fingerprints(with));
-                          pack(type, outputs, inputs, area, tensors, sink);
+                          read_field(way_in_, with, fingerprints(with));
+                          pack({type, outputs, inputs, area}, tensors, sink);
                         }});
     rows(with, Dtype::f32, false);
   }
 
   // A few panels at a time: panels do not depend on each other.
-  void pack(Dtype type, int64_t outputs, int64_t inputs, int64_t area,
-            const std::vector<TensorSpec>& tensors, const Sink& sink) {
-    FieldReader reader(source_, tensors, fingerprints(tensors));
-    std::vector<float> row(static_cast<size_t>(inputs));
-    const int64_t each = std::max<int64_t>(1, kPiece / inputs / kPanelOutputs) * kPanelOutputs;
-    for (int64_t begin = 0; begin < outputs; begin += each) {
-      const int64_t some = std::min(each, outputs - begin);
-      Weight piece;
-      if (multiplied_as_stored(type)) {
-        piece = backend_.pack_blocks(type, some, inputs, [&](int64_t, std::span<std::byte> out) {
-          reader.next_blocks(type, row, out);
-        });
-      } else {
-        piece = backend_.pack(type, some, inputs, [&](int64_t, std::span<float> out) {
-          if (area == 1) return reader.next(out);
-          reader.next(row);
-          channels_last(row, area, out);
-        });
-      }
+  void pack(const PackedForm& form, const std::vector<TensorSpec>& tensors, const Sink& sink) {
+    FieldReader reader(way_in_, tensors, fingerprints(tensors));
+    const int64_t each = std::max<int64_t>(1, kPiece / form.inputs / kPanelOutputs) * kPanelOutputs;
+    for (int64_t begin = 0; begin < form.outputs; begin += each) {
+      const int64_t some = std::min(each, form.outputs - begin);
+      const Weight piece = reader.rows(form, some);
       sink({piece.data.data(), static_cast<size_t>(piece.data.bytes())});
-      progress(some * inputs);
+      progress(some * form.inputs);
     }
   }
 
@@ -158,16 +146,13 @@ class PackedEntries::Maker : public WeightVisitor {
       entries_.push_back(
           {tensor.name, type, tensor.shape, [this, tensor, type, counts](const Sink& sink) {
              const std::vector<TensorSpec> one{tensor};
-             FieldReader reader(source_, one,
+             FieldReader reader(way_in_, one,
                                 counts ? fingerprints(one) : std::vector<Fingerprint*>{});
-             std::vector<float> values;
              std::vector<std::byte> bytes;
              for (int64_t left = tensor.count(); left > 0;) {
                const int64_t some = std::min(left, kPiece);
-               values.resize(static_cast<size_t>(some));
                bytes.resize(static_cast<size_t>(bytes_of(type, some)));
-               reader.next(values);
-               encode(type, values, bytes);
+               reader.next_as(type, bytes);
                sink(bytes);
                progress(some);
                left -= some;
@@ -196,6 +181,7 @@ class PackedEntries::Maker : public WeightVisitor {
 
   RoundedSource source_;
   const Backend& backend_;
+  Reading way_in_;
   Dtype matrices_;
   std::function<void(int64_t, int64_t)> on_progress_;
   std::set<std::string> drawing_names_, reading_names_;

@@ -40,15 +40,15 @@ std::map<std::string, std::vector<int64_t>> StoredSource::shapes() const {
 
 void StoredSource::read(const std::string& tensor, int64_t begin, std::span<float> out) const {
   const StoredTensor& stored = tensors_.at(tensor);
-  if (begin == 0) {
-    const DtypeTraits type = traits(stored.dtype);
+  const DtypeTraits type = traits(stored.dtype);
+  const int64_t blocks = stored.count() / type.block;
+  if (!type.is_float || blocks > std::ssize(stored.data) / type.bytes) {
     check(type.is_float, Code::bad_checkpoint, name_, ": tensor ", tensor, " holds ", type.name,
           "; weights must be f32, f16 or bf16, or a quantised type in a .gguf (other quantised "
           "checkpoints are not read)");
     // A stride of zero would let a small file claim a model of any size.
-    check(stored.count() / type.block <= std::ssize(stored.data) / type.bytes, Code::bad_checkpoint,
-          name_, ": tensor ", tensor, " ", shape_text(stored.shape),
-          " repeats its own elements; was it saved from an expanded view?");
+    fail(Code::bad_checkpoint, name_, ": tensor ", tensor, " ", shape_text(stored.shape),
+         " repeats its own elements; was it saved from an expanded view?");
   }
   stored.read_f32(begin, out);
 }

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "model/weights.h"
 
-#include <algorithm>
 #include <optional>
 #include <set>
 #include <string>
@@ -9,7 +8,6 @@
 #include <utility>
 
 #include "base/error.h"
-#include "base/half.h"
 #include "model/checkpoint_check.h"
 #include "model/field_reader.h"
 #include "model/fingerprint.h"
@@ -29,6 +27,7 @@ class Loader : public WeightVisitor {
       : source_(source),
         layout_(layout),
         backend_(backend),
+        reading_{source, backend},
         matrices_(matrices),
         named_(std::move(named)),
         stated_(stated),
@@ -39,37 +38,14 @@ class Loader : public WeightVisitor {
               const FieldTensors& bias) override {
     const Dtype type = held_as(weight, inputs, matrices_);
     const std::vector<float> offsets = vectors(bias);
-    const Packed want{type, outputs, inputs};
-    if (adopt(field, want, weight, offsets)) return;
-    FieldReader reader = read(weight);
-    if (multiplied_as_stored(type)) {
-      std::vector<float> row(static_cast<size_t>(inputs));
-      const auto next = [&](int64_t, std::span<std::byte> out) {
-        reader.next_blocks(type, row, out);
-      };
-      field = backend_.pack_blocks(type, outputs, inputs, next, offsets);
-    } else {
-      const auto next = [&](int64_t, std::span<float> out) { reader.next(out); };
-      field = backend_.pack(type, outputs, inputs, next, offsets);
-    }
-    finish(outputs * inputs + std::ssize(offsets), field.data, field.bias.buffer);
+    fill(field, {type, outputs, inputs}, weight, offsets);
   }
 
   void conv(Conv& field, int64_t outputs, int64_t channels, const FieldTensors& weight,
             const FieldTensors& bias) override {
     const int64_t area = int64_t{field.kernel} * field.kernel;
     const std::vector<float> offsets = vectors(bias);
-    const Packed want{plain_type(matrices_), outputs, channels * area};
-    if (adopt(field.weight, want, weight, offsets)) return;
-    FieldReader reader = read(weight);
-    std::vector<float> stored(static_cast<size_t>(channels * area));
-    const auto next = [&](int64_t, std::span<float> out) {
-      reader.next(stored);
-      channels_last(stored, area, out);
-    };
-    field.weight = backend_.pack(want.type, outputs, want.inputs, next, offsets);
-    finish(outputs * want.inputs + std::ssize(offsets), field.weight.data,
-           field.weight.bias.buffer);
+    fill(field.weight, {plain_type(matrices_), outputs, channels * area, area}, weight, offsets);
   }
 
   void table(Table& field, int64_t entries, int64_t width, const FieldTensors& weight) override {
@@ -81,24 +57,18 @@ class Loader : public WeightVisitor {
       field.rows.view = Tensor(field.rows.buffer.data(), type, {entries, width});
       return finish(entries * width, field.rows.buffer);
     }
-    field.rows = OwnedTensor(type, {entries, width});
-    FieldReader reader = read(weight);
-    std::vector<float> row(static_cast<size_t>(width));
-    for (int64_t r = 0; r < entries; ++r) {
-      reader.next(row);
-      store(row, field.rows, r * width);
-    }
+    const int64_t bytes = bytes_of(type, entries * width);
+    field.rows.buffer = backend_.fresh_memory(bytes);
+    field.rows.view = Tensor(field.rows.buffer.data(), type, {entries, width});
+    read(weight).next_as(type, {field.rows.buffer.data(), static_cast<size_t>(bytes)});
     finish(entries * width, field.rows.buffer);
   }
 
   void plain(OwnedTensor& field, int64_t rows, int64_t cols, const FieldTensors& weight) override {
-    const int64_t lines = std::max<int64_t>(rows, 1);
     field = rows ? OwnedTensor(Dtype::f32, {rows, cols}) : OwnedTensor(Dtype::f32, {cols});
-    FieldReader reader = read(weight);
-    for (int64_t r = 0; r < lines; ++r) {
-      reader.next({field.view.f32() + r * cols, static_cast<size_t>(cols)});
-    }
-    finish(lines * cols, field.buffer);
+    const int64_t count = field.view.count();
+    read(weight).next({field.view.f32(), static_cast<size_t>(count)});
+    finish(count, field.buffer);
   }
 
   int64_t bytes() const { return bytes_; }
@@ -106,23 +76,26 @@ class Loader : public WeightVisitor {
   uint64_t fingerprint() const { return stated_.value_or(fingerprint_.value()); }
 
  private:
-  struct Packed {
-    Dtype type;
-    int64_t outputs, inputs;
-  };
-
   std::vector<Fingerprint*> fingerprints(const std::vector<TensorSpec>& tensors) {
     const bool counts = !stated_ && !tensors.empty() && named_.contains(tensors.front().name);
     return counts ? std::vector<Fingerprint*>{&fingerprint_} : std::vector<Fingerprint*>{};
   }
 
   FieldReader read(const FieldTensors& field) {
-    return {source_, field.of(layout_), fingerprints(field.of(layout_))};
+    return {reading_, field.of(layout_), fingerprints(field.of(layout_))};
+  }
+
+  void fill(Weight& field, const PackedForm& form, const FieldTensors& weight,
+            std::span<const float> offsets) {
+    if (!adopt(field, form, weight, offsets)) {
+      field = read(weight).rows(form, form.outputs, offsets);
+    }
+    finish(form.outputs * form.inputs + std::ssize(offsets), field.data, field.bias.buffer);
   }
 
   // Those that go with a matrix, one after another; none where there is no bias.
   std::vector<float> vectors(const FieldTensors& bias) {
-    return read_field(source_, bias.of(layout_), fingerprints(bias.of(layout_)));
+    return read_field(reading_, bias.of(layout_), fingerprints(bias.of(layout_)));
   }
 
   std::optional<MappedField> mapped(const FieldTensors& field, std::string_view packing,
@@ -132,24 +105,14 @@ class Loader : public WeightVisitor {
   }
 
   // The matrix as it lies in the file, where it is packed so there.
-  bool adopt(Weight& field, const Packed& want, const FieldTensors& weight,
+  bool adopt(Weight& field, const PackedForm& want, const FieldTensors& weight,
              std::span<const float> offsets) {
     if (backend_.packing().empty()) return false;
     auto there = mapped(weight, backend_.packing(), want.type);
     if (!there) return false;
     field = backend_.adopt(want.type, want.outputs, want.inputs,
                            Buffer(there->bytes, std::move(there->owner)), offsets);
-    finish(want.outputs * want.inputs + std::ssize(offsets), field.data, field.bias.buffer);
     return true;
-  }
-
-  static void store(std::span<const float> row, OwnedTensor& to, int64_t offset) {
-    if (to.view.dtype == Dtype::f32) {
-      std::copy(row.begin(), row.end(), to.view.f32() + offset);
-      return;
-    }
-    auto* out = static_cast<uint16_t*>(to.view.data) + offset;
-    std::transform(row.begin(), row.end(), out, f32_to_bf16);
   }
 
   void finish(int64_t elements, const Buffer& values, const Buffer& bias = {}) {
@@ -162,6 +125,7 @@ class Loader : public WeightVisitor {
   const TensorSource& source_;
   Layout layout_;
   const Backend& backend_;
+  Reading reading_;
   Dtype matrices_;
   std::set<std::string> named_;
   std::optional<uint64_t> stated_;

@@ -58,10 +58,8 @@ class CpuBackend : public Backend {
   std::string_view packing() const override { return kPanelPacking; }
 
  protected:
-  Weight do_pack(Dtype, int64_t outputs, int64_t inputs, const RowSource&,
-                 std::span<const float> bias) const override;
-  Weight do_pack_blocks(Dtype, int64_t outputs, int64_t inputs, const BlockSource&,
-                        std::span<const float> bias) const override;
+  void do_place(Weight&, int64_t first, std::span<const std::byte> rows) const override;
+  void do_share_out(int64_t n, const std::function<void(int64_t)>&) const override;
   int64_t do_block_rows_bytes(int64_t rows, int64_t inputs) const override;
   int64_t do_packed_bytes(Dtype, int64_t outputs, int64_t inputs) const override;
   int64_t do_kv_block_bytes(Dtype, int heads, int width) const override;

@@ -50,25 +50,6 @@ int64_t CpuBackend::do_block_rows_bytes(int64_t rows, int64_t inputs) const {
   return rows * (inputs / kQuant) * int64_t{sizeof(QuantBlock)};
 }
 
-Weight CpuBackend::do_pack_blocks(Dtype dtype, int64_t outputs, int64_t inputs,
-                                  const BlockSource& rows, std::span<const float> bias) const {
-  Weight w;
-  w.outputs = outputs;
-  w.inputs = inputs;
-  w.dtype = dtype;
-  w.data = Buffer(do_packed_bytes(dtype, outputs, inputs));
-  std::vector<std::byte> row(static_cast<size_t>(bytes_of(dtype, inputs)));
-  for (int64_t o = 0; o < outputs; ++o) {
-    rows(o, row);
-    place_row(dtype, row, o, w.data.data());
-  }
-  if (!bias.empty()) {
-    w.bias = OwnedTensor(Dtype::f32, {outputs});
-    std::copy(bias.begin(), bias.end(), w.bias.view.f32());
-  }
-  return w;
-}
-
 void CpuBackend::linear_blocks(Tensor x, const Weight& w, const cpu::MatmulArgs& product) const {
   const int64_t rows = x.rows(), count = w.inputs / kQuant;
   const std::lock_guard lock(block_rows_->in_use);

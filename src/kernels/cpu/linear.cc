@@ -1,8 +1,8 @@
-// Matrices on the processor: the packed layout, and how one product is cut into parts.
-//
-// are never rounded. Weights in blocks are blocks.cc's.
+// Matrices on the processor: the packed layout, and how one product is cut into parts. Weights in
+// blocks are blocks.cc's.
 // SPDX-License-Identifier: MIT
 #include <algorithm>
+#include <cstring>
 #include <vector>
 
 #include "base/half.h"
@@ -62,29 +62,25 @@ int64_t CpuBackend::do_packed_bytes(Dtype dtype, int64_t outputs, int64_t inputs
   return count_panels(outputs) * bytes_of_panel(dtype, inputs);
 }
 
-Weight CpuBackend::do_pack(Dtype dtype, int64_t outputs, int64_t inputs, const RowSource& rows,
-                           std::span<const float> bias) const {
-  Weight w;
-  w.outputs = outputs;
-  w.inputs = inputs;
-  w.dtype = dtype;
-  w.data = Buffer(do_packed_bytes(dtype, outputs, inputs));
-  std::vector<float> row(static_cast<size_t>(inputs));
-  std::vector<uint16_t> narrow(row.size());
-  for (int64_t o = 0; o < outputs; ++o) {
-    rows(o, row);
-    if (dtype == Dtype::f32) {
-      place_row(dtype, std::as_bytes(std::span(row)), o, w.data.data());
-    } else {
-      std::transform(row.begin(), row.end(), narrow.begin(), f32_to_bf16);
-      place_row(dtype, std::as_bytes(std::span(narrow)), o, w.data.data());
+// A panel is cleared first: lanes behind the last output and half of a last pair of blocks stay so.
+void CpuBackend::do_place(Weight& w, int64_t first, std::span<const std::byte> rows) const {
+  static_assert(kPlacedTogether == kPanel);
+  const int64_t size = bytes_of(w.dtype, w.inputs), end = first + std::ssize(rows) / size;
+  const int64_t panel_bytes = bytes_of_panel(w.dtype, w.inputs), begin = first / kPanel;
+  share_out(split(end, kPanel) - begin, [&](int64_t i) {
+    const int64_t panel = begin + i;
+    std::memset(w.data.data() + panel * panel_bytes, 0, static_cast<size_t>(panel_bytes));
+    for (int64_t row = panel * kPanel; row < std::min(end, (panel + 1) * kPanel); ++row) {
+      const auto at = static_cast<size_t>((row - first) * size);
+      place_row(w.dtype, rows.subspan(at, static_cast<size_t>(size)), row, w.data.data());
     }
-  }
-  if (!bias.empty()) {
-    w.bias = OwnedTensor(Dtype::f32, {outputs});
-    std::copy(bias.begin(), bias.end(), w.bias.view.f32());
-  }
-  return w;
+  });
+}
+
+void CpuBackend::do_share_out(int64_t n, const std::function<void(int64_t)>& fn) const {
+  workers_->run(n, 1, 0, [&](int64_t begin, int64_t end, float*) {
+    for (int64_t i = begin; i < end; ++i) fn(i);
+  });
 }
 
 cpu::MatmulArgs CpuBackend::product(const cpu::Windows& x, const Weight& w, Tensor out,

@@ -51,46 +51,12 @@ int64_t RefBackend::do_packed_bytes(Dtype dtype, int64_t outputs, int64_t inputs
   return bytes_of(dtype, outputs * inputs);
 }
 
-Weight RefBackend::do_pack_blocks(Dtype dtype, int64_t outputs, int64_t inputs,
-                                  const BlockSource& rows, std::span<const float> bias) const {
-  Weight w;
-  w.outputs = outputs;
-  w.inputs = inputs;
-  w.dtype = dtype;
-  w.data = Buffer(do_packed_bytes(dtype, outputs, inputs));
-  const int64_t row = bytes_of(dtype, inputs);
-  for (int64_t o = 0; o < outputs; ++o) {
-    rows(o, {w.data.data() + o * row, static_cast<size_t>(row)});
-  }
-  if (!bias.empty()) {
-    w.bias = OwnedTensor(Dtype::f32, {outputs});
-    std::copy(bias.begin(), bias.end(), w.bias.view.f32());
-  }
-  return w;
+void RefBackend::do_place(Weight& w, int64_t first, std::span<const std::byte> rows) const {
+  std::ranges::copy(rows, w.data.data() + first * bytes_of(w.dtype, w.inputs));
 }
 
-Weight RefBackend::do_pack(Dtype dtype, int64_t outputs, int64_t inputs, const RowSource& rows,
-                           std::span<const float> bias) const {
-  Weight w;
-  w.outputs = outputs;
-  w.inputs = inputs;
-  w.dtype = dtype;
-  w.data = Buffer(do_packed_bytes(dtype, outputs, inputs));
-  std::vector<float> row(static_cast<size_t>(inputs));
-  for (int64_t o = 0; o < outputs; ++o) {
-    rows(o, row);
-    std::byte* to = w.data.data() + o * inputs * traits(dtype).bytes;
-    if (dtype == Dtype::f32) {
-      std::memcpy(to, row.data(), row.size() * sizeof(float));
-    } else {
-      std::transform(row.begin(), row.end(), reinterpret_cast<uint16_t*>(to), f32_to_bf16);
-    }
-  }
-  if (!bias.empty()) {
-    w.bias = OwnedTensor(Dtype::f32, {outputs});
-    std::copy(bias.begin(), bias.end(), w.bias.view.f32());
-  }
-  return w;
+void RefBackend::do_share_out(int64_t n, const std::function<void(int64_t)>& fn) const {
+  for (int64_t i = 0; i < n; ++i) fn(i);
 }
 
 void RefBackend::do_linear(Tensor x, const Weight& w, Tensor out, Epilogue epilogue) const {
