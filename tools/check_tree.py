@@ -36,6 +36,7 @@ LAYERS = {
     "src/serve/": ["base/**", "io/**", "januspro/**", "serve/**"],
     "src/train/": ["base/**", "io/**", "world/**", "model/config*.h", "model/parts.h", "generate/prompt.h", "train/**"],
     "src/train/model_files.": ["model/*.h", "train/**"],
+    "src/train/memory.": ["base/**", "model/weight_names.h", "train/**"],
     "src/train/start.": ["base/**", "io/**", "model/*.h", "train/**"],
     "src/train/rows.": ["base/**", "model/checkpoint.h", "generate/load.h", "train/**"],
     "src/apps/serve.": ["base/**", "serve/options.h", "januspro/**", "apps/**"],

@@ -19,10 +19,12 @@
 #include "apps/januspro_train_check.h"
 #include "base/error.h"
 #include "io/file.h"
+#include "train/memory.h"
 #include "train/precision.h"
 #include "train/rows.h"
 #include "train/run.h"
 #include "train/run_report.h"
+#include "train/shards.h"
 #include "world/streams.h"
 
 namespace {
@@ -59,9 +61,9 @@ class StopSignal {
   std::thread waiter_;
 };
 
-int go(const fs::path& run, int threads, const StopSignal& signal) {
-  const Ended ended =
-      janus::train::train(run, threads, print_line, [&signal] { return signal.raised() != 0; });
+int go(const fs::path& run, int threads, int64_t memory, const StopSignal& signal) {
+  const Ended ended = janus::train::train(
+      run, threads, print_line, [&signal] { return signal.raised() != 0; }, memory);
   if (ended == Ended::stopped) {
     print_line("stopped; `januspro-train resume " + run.string() + "` continues");
     return 0;
@@ -74,6 +76,7 @@ struct Arguments {
   std::string recipe, run, out, model, data, gradients;
   std::vector<std::string> overrides;
   int threads = 0;
+  int64_t memory = 0;  // bytes; 0: what is free
   std::string type = "f32";
   bool dry_run = false;
   bool json = false;
@@ -126,6 +129,13 @@ int write_report(const Arguments& a) {
   return 0;
 }
 
+void add_memory(CLI::App& app, Arguments& a) {
+  app.add_option("--memory", a.memory,
+                 "the most memory to take, as 6G or 800M (default, and never more: what is free)")
+      ->transform(CLI::AsSizeValue(true))
+      ->type_name("SIZE");
+}
+
 void add_score(CLI::App& app, Arguments& a) {
   CLI::App* score =
       app.add_subcommand("score", "scores of a model on samples of the world it has not seen");
@@ -167,15 +177,17 @@ std::string faster_precision() {
 int begin(const Arguments& a, const StopSignal& signal) {
   const std::string text = janus::read_text(a.recipe);
   const auto recipe = janus::train::parse_recipe(text, a.recipe, a.overrides);
+  const int threads = janus::train::usable_threads(a.threads);
   if (a.dry_run) {
-    std::cout << janus::train::plan(recipe);
+    std::cout << janus::train::plan(recipe, threads);
     return 0;
   }
+  janus::train::check_memory(recipe, threads, janus::train::memory_limit(a.memory));
   janus::check(!a.run.empty(), janus::Code::bad_input, "-o RUN is missing: where to train");
   std::vector<std::string> overrides = a.overrides;
   if (recipe.precision == "auto") overrides.push_back("precision=" + faster_precision());
   janus::train::begin_run(a.run, janus::train::merge_recipe(text, a.recipe, overrides));
-  return go(a.run, a.threads, signal);
+  return go(a.run, a.threads, a.memory, signal);
 }
 
 int dispatch(const CLI::App& app, const Arguments& a, const StopSignal& signal) {
@@ -184,7 +196,7 @@ int dispatch(const CLI::App& app, const Arguments& a, const StopSignal& signal) 
   if (app.got_subcommand("loss")) return print_losses(a);
   if (app.got_subcommand("report")) return write_report(a);
   if (app.got_subcommand("check")) return janus::check_data(a.check, a.threads);
-  if (app.got_subcommand("resume")) return go(a.run, a.threads, signal);
+  if (app.got_subcommand("resume")) return go(a.run, a.threads, a.memory, signal);
   janus::train::export_run(a.run, a.out, a.type == "bf16", a.best, print_line);
   std::cout << a.out << std::endl;
   return 0;
@@ -203,10 +215,12 @@ int main(int argc, char** argv) {
   run->add_option("-o,--out", a.run, "directory of the run");
   run->add_option("--set", a.overrides, "section.key=value, instead of what the recipe says");
   run->add_flag("--dry-run", a.dry_run, "print the plan and exit");
+  add_memory(*run, a);
   run->footer("Example: januspro-train run recipes/codec.toml -o runs/codec");
   CLI::App* resume = app.add_subcommand("resume", "continue after the newest checkpoint");
   resume->fallthrough();
   resume->add_option("run", a.run, "directory of the run")->required();
+  add_memory(*resume, a);
   resume->footer("Example: januspro-train resume runs/codec");
   CLI::App* report = app.add_subcommand("report", "a run's curves and samples as one HTML page");
   report->fallthrough();

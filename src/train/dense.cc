@@ -1,6 +1,8 @@
 // See dense.h. SPDX-License-Identifier: MIT
 #include "train/dense.h"
 
+#include <utility>
+
 namespace janus::train {
 namespace {
 
@@ -8,11 +10,17 @@ thread_local Dropout* current = nullptr;  // owned by the frame that made it
 
 }  // namespace
 
-Dropout::Dropout(uint64_t key) : random_(torch::make_generator<at::CPUGeneratorImpl>(key)) {
+Dropout::Dropout(uint64_t key) : Dropout(torch::make_generator<at::CPUGeneratorImpl>(key)) {}
+
+Dropout::Dropout(torch::Generator random) : random_(std::move(random)), outer_(current) {
   current = this;
 }
 
-Dropout::~Dropout() { current = nullptr; }
+Dropout::~Dropout() { current = outer_; }
+
+std::optional<torch::Generator> Dropout::state() {
+  return current ? std::optional(current->random_.clone()) : std::nullopt;
+}
 
 torch::Tensor Dropout::mask(const torch::Tensor& like, double share) {
   return torch::empty_like(like).bernoulli_(1 - share, random_).div_(1 - share);

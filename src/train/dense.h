@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 
 #include "train/torch.h"
 
@@ -28,14 +29,18 @@ TORCH_MODULE(Dense);
 class Dropout {
  public:
   explicit Dropout(uint64_t key);
+  explicit Dropout(torch::Generator random);  // goes on where that one of state() was
   ~Dropout();
   Dropout(const Dropout&) = delete;
   Dropout& operator=(const Dropout&) = delete;
   // The next mask, of ones over 1 - share and zeros.
   torch::Tensor mask(const torch::Tensor& like, double share);
+  // A copy of the random numbers to come of the one that lives on this thread, if any.
+  static std::optional<torch::Generator> state();
 
  private:
   torch::Generator random_;
+  Dropout* outer_;  // lived before it
 };
 
 }  // namespace janus::train

@@ -100,6 +100,8 @@ LanguageTask::LanguageTask(const Recipe& recipe)
         "the tokenizer has ", prompts_.tokenizer().vocabulary(),
         " entries, model.language.vocabulary gives rows for ",
         recipe.model.config.llama.vocabulary);
+  net_->model->language_model->recompute = recipe.batch.checkpoint;
+  net_->model->vision_model->recompute = recipe.batch.checkpoint;
   initialise();
   NamedTensors weights = named_parameters(*net_);
   if (!recipe.model.init.empty()) {

@@ -7,6 +7,8 @@
 #include <tuple>
 #include <utility>
 
+#include "train/recompute.h"
+
 namespace janus::train {
 namespace {
 
@@ -113,6 +115,11 @@ DecoderLayerImpl::DecoderLayerImpl(const LlamaConfig& config) {
   mlp = register_module("mlp", DecoderMlp(config));
 }
 
+torch::Tensor DecoderLayerImpl::forward(torch::Tensor x, const Seen& seen, LayerCache* cache) {
+  x = x + self_attn(input_layernorm(x), seen, cache);
+  return x + mlp(post_attention_layernorm(x));
+}
+
 LanguageModelImpl::LanguageModelImpl(const LlamaConfig& given) : config(given) {
   embed_tokens = register_module("embed_tokens", nn::Embedding(config.vocabulary, config.width));
   register_module("layers", layers);
@@ -130,14 +137,22 @@ torch::Tensor LanguageModelImpl::forward(torch::Tensor x, std::vector<LayerCache
     std::tie(seen.cosines, seen.sines) =
         rope(config, (places - starts).unsqueeze(1).to(torch::kFloat));
     const torch::Tensor before_it = places.unsqueeze(0) <= places.unsqueeze(1);  // [T, T]
-    seen.mask = (before_it & (places >= starts.unsqueeze(2))).unsqueeze(1);
+    const torch::Tensor hidden =
+        (before_it & (places >= starts.unsqueeze(2))).unsqueeze(1).logical_not();
+    // As numbers, or every layer would make and keep its own.
+    seen.mask = torch::zeros(hidden.sizes()).masked_fill_(hidden, -INFINITY);
   } else {
     std::tie(seen.cosines, seen.sines) = rope(config, places.to(torch::kFloat));
   }
   for (size_t i = 0; i < layers->size(); ++i) {
     auto& layer = *layers->ptr<DecoderLayerImpl>(i);
-    x = x + layer.self_attn(layer.input_layernorm(x), seen, cache ? &cache->at(i) : nullptr);
-    x = x + layer.mlp(layer.post_attention_layernorm(x));
+    x = recompute && !cache ? recomputed(
+                                  layer,
+                                  [&layer, seen](const torch::Tensor& in) {
+                                    return layer.forward(in, seen, nullptr);
+                                  },
+                                  x)
+                            : layer.forward(x, seen, cache ? &cache->at(i) : nullptr);
   }
   return norm(x);
 }
@@ -200,7 +215,11 @@ VisionModelImpl::VisionModelImpl(const VisionConfig& config) {
 
 torch::Tensor VisionModelImpl::forward(const torch::Tensor& pixels) {
   torch::Tensor x = embeddings(pixels);
-  for (const auto& layer : *encoder->layers) x = layer->as<VisionLayerImpl>()->forward(x);
+  for (const auto& item : *encoder->layers) {
+    auto& layer = *item->as<VisionLayerImpl>();
+    const auto run = [&layer](const torch::Tensor& in) { return layer.forward(in); };
+    x = recompute ? recomputed(layer, run, x) : run(x);
+  }
   return post_layernorm(x);
 }
 
@@ -256,11 +275,31 @@ torch::Tensor JanusImpl::embed_image(const torch::Tensor& pixels) {
   return model->aligner(model->vision_model(pixels));
 }
 
+// Rows of the text table and vectors, each in its place. The table itself is not copied, it may be
+// the largest tensor there is.
+torch::Tensor JanusImpl::embed(const std::vector<int64_t>& slots, const torch::Tensor& vectors) {
+  const torch::Tensor& table = model->language_model->embed_tokens->weight;
+  std::vector<int64_t> ids, places, given;  // places: in the ids, then in the vectors given
+  for (const int64_t slot : slots) {
+    if (slot < table.size(0)) ids.push_back(slot);
+  }
+  const int64_t texts = std::ssize(ids);
+  int64_t text = 0;
+  for (const int64_t slot : slots) {
+    const bool is_text = slot < table.size(0);
+    places.push_back(is_text ? text++ : texts + std::ssize(given));
+    if (!is_text) given.push_back(slot - table.size(0));
+  }
+  torch::Tensor rows = table.index_select(0, torch::tensor(ids));
+  if (!given.empty()) {
+    rows = torch::cat({rows, vectors.to(torch::kFloat).index_select(0, torch::tensor(given))});
+  }
+  return rows.index_select(0, torch::tensor(places));
+}
+
 torch::Tensor JanusImpl::decode_at(const Inputs& inputs, const torch::Tensor& vectors) {
-  torch::Tensor table = model->language_model->embed_tokens->weight;
-  if (vectors.defined()) table = torch::cat({table, vectors.to(torch::kFloat)});
-  const torch::Tensor x = table.index_select(0, torch::tensor(inputs.slots))
-                              .view({inputs.rows, inputs.length, table.size(1)});
+  const torch::Tensor x =
+      embed(inputs.slots, vectors).view({inputs.rows, inputs.length, config.llama.width});
   torch::Tensor starts;
   if (!inputs.starts.empty()) {
     starts = torch::tensor(inputs.starts).view({inputs.rows, inputs.length});

@@ -34,7 +34,9 @@ TORCH_MODULE(RmsNorm);
 // What attention is told about the places of a pass.
 struct Seen {
   torch::Tensor cosines, sines;  // of their positions      [T, H], or [B, 1, T, H] where packed
-  torch::Tensor mask;  // which place sees which  [B, 1, T, T]; undefined: all before and itself
+  // Added to the scores: 0 where a place sees another, else -inf  [B, 1, T, T]; undefined: it sees
+  // all before and itself.
+  torch::Tensor mask;
 };
 
 struct DecoderAttentionImpl : torch::nn::Module {
@@ -55,6 +57,7 @@ TORCH_MODULE(DecoderMlp);
 
 struct DecoderLayerImpl : torch::nn::Module {
   explicit DecoderLayerImpl(const LlamaConfig& config);
+  torch::Tensor forward(torch::Tensor x, const Seen& seen, LayerCache* cache);  // [B, T, D]
   RmsNorm input_layernorm{nullptr}, post_attention_layernorm{nullptr};
   DecoderAttention self_attn{nullptr};
   DecoderMlp mlp{nullptr};
@@ -71,6 +74,7 @@ struct LanguageModelImpl : torch::nn::Module {
   torch::nn::Embedding embed_tokens{nullptr};
   torch::nn::ModuleList layers;
   RmsNorm norm{nullptr};
+  bool recompute = false;  // layers keep their inputs alone: recompute.h
 };
 TORCH_MODULE(LanguageModel);
 
@@ -119,6 +123,7 @@ struct VisionModelImpl : torch::nn::Module {
   VisionEmbeddings embeddings{nullptr};
   VisionEncoder encoder{nullptr};
   torch::nn::LayerNorm post_layernorm{nullptr};
+  bool recompute = false;
 };
 TORCH_MODULE(VisionModel);
 
@@ -163,6 +168,9 @@ struct JanusImpl : torch::nn::Module {
   Config config;
   JanusModel model{nullptr};
   Dense lm_head{nullptr};
+
+ private:
+  torch::Tensor embed(const std::vector<int64_t>& slots, const torch::Tensor& vectors);
 };
 TORCH_MODULE(Janus);
 

@@ -156,6 +156,7 @@ void read_training(Section& root, Recipe& r) {
   batch.read("accumulate", r.batch.accumulate);
   batch.read("max_len", r.batch.max_len);
   batch.read("pack", r.batch.pack);
+  batch.read("checkpoint", r.batch.checkpoint);
   batch.read("workers", r.batch.workers);
   batch.finish();
 }
@@ -255,6 +256,9 @@ void check_ranges(const Recipe& r, const std::string& name) {
   need(r.optim.ema >= 0 && r.optim.ema < 1, "optim.ema is outside 0..1");
   need(r.batch.micro > 0 && r.batch.micro <= 4096, "batch.micro is outside 1..4096");
   need(r.batch.accumulate > 0, "batch.accumulate must be positive");
+  need(!r.batch.checkpoint || !r.trains_codec(),
+       "batch.checkpoint is about the layers of the language model and the vision tower; of the "
+       "codec a smaller batch.micro or codec.crop takes less");
   need(r.batch.workers >= 1 && r.batch.workers <= 256, "batch.workers is outside 1..256");
   need(r.loss.object >= 0, "loss.object is negative");
   need(r.loss.generate >= 0 && r.loss.understand >= 0 && r.loss.text >= 0 &&

@@ -93,11 +93,12 @@ struct Recipe {
     double floor = 0;  // share of lr at the last step
   } schedule;
   struct {
-    int64_t micro = 16;      // samples per forward pass
-    int64_t accumulate = 1;  // passes per optimizer step
-    int64_t max_len = 320;   // positions; longer samples are refused
-    int64_t workers = 2;     // threads that make rows ahead of the step
-    bool pack = false;       // several samples in a sequence of max_len, apart from each other
+    int64_t micro = 16;       // samples per forward pass
+    int64_t accumulate = 1;   // passes per optimizer step
+    int64_t max_len = 320;    // positions; longer samples are refused
+    int64_t workers = 2;      // threads that make rows ahead of the step
+    bool pack = false;        // several samples in a sequence of max_len, apart from each other
+    bool checkpoint = false;  // layers keep their inputs alone: recompute.h
   } batch;
   struct {
     int crop = 0;               // pictures are cut to crop x crop around an object; 0: whole

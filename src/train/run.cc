@@ -10,12 +10,14 @@
 #include <system_error>
 
 #include "base/error.h"
+#include "base/free_memory.h"
 #include "io/file.h"
 #include "train/checkpoint.h"
 #include "train/curves.h"
 #include "train/export.h"
 #include "train/journal.h"
 #include "train/lora.h"
+#include "train/memory.h"
 #include "train/not_finite.h"
 #include "train/shards.h"
 #include "train/stage.h"
@@ -84,6 +86,15 @@ Recipe recipe_of(const fs::path& run) {
   return recipe;
 }
 
+// The recipe, where what it takes is told and there is enough of it.
+Recipe fitting(const Recipe& recipe, int threads, int64_t memory, const Log& log) {
+  const int64_t limit = memory_limit(memory);
+  check_memory(recipe, threads, limit);
+  log(memory_text(training_memory(recipe, threads)) + "; " + size_text(limit) +
+      (memory == limit ? " are allowed" : " are free"));
+  return recipe;
+}
+
 // What the reports of a run are compared by: the share of scenes that survive the codec, or the
 // mean of what is right of each stream. Nothing where nobody judges.
 std::optional<double> worth_of(const Figures& figures) {
@@ -100,11 +111,11 @@ std::optional<double> worth_of(const Figures& figures) {
 // One run in progress.
 class Run {
  public:
-  Run(const fs::path& dir, const Log& log, int threads)
+  Run(const fs::path& dir, const Log& log, int threads, int64_t memory)
       : dir_(dir),
         log_(log),
         shards_(threads),
-        recipe_(recipe_of(dir)),
+        recipe_(fitting(recipe_of(dir), shards_.count(), memory, log)),
         task_(make_task(recipe_)),
         weights_(learners(*task_)),
         trained_(trainable(recipe_, *task_)),
@@ -202,8 +213,9 @@ class Run {
       for (size_t k = 0; k < inputs.size(); ++k) {
         if (!grads[i][k].defined()) continue;
         const torch::Tensor grad = grads[i][k].contiguous();  // the optimizer walks flat memory
+        grads[i][k].reset();
         torch::Tensor& sum = inputs[k].mutable_grad();
-        sum = sum.defined() ? sum + grad : grad;
+        sum.defined() ? sum.add_(grad) : sum = grad;
       }
     }
   }
@@ -278,8 +290,9 @@ class Run {
 
 }  // namespace
 
-Ended train(const fs::path& run, int threads, const Log& log, const std::function<bool()>& stop) {
-  return Run(run, log, threads).loop(stop);
+Ended train(const fs::path& run, int threads, const Log& log, const std::function<bool()>& stop,
+            int64_t memory) {
+  return Run(run, log, threads, memory).loop(stop);
 }
 
 void export_run(const fs::path& run, const fs::path& dir, bool bf16, bool best, const Log& log) {
@@ -342,7 +355,7 @@ std::map<std::string, double> score(const fs::path& model, Split split, int64_t 
   return figures;
 }
 
-std::string plan(const Recipe& recipe) {
+std::string plan(const Recipe& recipe, int threads) {
   const std::unique_ptr<Task> task = make_task(recipe);
   task->open_data({});
   const NamedTensors chosen = trainable(recipe, *task);
@@ -361,10 +374,8 @@ std::string plan(const Recipe& recipe) {
     trained += counts.first;
     frozen += counts.second;
   }
-  // weights, gradients of each core, two moments, average
-  const double bytes = 4.0 * (static_cast<double>(frozen) + 6.0 * static_cast<double>(trained));
-  out << "all: " << trained << " trained, " << frozen << " frozen; about "
-      << static_cast<int64_t>(bytes / 1e6) << " MB without activations\n"
+  out << "all: " << trained << " trained, " << frozen << " frozen\n"
+      << memory_text(training_memory(recipe, threads)) << "\n"
       << recipe.schedule.steps << " steps of " << recipe.batch.micro * recipe.batch.accumulate
       << " samples\n";
   return out.str();

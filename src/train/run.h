@@ -20,9 +20,10 @@ enum class Ended { finished, stopped };
 // Trains in the directory `run` by its recipe.toml: from the newest checkpoint there, or from the
 // start. `stop` is asked after each step; when true, a checkpoint is written and the loop ends.
 // What it tells besides progress lines to `log`: journal.h.
-// `threads`: cores to use, 0 for all; the same number gives the same bits.
+// `threads`: cores to use, 0 for all; the same number gives the same bits. `memory`: the most bytes
+// to take, 0 for what is free; throws Code::out_of_memory before anything is taken (memory.h).
 Ended train(const std::filesystem::path& run, int threads, const Log& log,
-            const std::function<bool()>& stop);
+            const std::function<bool()>& stop, int64_t memory = 0);
 
 // Makes `run` with the recipe in it. Throws Code::bad_input when it holds a run already.
 void begin_run(const std::filesystem::path& run, const std::string& recipe_toml);
@@ -36,7 +37,7 @@ std::map<std::string, double> score(const std::filesystem::path& model, Split sp
                                     std::span<const std::string> streams);
 
 // What train() would do, as text.
-std::string plan(const Recipe& recipe);
+std::string plan(const Recipe& recipe, int threads);
 
 // The weights (averaged where kept) of the newest checkpoint, or of the one that was best in the
 // run's reports, as a checkpoint directory in the transformers layout; a codec run gives one whose

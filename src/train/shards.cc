@@ -8,12 +8,15 @@
 
 namespace janus::train {
 
+int usable_threads(int asked) {
+  if (asked > 0) return asked;
+  cpu_set_t mine;
+  CPU_ZERO(&mine);
+  return sched_getaffinity(0, sizeof mine, &mine) == 0 ? CPU_COUNT(&mine) : 1;
+}
+
 Shards::Shards(int count) {
-  if (count <= 0) {
-    cpu_set_t mine;
-    CPU_ZERO(&mine);
-    count = sched_getaffinity(0, sizeof mine, &mine) == 0 ? CPU_COUNT(&mine) : 1;
-  }
+  count = usable_threads(count);
   at::set_num_threads(1);
   for (int i = 0; i < count; ++i) threads_.emplace_back([this, i] { serve(i); });
 }

@@ -13,9 +13,12 @@
 
 namespace janus::train {
 
+// As many as this process may use where 0 are asked for.
+int usable_threads(int asked);
+
 class Shards {
  public:
-  // 0: as many as this process may use.
+  // By usable_threads().
   explicit Shards(int count);
   ~Shards();
   Shards(const Shards&) = delete;

@@ -143,7 +143,7 @@ std::string outcome(const fs::path& run) {
 TEST(DataRuns, NeitherThreadsNorAStopNorKeptCodesChangeWhatIsLearnt) {
   const Folder folder("data-run");
   const std::string text = everything(folder, "max_broken = 3\n");
-  EXPECT_NE(plan(parse_recipe(text, "data", common({}))).find("6 steps of 8 samples"),
+  EXPECT_NE(plan(parse_recipe(text, "data", common({})), 2).find("6 steps of 8 samples"),
             std::string::npos);
 
   begin(folder / "whole", text, {"batch.workers=1"});
