@@ -74,7 +74,6 @@ class PackedEntries::Maker : public WeightVisitor {
   Maker(const Config& config, const TensorSource& source, const Backend& backend, Dtype matrices,
         std::function<void(int64_t, int64_t)> on_progress)
       : source_(source),
-        backend_(backend),
         way_in_{source_, backend},
         matrices_(matrices),
         on_progress_(std::move(on_progress)),
@@ -180,7 +179,6 @@ class PackedEntries::Maker : public WeightVisitor {
   }
 
   RoundedSource source_;
-  const Backend& backend_;
   Reading way_in_;
   Dtype matrices_;
   std::function<void(int64_t, int64_t)> on_progress_;

@@ -305,6 +305,26 @@ TEST(LongBenchProgram, LinesCarryTheLimitThatBinds) {
                                              "vq_decode", "vq_encode", "picture"}));
 }
 
+TEST(LongBenchProgram, AStartAndPicturesThatShareAPrompt) {
+  const Outcome outcome = run_program(
+      {"bench", "-m", golden("tiny-hf"), "--runs", "1", "--work", "start,pictures", "--json"});
+  EXPECT_EQ(outcome.code, 0) << outcome.err;
+  const std::vector<std::string> lines = lines_of(outcome.out);
+  ASSERT_EQ(lines.size(), 4u);
+  const auto start = nlohmann::json::parse(lines[0]);
+  EXPECT_EQ(start["work"], "start");
+  EXPECT_EQ(start["tokens"], 16);
+  EXPECT_GT(start["seconds_median"].get<double>(), start["seconds_limit"].get<double>());
+  double bytes = 1e18;  // of each picture: weights are read once for all of them
+  for (size_t i = 1; i < lines.size(); ++i) {
+    const auto pictures = nlohmann::json::parse(lines[i]);
+    EXPECT_EQ(pictures["work"], "pictures");
+    EXPECT_EQ(pictures["rows"], (std::array{2, 8, 32})[i - 1]);
+    EXPECT_LT(pictures["bytes"].get<double>(), bytes);
+    bytes = pictures["bytes"].get<double>();
+  }
+}
+
 TEST(LongBenchProgram, TheSecondTurnBeginsSooner) {
   const std::vector<std::string> arguments{"bench", "-m",     golden("tiny-hf"), "--runs",
                                            "3",     "--work", "turns",           "--json"};
