@@ -456,7 +456,11 @@ void BenchVerb::run() {
         "limit share\n");
   }
   if (wants(kStart)) start();
-  if (works_ == std::vector<std::string>{kStart}) return;
+  // The others share one model, which is loaded once.
+  const auto stands_alone = [&](const std::string& work) {
+    return work == "limits" || work == kStart;
+  };
+  if (std::all_of(works_.begin(), works_.end(), stands_alone)) return;
   load();
   const Config& config = model_->config();
   const int64_t longest = std::max(wants("step") ? context_ + 1 : 0, wants("prompt") ? tokens_ : 0);

@@ -56,11 +56,14 @@ Buffer Buffer::untouched(int64_t bytes) {
   return buffer;
 }
 
-void Buffer::touch(int64_t begin, int64_t end) {
-  constexpr int64_t kPage = 4096;
-  volatile std::byte* const bytes = memory_.get();
-  for (int64_t i = begin; i < end; i += kPage) bytes[i] = std::byte{0};
+void touch_pages(std::byte* from, int64_t bytes) {
+  constexpr int64_t kPage = 4096;  // the smallest there is
+  volatile std::byte* const at = from;
+  for (int64_t i = 0; i < bytes; i += kPage) at[i] = std::byte{0};
+  if (bytes > 0) at[bytes - 1] = std::byte{0};
 }
+
+void Buffer::touch(int64_t begin, int64_t end) { touch_pages(data() + begin, end - begin); }
 
 Buffer::Buffer(std::span<const std::byte> memory, std::shared_ptr<const void> owner)
     : memory_(const_cast<std::byte*>(memory.data()), Free{std::move(owner)}),

@@ -14,6 +14,10 @@
 
 namespace janus {
 
+// Writes a zero to every page that has some of these bytes, so that the system gives the memory
+// now.
+void touch_pages(std::byte* from, int64_t bytes);
+
 class Buffer {
  public:
   Buffer() = default;

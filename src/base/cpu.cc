@@ -122,23 +122,13 @@ int usable_cores() {
   return quota > 0 ? std::min(count, quota) : count;
 }
 
-namespace {
-
-constexpr unsigned kFlushToZero = 0x8000, kDenormalsAreZero = 0x0040;
-
-}  // namespace
-
-FlushDenormals::FlushDenormals() : before_(_mm_getcsr()) {
-  _mm_setcsr(before_ | kFlushToZero | kDenormalsAreZero);
+Denormals::Denormals(Are are) : before_(_mm_getcsr()) {
+  constexpr unsigned kFlushToZero = 0x8000, kDenormalsAreZero = 0x0040;
+  constexpr unsigned kBoth = kFlushToZero | kDenormalsAreZero;
+  _mm_setcsr(are == Are::zero ? before_ | kBoth : before_ & ~kBoth);
 }
 
-FlushDenormals::~FlushDenormals() { _mm_setcsr(before_); }
-
-KeepDenormals::KeepDenormals() : before_(_mm_getcsr()) {
-  _mm_setcsr(before_ & ~(kFlushToZero | kDenormalsAreZero));
-}
-
-KeepDenormals::~KeepDenormals() { _mm_setcsr(before_); }
+Denormals::~Denormals() { _mm_setcsr(before_); }
 
 void spin_pause() { _mm_pause(); }
 

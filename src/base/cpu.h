@@ -31,26 +31,18 @@ Isa choose_isa(const std::string& cap);
 // more than its control group's quota. At least 1.
 int usable_cores();
 
-// Flushes denormal results and reads denormal operands as zero in this thread while it lives; then
-// the thread's own setting returns.
-class FlushDenormals {
+// What becomes of denormal numbers in this thread while it lives; then the thread's own setting
+// returns.
+class Denormals {
  public:
-  FlushDenormals();
-  ~FlushDenormals();
-  FlushDenormals(const FlushDenormals&) = delete;
-  FlushDenormals& operator=(const FlushDenormals&) = delete;
-
- private:
-  unsigned before_;
-};
-
-// The opposite for as long as it lives: for work whose results must not depend on who does it.
-class KeepDenormals {
- public:
-  KeepDenormals();
-  ~KeepDenormals();
-  KeepDenormals(const KeepDenormals&) = delete;
-  KeepDenormals& operator=(const KeepDenormals&) = delete;
+  enum class Are {
+    zero,  // results and operands: one of them costs a hundred times a normal number
+    kept,  // for work whose results must not depend on who does it
+  };
+  explicit Denormals(Are are);
+  ~Denormals();
+  Denormals(const Denormals&) = delete;
+  Denormals& operator=(const Denormals&) = delete;
 
  private:
   unsigned before_;

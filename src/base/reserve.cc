@@ -7,6 +7,7 @@
 #include <cstring>
 #include <utility>
 
+#include "base/buffer.h"
 #include "base/error.h"
 
 namespace janus {
@@ -54,10 +55,7 @@ void Reserve::check_within(int64_t begin, int64_t bytes) const {
 
 void Reserve::touch(int64_t begin, int64_t bytes) {
   check_within(begin, bytes);
-  const int64_t page = sysconf(_SC_PAGESIZE);
-  volatile std::byte* const from = data_;
-  for (int64_t at = begin; at < begin + bytes; at += page) from[at] = std::byte{0};
-  if (bytes > 0) from[begin + bytes - 1] = std::byte{0};
+  touch_pages(data_ + begin, bytes);
 }
 
 void Reserve::give_back(int64_t begin, int64_t bytes) {

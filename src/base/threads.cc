@@ -66,7 +66,7 @@ void ThreadPool::run(const Job& job) {
   check(job.grain >= 1, Code::bug, "parallel_for: grain ", job.grain);
   check(!inside(), Code::bug, "parallel_for called from inside its own work");
   const std::lock_guard lock(callers_);
-  const FlushDenormals flush;
+  const Denormals denormals(Denormals::Are::zero);
   caller_.store(std::this_thread::get_id(), std::memory_order_relaxed);
   job_ = job;
   next_.store(0, std::memory_order_relaxed);
@@ -116,7 +116,7 @@ void ThreadPool::close_job() {
 }
 
 void ThreadPool::worker_loop(int worker) {
-  const FlushDenormals flush;
+  const Denormals denormals(Denormals::Are::zero);
   uint32_t seen = 0;
   for (;;) {
     const auto called = [&] { return posted_.load(std::memory_order_acquire) != seen; };

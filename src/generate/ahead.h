@@ -37,8 +37,7 @@ class PassCosts {
   // Between what was seen; as little as the nearest where nothing is known beyond, so that it is
   // tried. 0: nothing was seen.
   double seconds(int64_t rows) const;
-  // Whether it was seen, or half as many rows were: what seconds() says is little more than a guess
-  // beyond.
+  // Whether so many were seen, or half as many at least: beyond, seconds() is little but a guess.
   bool known(int64_t rows) const;
 
  private:

@@ -220,7 +220,7 @@ void AskingMember::offer_steps(Pass& pass) {
   const int64_t left = shape_.positions - shape_.prompt - steps_;
   const int64_t most = std::clamp<int64_t>(left, 1, kMostTextWindow);
   const int64_t window =
-      window_.choose(shared_.pace.costs(), pass.rows(), 1, most, shared_.longest_pass());
+      window_.choose(shared_.pace.costs(), pass.rows(), 1, most, shared_.pace.longest_pass());
   guesses_ = guess_text(said_, static_cast<size_t>(window - 1));
   rows_ = {pass.add(sequence_, fed_text(last_), Wants::text)};
   for (const int32_t guess : guesses_) {

@@ -212,7 +212,7 @@ void DrawingMember::offer_steps(Pass& pass) {
   for (const Growing& picture : group_) rows += steps(picture) ? picture.prompt->count() : 0;
   if (rows == 0) return;
   const int64_t window = window_.choose(shared_.pace.costs(), pass.rows(), rows,
-                                        widest_window(rows), shared_.longest_pass());
+                                        widest_window(rows), shared_.pace.longest_pass());
   for (Growing& picture : group_) {
     if (!steps(picture)) continue;
     const size_t left = codes_ - picture.codes.size();

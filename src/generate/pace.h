@@ -5,7 +5,9 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
+#include <limits>
 
 #include "generate/ahead.h"
 
@@ -21,6 +23,14 @@ class Pace {
   static constexpr double kSlice = 0.06;
   // Rows of prompts that go beside those of streams however slow the machine is.
   static constexpr int64_t kFewest = 4;
+
+  // How many are in the batch: one alone holds nobody up.
+  void set_members(size_t members) { members_ = members; }
+  bool crowded() const { return members_ > 1; }
+  // Seconds that a pass may take with what looks ahead: as long as it pays where nobody else waits.
+  double longest_pass() const {
+    return crowded() ? kPass : std::numeric_limits<double>::infinity();
+  }
 
   // A pass of so many rows has run. Of no rows: nobody waits.
   void passed(int64_t rows, double began, double ended);
@@ -38,6 +48,7 @@ class Pace {
 
  private:
   PassCosts costs_;
+  size_t members_ = 0;
   double last_pass_ = 0;  // when it ended
   double pass_ = 0;       // what it took
   double piece_began_ = 0;

@@ -3,7 +3,6 @@
 
 #include <algorithm>
 #include <chrono>
-#include <limits>
 #include <utility>
 
 #include "base/error.h"
@@ -27,10 +26,6 @@ void Shared::end(int32_t sequence, std::vector<Fed> fed) const {
   remember && !fed.empty() ? prompts.keep(sequence, std::move(fed)) : cache.remove(sequence);
 }
 
-double Shared::longest_pass() const {
-  return crowded ? Pace::kPass : std::numeric_limits<double>::infinity();
-}
-
 double RunningBatch::now() {
   return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
 }
@@ -43,7 +38,7 @@ RunningBatch::RunningBatch(const Model& model, Dtype cache, int64_t blocks, bool
       cache_(model.backend(), model.config().llama, cache, kSequences, model.config().llama.context,
              blocks),
       prompts_(cache_, block_bytes_, kKeptPromptBytes),
-      shared_{model, cache_, prompts_, pictures_, remember, ahead, pace_, crowded_},
+      shared_{model, cache_, prompts_, pictures_, remember, ahead, pace_},
       pass_(model, cache_, prompts_) {}
 
 RunningBatch::~RunningBatch() {
@@ -74,7 +69,7 @@ void RunningBatch::guarded(Seat& seat, const Call& call) {
 // Rows of all members: those that stream always, prompts as far as they do not hold those up.
 void RunningBatch::collect() {
   pass_.clear();
-  crowded_ = seats_.size() > 1;
+  pace_.set_members(seats_.size());
   const auto offer = [&](const auto& call) {
     for (Seat& seat : seats_) {
       if (seat.failure) continue;
@@ -147,7 +142,7 @@ void RunningBatch::pass_if_due() {
 // of them begin a block would take several times as long as others: as much as they need on
 // average and, while a pass's time lasts, what is planned.
 void RunningBatch::make_cache_ready(double pass_began) {
-  if (!crowded_ || streaming_ == 0) return;
+  if (!pace_.crowded() || streaming_ == 0) return;
   int64_t planned = prompts_.bytes();
   for (const Seat& seat : seats_) planned += seat.cache_bytes;
   const int64_t blocks = planned / block_bytes_ - (blocks_ - cache_.free_blocks());

@@ -29,7 +29,6 @@ struct Shared {
   bool remember;  // sequences that end are given to `prompts`, else removed
   int ahead;      // positions of a sequence in one pass; 0: as many as pay (ahead.h)
   const Pace& pace;
-  const bool& crowded;  // there are others in the batch
 
   // A new sequence that begins with all of another; prompts that are kept make room.
   int32_t fork(int32_t sequence) const;
@@ -37,8 +36,6 @@ struct Shared {
   int32_t add() const;
   // A sequence that has run that and is not needed any more.
   void end(int32_t sequence, std::vector<Fed> fed) const;
-  // Seconds that a pass may take with what looks ahead: as long as it pays where nobody else waits.
-  double longest_pass() const;
 };
 
 // One request's part in the batch. What its calls throw ends it, and it alone.
@@ -126,7 +123,6 @@ class RunningBatch {
   KeptPrompts prompts_;
   KeptPictures pictures_{kKeptPictureBytes};
   Pace pace_;
-  bool crowded_ = false;
   int64_t streaming_ = 0;  // rows of the present pass that are no prompt's
   Shared shared_;
   Pass pass_;

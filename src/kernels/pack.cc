@@ -118,7 +118,7 @@ void Backend::share_out(int64_t n, const std::function<void(int64_t)>& fn) const
   std::atomic<bool> failed{false};
   do_share_out(n, [&](int64_t i) {
     if (failed.load(std::memory_order_relaxed)) return;
-    const KeepDenormals keep;
+    const Denormals denormals(Denormals::Are::kept);
     try {
       fn(i);
     } catch (...) {

@@ -27,6 +27,12 @@ bool is_linear(const TensorSpec& tensor) {
          tensor.name.find("embed") == std::string::npos;
 }
 
+// An adapter's targets name layers, whose weight it is.
+bool has_addition(const Recipe& recipe, const TensorSpec& tensor) {
+  const std::string layer = tensor.name.substr(0, tensor.name.rfind('.'));
+  return is_linear(tensor) && any_matches(recipe.lora.targets, layer);
+}
+
 // The weights of a recipe by what becomes of them.
 class Weights {
  public:
@@ -47,8 +53,7 @@ class Weights {
  private:
   int64_t learning_in(const TensorSpec& tensor) const {
     if (recipe_.lora.rank > 0) {
-      const std::string layer = tensor.name.substr(0, tensor.name.rfind('.'));
-      if (!is_linear(tensor) || !any_matches(recipe_.lora.targets, layer)) return 0;
+      if (!has_addition(recipe_, tensor)) return 0;
       return recipe_.lora.rank * (tensor.shape[0] + tensor.shape[1]);
     }
     if (!recipe_.trains_codec() && tensor.name.starts_with(kCodec)) return 0;
@@ -175,9 +180,8 @@ class Kept {
   int64_t targets(size_t side) const {
     int64_t numbers = 0;
     for (const TensorSpec& tensor : list_tensors(config_, Layout::transformers)) {
-      const std::string layer = tensor.name.substr(0, tensor.name.rfind('.'));
-      if (tensor.name.starts_with("model.language_model.layers.0.") && is_linear(tensor) &&
-          any_matches(recipe_.lora.targets, layer)) {
+      if (tensor.name.starts_with("model.language_model.layers.0.") &&
+          has_addition(recipe_, tensor)) {
         numbers += tensor.shape[side];
       }
     }
@@ -246,7 +250,10 @@ void count_language(const Recipe& recipe, const Weights& weights, const Kept& ke
   const Kinds kinds = kinds_of(recipe);
   const int64_t micro = recipe.batch.micro;
   int64_t row = 0, encoding = 0;
-  if (kinds.draws) row = kept.picture(), encoding = kept.encoding();
+  if (kinds.draws) {
+    row = kept.picture();
+    encoding = kept.encoding();
+  }
   if (kinds.edits) row += kept.picture() + kept.seen();
   if (kinds.asks) row = std::max(row, kept.seen());
   memory.rows = rows_held(recipe) * row;

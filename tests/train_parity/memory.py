@@ -19,8 +19,17 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 HALF, MOST = 0.5, 1.15  # of what was told
 UNITS = {"kB": 1e3, "MB": 1e6, "GB": 1e9}
 
-LANGUAGE = """
+SHORT = """
 seed = 3
+[schedule]
+steps = 2
+[checkpoint]
+every = 9
+[log]
+every = 1
+"""
+
+LANGUAGE = SHORT + """
 [model]
 init = "%s"
 [[data]]
@@ -29,19 +38,12 @@ task = "generate"
 [[data]]
 path = "toyland/short"
 task = "understand"
-[schedule]
-steps = 2
-[checkpoint]
-every = 9
-[log]
-every = 1
 [batch]
 micro = 32
 max_len = 192
 """
 
-CODEC = """
-seed = 3
+CODEC = SHORT + """
 [model]
 image = 96
 [model.vq]
@@ -55,12 +57,6 @@ groups = 8
 [[data]]
 path = "toyland/few"
 task = "reconstruct"
-[schedule]
-steps = 2
-[checkpoint]
-every = 9
-[log]
-every = 1
 [batch]
 micro = 16
 """
