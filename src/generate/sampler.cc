@@ -51,12 +51,27 @@ double gumbel_of(uint32_t word) {
   return -std::log(-std::log(u));
 }
 
+// No less than gumbel_of(word), by the first bits of it alone: what most ids are passed over by.
+double most_gumbel(uint32_t word) {
+  constexpr int kBits = 8;
+  constexpr double kRounding = 1e-9;  // far above the error of two logarithms
+  static const std::array<double, 1 << kBits> most = [] {
+    std::array<double, 1 << kBits> table{};
+    for (size_t i = 0; i < table.size(); ++i) {
+      const auto last = static_cast<uint32_t>(((i + 1) << (32 - kBits)) - 1);
+      table[i] = gumbel_of(last) + kRounding;
+    }
+    return table;
+  }();
+  return most[word >> (32 - kBits)];
+}
+
 // Philox makes four numbers at once; ids in rising order use each block's four in turn.
 class Noise {
  public:
   Noise(uint64_t seed, uint64_t position) : seed_(seed), position_(position) {}
 
-  double of(int32_t id) {
+  uint32_t word(int32_t id) {
     const auto block = static_cast<uint32_t>(id) / 4;
     if (block != block_) {
       block_ = block;
@@ -64,7 +79,7 @@ class Noise {
           {static_cast<uint32_t>(seed_), static_cast<uint32_t>(seed_ >> 32)},
           {static_cast<uint32_t>(position_), static_cast<uint32_t>(position_ >> 32), block, 0});
     }
-    return gumbel_of(words_[static_cast<uint32_t>(id) % 4]);
+    return words_[static_cast<uint32_t>(id) % 4];
   }
 
  private:
@@ -86,7 +101,9 @@ class Race {
     const float below = logits_[static_cast<size_t>(id)] - top_;
     const auto scaled = static_cast<double>(below / temperature_);
     if (winner_ >= 0 && scaled + kMaxGumbel < best_) return;
-    const double score = scaled + noise_.of(id);
+    const uint32_t word = noise_.word(id);
+    if (winner_ >= 0 && scaled + most_gumbel(word) < best_) return;
+    const double score = scaled + gumbel_of(word);
     if (winner_ >= 0 && (score < best_ || (score == best_ && id > winner_))) return;
     winner_ = id;
     best_ = score;
@@ -104,7 +121,9 @@ class Race {
 
 }  // namespace
 
-double gumbel(uint64_t seed, uint64_t position, int32_t id) { return Noise(seed, position).of(id); }
+double gumbel(uint64_t seed, uint64_t position, int32_t id) {
+  return gumbel_of(Noise(seed, position).word(id));
+}
 
 void Sampler::keep_top(std::span<const float> logits, const Sampling& sampling) {
   kept_.resize(logits.size());
