@@ -44,6 +44,13 @@ int64_t pieces_of_turn(int64_t tiles, int64_t channels, int64_t outputs) {
 // Floats of one panel of filters: those of a tile, a channel and an output.
 int64_t filter_floats(int64_t channels) { return kTileSpots * channels * kPanel; }
 
+// Panels of filters after which who waits may have its turn: their memory, the first time, is what
+// the system takes long to give.
+int64_t turn_of_panels(int64_t floats) {
+  constexpr int64_t kFloats = 1 << 20;
+  return std::max<int64_t>(kFloats / floats, 1);
+}
+
 }  // namespace
 
 // Whether the pictures are large enough for tiles is not known here.
@@ -59,20 +66,25 @@ void CpuBackend::convolve_tiles(const cpu::MatmulArgs& args, int64_t images,
   const int64_t bytes = panels * panel_floats * int64_t{sizeof(float)};
   if (filters_->memory.bytes() < bytes) {
     filters_->memory = {};
-    filters_->memory = Buffer(bytes);
+    filters_->memory = Buffer::untouched(bytes);
   }
   auto* filters = reinterpret_cast<float*>(filters_->memory.data());
-  workers_->run(panels, 1, 0, [&](int64_t begin, int64_t end, float*) {
-    for (int64_t p = begin; p < end; ++p) {
-      table_.winograd_filters(args, p, filters + p * panel_floats);
-    }
-  });
+  const int64_t panels_of_turn = between ? turn_of_panels(panel_floats) : panels;
+  for (int64_t done = 0; done < panels; done += panels_of_turn) {
+    if (done > 0) between();
+    workers_->run(std::min(panels_of_turn, panels - done), 1, 0,
+                  [&](int64_t begin, int64_t end, float*) {
+                    for (int64_t p = done + begin; p < done + end; ++p) {
+                      table_.winograd_filters(args, p, filters + p * panel_floats);
+                    }
+                  });
+  }
   const int64_t tiles = images * tiles_of_image(args.x);
   const int64_t piece = tiles_of_piece(args.x.channels);
   const int64_t pieces = split(tiles, piece);
   const int64_t turn = between ? pieces_of_turn(piece, args.x.channels, args.outputs) : pieces;
   for (int64_t done = 0; done < pieces; done += turn) {
-    if (done > 0) between();
+    if (between) between();
     workers_->run(std::min(turn, pieces - done), 1, table_.winograd_scratch(args, piece),
                   [&](int64_t begin, int64_t end, float* scratch) {
                     for (int64_t i = done + begin; i < done + end; ++i) {
