@@ -322,6 +322,21 @@ typedef struct januspro_ask_events {
   void* user;
 } januspro_ask_events;
 
+/* As EmbedRequest of requests.hpp. */
+typedef struct januspro_embed_request {
+  size_t size;
+  const char* text; /* NULL: empty */
+  const januspro_image* const* images;
+  size_t image_count;
+} januspro_embed_request;
+
+typedef struct januspro_embedding {
+  size_t size;
+  const float* values; /* of length 1 together */
+  size_t value_count;
+  int64_t prompt_tokens;
+} januspro_embedding;
+
 JANUSPRO_API void januspro_draw_request_init(januspro_draw_request* request, size_t size);
 JANUSPRO_API void januspro_mask_init(januspro_mask* mask, size_t size);
 JANUSPRO_API void januspro_edit_request_init(januspro_edit_request* request, size_t size);
@@ -332,6 +347,8 @@ JANUSPRO_API void januspro_ask_request_init(januspro_ask_request* request, size_
 JANUSPRO_API void januspro_ask_events_init(januspro_ask_events* events, size_t size);
 JANUSPRO_API void januspro_answer_init(januspro_answer* answer, size_t size);
 JANUSPRO_API void januspro_scored_token_init(januspro_scored_token* token, size_t size);
+JANUSPRO_API void januspro_embed_request_init(januspro_embed_request* request, size_t size);
+JANUSPRO_API void januspro_embedding_init(januspro_embedding* embedding, size_t size);
 
 /* Work is done when these return, and *job holds its results; it is NULL after a failure. Events
  * may be NULL. */
@@ -344,6 +361,9 @@ JANUSPRO_API januspro_code januspro_edit(januspro_engine* engine,
 JANUSPRO_API januspro_code januspro_ask(januspro_engine* engine,
                                         const januspro_ask_request* request,
                                         const januspro_ask_events* events, januspro_job** job);
+JANUSPRO_API januspro_code januspro_embed(januspro_engine* engine,
+                                          const januspro_embed_request* request,
+                                          januspro_job** job);
 
 /* These return at once. A request that cannot be used as given is refused here; what happens later
  * is the job's. */
@@ -359,6 +379,9 @@ JANUSPRO_API januspro_code januspro_submit_ask(januspro_engine* engine,
                                                const januspro_ask_request* request,
                                                const januspro_ask_events* events,
                                                januspro_job** job);
+JANUSPRO_API januspro_code januspro_submit_embed(januspro_engine* engine,
+                                                 const januspro_embed_request* request,
+                                                 januspro_job** job);
 
 /* --- jobs --------------------------------------------------------------------------------------
  */
@@ -399,7 +422,7 @@ JANUSPRO_API int januspro_job_wait_change(januspro_job* job, uint64_t seen, int6
 JANUSPRO_API void januspro_job_cancel(januspro_job* job);
 
 /* While it runs and afterwards, whatever its end. Pictures are numbered in the order of requests,
- * then images, from 0; they and the answer are the job's. */
+ * then images, from 0; they, the answer and the embedding are the job's. */
 
 /* Codes of a picture so far. *count: how many there is room for, then how many there are. */
 JANUSPRO_API januspro_code januspro_job_codes(januspro_job* job, int64_t number, int32_t* codes,
@@ -413,6 +436,8 @@ JANUSPRO_API januspro_code januspro_job_text(januspro_job* job, size_t from, cha
                                              size_t* count);
 /* JANUSPRO_BUSY as long as the job is not over. */
 JANUSPRO_API januspro_code januspro_job_answer(januspro_job* job, januspro_answer* answer);
+
+JANUSPRO_API januspro_code januspro_job_embedding(januspro_job* job, januspro_embedding* embedding);
 
 /* Of token `number` of the answer, from 0, where the request asked for logprobs: the chosen one,
  * for rank 0, or the likeliest there, from rank 1 on. JANUSPRO_BUSY as above. */

@@ -438,23 +438,23 @@ int64_t Engine::prompt_tokens(const DrawRequest& request) const {
 
 const ModelInfo& Engine::info() const { return parts_->info; }
 
+template <class... Request>
+Job CDoor::run(Engine& engine, const Request&... request) {
+  const std::shared_ptr<Task> task = engine.parts_->task(request...);
+  engine.parts_->scheduler->run(task);
+  return Job(task);
+}
+
 Job CDoor::draw(Engine& engine, std::span<const DrawRequest> requests, const DrawEvents& events) {
-  const std::shared_ptr<Task> task = engine.parts_->task(requests, events);
-  engine.parts_->scheduler->run(task);
-  return Job(task);
+  return run(engine, requests, events);
 }
-
 Job CDoor::edit(Engine& engine, const EditRequest& request, const DrawEvents& events) {
-  const std::shared_ptr<Task> task = engine.parts_->task(request, events);
-  engine.parts_->scheduler->run(task);
-  return Job(task);
+  return run(engine, request, events);
 }
-
 Job CDoor::ask(Engine& engine, const AskRequest& request, const OnText& on_text) {
-  const std::shared_ptr<Task> task = engine.parts_->task(request, on_text);
-  engine.parts_->scheduler->run(task);
-  return Job(task);
+  return run(engine, request, on_text);
 }
+Job CDoor::embed(Engine& engine, const EmbedRequest& request) { return run(engine, request); }
 
 // --- the preview ---------------------------------------------------------------------------------
 

@@ -88,6 +88,10 @@ TEST(CFields, OfRequestsAreThoseOfTheFrozenList) {
   EXPECT_EQ(c_fields_of("januspro_answer"),
             (Names{"size", "text", "text_bytes", "finish", "prompt_tokens", "answer_tokens",
                    "cached_tokens"}));
+  EXPECT_EQ(c_fields_of("januspro_embed_request"),
+            (Names{"size", "text", "images", "image_count"}));
+  EXPECT_EQ(c_fields_of("januspro_embedding"),
+            (Names{"size", "values", "value_count", "prompt_tokens"}));
   EXPECT_EQ(c_fields_of("januspro_ask_events"), (Names{"size", "on_text", "user"}));
   EXPECT_EQ(c_fields_of("januspro_view"),
             (Names{"size", "state", "change", "phase", "codes", "codes_total", "pictures",

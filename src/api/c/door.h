@@ -11,11 +11,16 @@
 namespace janus {
 
 struct CDoor {
-  // On this thread, as Engine::draw() and ask(); they throw as those do.
+  // On this thread, as Engine::draw() and its kin; they throw as those do.
   static Job draw(Engine& engine, std::span<const DrawRequest> requests, const DrawEvents& events);
   static Job edit(Engine& engine, const EditRequest& request, const DrawEvents& events);
   static Job ask(Engine& engine, const AskRequest& request, const OnText& on_text);
+  static Job embed(Engine& engine, const EmbedRequest& request);
   static Task& task(const Job& job) { return *job.task_; }
+
+ private:
+  template <class... Request>
+  static Job run(Engine& engine, const Request&... request);
 };
 
 }  // namespace janus

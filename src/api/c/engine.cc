@@ -90,6 +90,15 @@ januspro_code januspro_ask(januspro_engine* engine, const januspro_ask_request* 
   });
 }
 
+januspro_code januspro_embed(januspro_engine* engine, const januspro_embed_request* request,
+                             januspro_job** job) {
+  return guarded_into(job, "job", [&] {
+    Job done = CDoor::embed(engine_of(engine), read_request(request));
+    CDoor::task(done).check_ended();
+    return new januspro_job{std::move(done)};
+  });
+}
+
 januspro_code januspro_submit_draw(januspro_engine* engine,
                                    const januspro_draw_request* const* requests, size_t count,
                                    const januspro_draw_events* events, januspro_job** job) {
@@ -110,6 +119,13 @@ januspro_code januspro_submit_ask(januspro_engine* engine, const januspro_ask_re
                                   const januspro_ask_events* events, januspro_job** job) {
   return guarded_into(job, "job", [&] {
     return new januspro_job{engine_of(engine).submit(read_request(request), read_events(events))};
+  });
+}
+
+januspro_code januspro_submit_embed(januspro_engine* engine, const januspro_embed_request* request,
+                                    januspro_job** job) {
+  return guarded_into(job, "job", [&] {
+    return new januspro_job{engine_of(engine).submit(read_request(request))};
   });
 }
 

@@ -47,6 +47,14 @@ const Answer& answer_of(januspro_job& job) {
   return *job.answer;
 }
 
+// The same of an embedding.
+const Embedding& embedding_of(januspro_job& job) {
+  check(job.job.view().over(), Code::busy, "the embedding is not finished yet; wait for the job");
+  const std::lock_guard lock(job.mutex);
+  if (!job.embedding) job.embedding = job.job.embedding();
+  return *job.embedding;
+}
+
 // Copies what there is room for, and says how much there is.
 template <class T>
 void copy_out(const T* from, size_t there, T* to, size_t* count) {
@@ -74,6 +82,9 @@ void januspro_picture_init(januspro_picture* picture, size_t size) {
   init_struct(picture, size, {});
 }
 void januspro_answer_init(januspro_answer* answer, size_t size) { init_struct(answer, size, {}); }
+void januspro_embedding_init(januspro_embedding* embedding, size_t size) {
+  init_struct(embedding, size, {});
+}
 void januspro_scored_token_init(januspro_scored_token* token, size_t size) {
   init_struct(token, size, {});
 }
@@ -164,6 +175,15 @@ januspro_code januspro_job_answer(januspro_job* job, januspro_answer* answer) {
                                 found.prompt_tokens, found.answer_tokens,
                                 found.cached_tokens};
     write_struct(answer, "answer", shown);
+  });
+}
+
+januspro_code januspro_job_embedding(januspro_job* job, januspro_embedding* embedding) {
+  return guarded([&] {
+    const Embedding& found = embedding_of(check_job(job));
+    write_struct(embedding, "embedding",
+                 {sizeof(januspro_embedding), found.values.data(), found.values.size(),
+                  found.prompt_tokens});
   });
 }
 

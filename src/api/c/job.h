@@ -15,5 +15,6 @@ struct januspro_job {
   std::mutex mutex = {};  // of everything below
   std::map<int64_t, januspro_image> images = {};
   std::optional<janus::Answer> answer = {};
+  std::optional<janus::Embedding> embedding = {};
   std::optional<janus::c::Failure> failure = {};
 };

@@ -94,15 +94,19 @@ EditMask read_mask(const januspro_mask* given) {
   return {mask.width, mask.height, {mask.redraw, mask.redraw + count}};
 }
 
+std::vector<Image> read_images(const januspro_image* const* given, size_t count, const char* name) {
+  check_list(given, count, name);
+  std::vector<Image> images;
+  for (size_t i = 0; i < count; ++i) images.push_back(read_image(given[i]));
+  return images;
+}
+
 ChatMessage read_message(const januspro_message* given) {
   const auto message = read_struct(given, "message", januspro_message{});
-  check_list(message.images, message.image_count, "images in a message");
   ChatMessage result;
   result.role = text_or(message.role, result.role);
   result.text = text_or(message.text, "");
-  for (size_t i = 0; i < message.image_count; ++i) {
-    result.images.push_back(read_image(message.images[i]));
-  }
+  result.images = read_images(message.images, message.image_count, "images in a message");
   return result;
 }
 
@@ -240,6 +244,12 @@ OnText read_events(const januspro_ask_events* given) {
   };
 }
 
+EmbedRequest read_request(const januspro_embed_request* given) {
+  const auto request = read_struct(given, "embed_request", januspro_embed_request{});
+  return {text_or(request.text, ""),
+          read_images(request.images, request.image_count, "images to embed")};
+}
+
 januspro_picture view_picture(const Picture& picture, const januspro_image& image) {
   return {sizeof(januspro_picture),
           &image,
@@ -275,4 +285,7 @@ void januspro_ask_request_init(januspro_ask_request* request, size_t size) {
 }
 void januspro_ask_events_init(januspro_ask_events* events, size_t size) {
   init_struct(events, size, {});
+}
+void januspro_embed_request_init(januspro_embed_request* request, size_t size) {
+  init_struct(request, size, {});
 }

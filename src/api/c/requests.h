@@ -15,6 +15,7 @@ EditRequest read_request(const januspro_edit_request* given);
 DrawEvents read_events(const januspro_draw_events* given);
 AskRequest read_request(const januspro_ask_request* given);
 OnText read_events(const januspro_ask_events* given);
+EmbedRequest read_request(const januspro_embed_request* given);
 
 // `image` must outlive the result.
 januspro_picture view_picture(const Picture& picture, const januspro_image& image);
