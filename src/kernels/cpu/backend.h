@@ -26,7 +26,10 @@ constexpr int64_t split(int64_t whole, int64_t part) { return (whole + part - 1)
 // runs at a time; callers from several threads take turns.
 class Workers {
  public:
-  explicit Workers(int threads) : pool_(threads), scratch_(static_cast<size_t>(threads)) {}
+  explicit Workers(int threads)
+      : pool_(threads),
+        scratch_(static_cast<size_t>(threads)),
+        prepared_(static_cast<size_t>(threads)) {}
 
   int threads() const { return pool_.threads(); }
 
@@ -34,10 +37,23 @@ class Workers {
   // scratch has room for `floats` and undefined content.
   template <class F>
   void run(int64_t n, int64_t grain, int64_t floats, const F& fn) {
+    run(
+        n, grain, floats, [](float*) {}, fn);
+  }
+
+  // The same; prepare(scratch) comes before the first piece of every thread that has one, and what
+  // it left there stays for the others.
+  template <class Prepare, class F>
+  void run(int64_t n, int64_t grain, int64_t floats, const Prepare& prepare, const F& fn) {
     const std::lock_guard lock(one_operation_);
     reserve(n > grain ? threads() : 1, floats);
+    std::fill(prepared_.begin(), prepared_.end(), false);
     pool_.parallel_for(n, grain, [&](int64_t begin, int64_t end, int worker) {
-      fn(begin, end, reinterpret_cast<float*>(scratch_[static_cast<size_t>(worker)].data()));
+      const auto at = static_cast<size_t>(worker);
+      auto* scratch = reinterpret_cast<float*>(scratch_[at].data());
+      if (!prepared_[at]) prepare(scratch);
+      prepared_[at] = true;
+      fn(begin, end, scratch);
     });
   }
 
@@ -46,6 +62,7 @@ class Workers {
 
   ThreadPool pool_;
   std::vector<Buffer> scratch_;
+  std::vector<char> prepared_;  // which threads are, in the present run
   std::mutex one_operation_;
 };
 

@@ -26,6 +26,7 @@ constexpr KernelTable make_table(const char* name) {
   return {
       .name = name,
       .blocks = make_blocks(name),
+      .pack_few = pack_few,
       .matmul_few = matmul_few,
       .few_scratch = few_scratch,
       .matmul_many = matmul_many,

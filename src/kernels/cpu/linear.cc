@@ -100,12 +100,16 @@ void CpuBackend::multiply(const cpu::MatmulArgs& args, int64_t rows) const {
   const int64_t panels = split(args.outputs, kPanel);
   const Cut cut = cut_product(rows, panels, threads());
   const int64_t row_parts = split(rows, cut.rows);
-  const auto matmul = rows > kFewRows ? table_.matmul_many : table_.matmul_few;
-  const auto scratch_of = rows > kFewRows ? table_.many_scratch : table_.few_scratch;
+  const bool few = rows <= kFewRows;
+  const auto matmul = few ? table_.matmul_few : table_.matmul_many;
+  const auto scratch_of = few ? table_.few_scratch : table_.many_scratch;
   const cpu::MatmulPart largest{0, std::min(rows, cut.rows), 0, std::min(panels, cut.panels)};
   // Neighbouring parts share panels: what one thread has brought near, the other finds there.
   workers_->run(
       row_parts * split(panels, cut.panels), 1, scratch_of(args, largest),
+      [&](float* scratch) {
+        if (few) table_.pack_few(args, 0, rows, scratch);
+      },
       [&](int64_t begin, int64_t end, float* scratch) {
         for (int64_t i = begin; i < end; ++i) {
           const int64_t row = i % row_parts * cut.rows;

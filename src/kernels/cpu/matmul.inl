@@ -162,16 +162,20 @@ void stream_part(const MatmulArgs& m, const MatmulPart& part, const float* packe
   }
 }
 
-void matmul_few(const MatmulArgs& m, const MatmulPart& part, float* scratch) {
-  const int64_t rows = rows_of(part);
+void pack_few(const MatmulArgs& m, int64_t row_begin, int64_t row_end, float* scratch) {
+  const int64_t rows = row_end - row_begin;
   for (int64_t r = 0, some; r < rows; r += some) {
     some = next_tile(rows - r);
     for (int64_t k = 0; k < m.inputs; k += kSumBlock) {
       const int64_t n = m.inputs - k < kSumBlock ? m.inputs - k : kSumBlock;
-      pack_windows(m.x, part.row_begin + r, static_cast<int>(some), k, n,
+      pack_windows(m.x, row_begin + r, static_cast<int>(some), k, n,
                    scratch + r * m.inputs + k * some);
     }
   }
+}
+
+void matmul_few(const MatmulArgs& m, const MatmulPart& part, float* scratch) {
+  const int64_t rows = rows_of(part);
   float* c = scratch + whole_lines(rows * m.inputs);
   if (rows <= tile_rows(4)) {
     stream_part<4>(m, part, scratch, c);

@@ -130,8 +130,10 @@ struct KernelTable {
   const char* name;
   BlockKernels blocks;
 
-  // Weights streamed once, for few rows; and tiles of activations held while weights pass, for
-  // many. Both give the same bits. scratch: few_scratch / many_scratch floats, 64-byte aligned.
+  // Weights streamed once, for few rows, which pack_few has put into the scratch; and tiles of
+  // activations held while weights pass, for many. Both give the same bits. scratch: few_scratch /
+  // many_scratch floats, 64-byte aligned.
+  void (*pack_few)(const MatmulArgs&, int64_t row_begin, int64_t row_end, float* scratch);
   void (*matmul_few)(const MatmulArgs&, const MatmulPart&, float* scratch);
   int64_t (*few_scratch)(const MatmulArgs&, const MatmulPart&);
   void (*matmul_many)(const MatmulArgs&, const MatmulPart&, float* scratch);
