@@ -26,8 +26,9 @@ HI = [{"role": "user", "content": "What is in the picture?"}]
 def openai_talks(client):
     assert client.models.list().data[0].owned_by == "januspro"
     whole = client.chat.completions.create(model="gpt-4o", messages=HI, max_tokens=12)
-    pieces = client.chat.completions.create(model="gpt-4o", messages=HI, max_tokens=12, stream=True)
+    pieces = list(client.chat.completions.create(model="gpt-4o", messages=HI, max_tokens=12, stream=True))
     assert "".join(p.choices[0].delta.content or "" for p in pieces) == whole.choices[0].message.content
+    assert pieces[-1].choices[0].finish_reason == whole.choices[0].finish_reason
     for call, error in ((lambda: client.chat.completions.create(model="other", messages=HI), openai.NotFoundError),
                         (lambda: client.images.generate(prompt="x", size="1x2"), openai.BadRequestError)):
         try:
