@@ -372,7 +372,7 @@ TEST(LongBenchProgram, QualityOfTypesAgainstF32) {
   EXPECT_EQ(same["same"], 3);
   EXPECT_TRUE(same["psnr"].is_null());
   double before = 0;
-  EXPECT_EQ(rows["bf16 f32"]["kl_max"], 0) << "it is stored so";
+  EXPECT_EQ(rows["bf16 f32"]["kl_max"], 0) << "its numbers are those of bf16";
   for (const char* type : {"q8_0 f32", "q4_0 f32"}) {
     const double mean = rows[type]["kl_mean"];
     EXPECT_GT(mean, before) << type;
