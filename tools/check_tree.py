@@ -46,6 +46,7 @@ LAYERS = {
     "src/apps/trace.": ["base/**", "io/**", "kernels/*.h", "model/**", "generate/**", "januspro/**", "apps/**"],
     "src/apps/bench.": ["base/**", "io/**", "kernels/*.h", "model/**", "generate/**", "januspro/**", "apps/**"],
     "src/apps/bench_": ["base/**", "io/**", "kernels/*.h", "model/**", "generate/**", "januspro/**", "apps/**"],
+    "src/apps/bench_quality.": ["base/**", "io/**", "kernels/*.h", "model/**", "generate/**", "world/**", "januspro/**", "apps/**"],
     "src/apps/januspro_train": ["base/**", "io/**", "world/**", "train/**", "apps/**"],
 }
 

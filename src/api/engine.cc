@@ -18,6 +18,7 @@
 #include "januspro/januspro.hpp"
 #include "kernels/open.h"
 #include "model/checkpoint_check.h"
+#include "model/fingerprint.h"
 #include "model/model.h"
 #include "model/weight_names.h"
 
@@ -69,13 +70,6 @@ Parts parse_halves(const std::string& text, const Checkpoint& checkpoint) {
   fail(Code::bad_input, "halves \"", text, "\" is not one of auto, both, read, draw, edit");
 }
 
-std::string hex(uint64_t value) {
-  constexpr std::string_view digits = "0123456789abcdef";
-  std::string text;
-  for (int shift = 60; shift >= 0; shift -= 4) text += digits[(value >> shift) & 15];
-  return text;
-}
-
 int64_t count_parameters(const Model& model) {
   int64_t total = 0;
   const Config& config = model.config();
@@ -92,7 +86,7 @@ ModelInfo describe(const EngineOptions& options, const Model& model, const Setup
   const auto path = std::filesystem::weakly_canonical(options.checkpoint);
   info.name = path.filename().string();
   info.layout = layout_name(config.layout);
-  info.hash = hex(model.weights().fingerprint);
+  info.hash = fingerprint_text(model.weights().fingerprint);
   info.backend = model.backend().name();
   info.weights = traits(setup.weights).name;
   info.adapters = options.adapters;

@@ -12,6 +12,7 @@
 #include "apps/bench_cost.h"
 #include "apps/bench_limits.h"
 #include "apps/bench_pictures.h"
+#include "apps/bench_quality.h"
 #include "apps/command.h"
 #include "base/error.h"
 #include "generate/ask.h"
@@ -50,6 +51,7 @@ class BenchVerb {
 
  private:
   bool wants(const char* work) const;
+  bool wants_more_than(std::initializer_list<std::string_view> works) const;
   void open();
   LoadOptions load_options(const Checkpoint& checkpoint);
   void start();
@@ -75,6 +77,7 @@ class BenchVerb {
 
   const Interrupt& interrupt_;
   ModelFlags flags_;
+  QualityFlags quality_;
   std::vector<std::string> works_ = kWorks;
   std::vector<int64_t> rows_ = {1, 2, 8, 32, 64};
   int64_t context_ = 330;
@@ -92,7 +95,7 @@ class BenchVerb {
 
 BenchVerb::BenchVerb(CLI::App& app, const Interrupt& interrupt) : interrupt_(interrupt) {
   std::vector<std::string> all = kWorks;
-  for (const char* more : {kTurns, kAhead, kStart, kPictures}) all.emplace_back(more);
+  for (const char* more : {kTurns, kAhead, kStart, kPictures, kQuality}) all.emplace_back(more);
   app.add_option("--work", works_, "What to measure")
       ->delimiter(',')
       ->check(CLI::IsMember(all))
@@ -110,6 +113,7 @@ BenchVerb::BenchVerb(CLI::App& app, const Interrupt& interrupt) : interrupt_(int
   app.add_option("--runs", runs_, "Runs of each work, after one to warm up")
       ->check(CLI::Range(1, 1000))
       ->capture_default_str();
+  quality_.add_to(app);
   app.add_flag("--json", json_, "One JSON object a line");
   flags_.add_to(app);
   app.footer("Example:\n  januspro bench --work limits,step --rows 1,2,8");
@@ -119,11 +123,18 @@ bool BenchVerb::wants(const char* work) const {
   return std::find(works_.begin(), works_.end(), work) != works_.end();
 }
 
+bool BenchVerb::wants_more_than(std::initializer_list<std::string_view> works) const {
+  return std::any_of(works_.begin(), works_.end(), [&](const std::string& work) {
+    return std::find(works.begin(), works.end(), work) == works.end();
+  });
+}
+
 void BenchVerb::open() {
   backend_ = open_backend(flags_.backend_name(), flags_.threads, flags_.isa);
   const std::string name = backend_->name();
   const size_t space = name.find(' ');
   level_ = space == std::string::npos ? name : name.substr(space + 1);
+  if (!wants_more_than({kQuality})) return;
   limits_ = measure_limits(backend_->threads(), level_, [&] { interrupt_.check(); });
 }
 
@@ -449,7 +460,8 @@ void BenchVerb::ahead() {
 void BenchVerb::run() {
   open();
   if (wants("limits")) print_limits();
-  if (works_ == std::vector<std::string>{"limits"}) return;
+  if (wants(kQuality)) bench_quality(flags_, backend_, quality_, json_, interrupt_);
+  if (!wants_more_than({"limits", kQuality})) return;
   if (!json_) {
     print(
         "work        rows  context  tokens       min ms    median ms        MB      Gop  "
@@ -457,10 +469,7 @@ void BenchVerb::run() {
   }
   if (wants(kStart)) start();
   // The others share one model, which is loaded once.
-  const auto stands_alone = [&](const std::string& work) {
-    return work == "limits" || work == kStart;
-  };
-  if (std::all_of(works_.begin(), works_.end(), stands_alone)) return;
+  if (!wants_more_than({"limits", kQuality, kStart})) return;
   load();
   const Config& config = model_->config();
   const int64_t longest = std::max(wants("step") ? context_ + 1 : 0, wants("prompt") ? tokens_ : 0);

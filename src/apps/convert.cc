@@ -11,6 +11,7 @@
 #include "apps/command.h"
 #include "apps/new_directory.h"
 #include "apps/progress.h"
+#include "apps/quality_record.h"
 #include "base/error.h"
 #include "base/free_memory.h"
 #include "generate/load.h"
@@ -88,6 +89,7 @@ class ConvertVerb {
   void check_use() const;
   void open();
   void fit_preview(ModelToSave& model);
+  std::string quality() const;
   void write_gguf(const ModelToSave& model);
   void write_directory(const ModelToSave& model);
   void report(const std::map<std::string, int64_t>& bytes) const;
@@ -191,6 +193,13 @@ void ConvertVerb::fit_preview(ModelToSave& model) {
   keep(PreviewMap::fit(Model::load(*checkpoint_, load), [&] { interrupt_.check(); }));
 }
 
+// With an adapter merged it is another model.
+std::string ConvertVerb::quality() const {
+  const std::string text = adapters_.empty() ? checkpoint_->quality().value_or("") : "";
+  parse_quality(text, checkpoint_->name() + ": its quality");
+  return text;
+}
+
 void ConvertVerb::write_gguf(const ModelToSave& model) {
   save_gguf(target_, model, options_);
   bar_->clear();
@@ -252,7 +261,8 @@ void ConvertVerb::run() {
                     .tokenizer_json = checkpoint_->tokenizer_json(),
                     .processor = checkpoint_->processor(),
                     .preview = {},
-                    .preview_shape = {}};
+                    .preview_shape = {},
+                    .quality = quality()};
   model.config.layout = merging.layout();
   if (!names_gguf(target_)) return write_directory(model);
   fit_preview(model);

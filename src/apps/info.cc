@@ -7,6 +7,7 @@
 #include <set>
 
 #include "apps/command.h"
+#include "apps/quality_record.h"
 #include "base/error.h"
 #include "base/free_memory.h"
 #include "generate/load.h"
@@ -195,6 +196,9 @@ nlohmann::ordered_json InfoVerb::describe(const Checkpoint& checkpoint) const {
                        {"codes", vq.codes},        {"code_width", vq.code_width},
                        {"base_channels", vq.base}, {"latent", vq.latent}};
   }
+  if (const auto quality = checkpoint.quality()) {
+    values["quality"] = parse_quality(*quality, checkpoint.name() + ": its quality");
+  }
   values["memory"] = memory(checkpoint, config);
   return values;
 }
@@ -239,6 +243,12 @@ void print_table(const nlohmann::ordered_json& values, const std::string& prefix
   }
 }
 
+void print_quality(const nlohmann::ordered_json& lines) {
+  if (lines.empty()) return;
+  print("\n" + quality_heading(lines[0]));
+  for (const nlohmann::ordered_json& line : lines) print(quality_row(line));
+}
+
 void InfoVerb::run() {
   if (!named_.empty() && !flags_.model.empty()) {
     throw UsageError("info: give the model once, by its name or with -m");
@@ -246,7 +256,10 @@ void InfoVerb::run() {
   if (!named_.empty()) flags_.model = named_;
   const nlohmann::ordered_json values = describe(flags_.checkpoint());
   if (json_) return print(json_line(values));
-  print_table(values, "");
+  nlohmann::ordered_json table = values;
+  table.erase("quality");
+  print_table(table, "");
+  if (values.contains("quality")) print_quality(values["quality"]);
 }
 
 }  // namespace

@@ -182,4 +182,15 @@ std::optional<std::vector<float>> Checkpoint::preview() const {
   return values;
 }
 
+std::optional<std::string> Checkpoint::quality() const {
+  if (file_) {
+    const auto text = file_->text(kQualityKey);
+    return text ? std::optional<std::string>(*text) : std::nullopt;
+  }
+  constexpr int64_t kMostBytes = 1'000'000;
+  std::error_code none;
+  if (!fs::exists(path_ / kQualityFile, none)) return std::nullopt;
+  return read_text(path_ / kQualityFile, kMostBytes);
+}
+
 }  // namespace janus

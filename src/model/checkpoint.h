@@ -45,6 +45,8 @@ class Checkpoint {
   std::unique_ptr<const TensorSource> source() const;
   // The map of generate/preview as its numbers, where the file holds one.
   std::optional<std::vector<float>> preview() const;
+  // What `januspro bench --work quality --json` told of it, where that is kept with it.
+  std::optional<std::string> quality() const;
 
  private:
   void open_gguf(const std::filesystem::path& mmproj);
@@ -56,5 +58,8 @@ class Checkpoint {
 
 // The name of the preview's tensor in a .gguf.
 inline constexpr const char* kPreviewTensor = "preview.weight";
+// Where what quality() tells is kept: a file of a directory, a text in a .gguf.
+inline constexpr const char* kQualityFile = "quality.jsonl";
+inline constexpr const char* kQualityKey = "janus.quality";
 
 }  // namespace janus

@@ -8,6 +8,8 @@
 #include <bit>
 #include <cstdint>
 #include <span>
+#include <string>
+#include <string_view>
 
 namespace janus {
 
@@ -72,5 +74,13 @@ class Fingerprint {
   uint64_t count_ = 0;
   std::array<uint64_t, kLanes> lanes_{1, 2, 3, 4, 5, 6, 7, 8};
 };
+
+// As people and files are told it: 16 hexadecimal digits.
+inline std::string fingerprint_text(uint64_t value) {
+  constexpr std::string_view digits = "0123456789abcdef";
+  std::string text;
+  for (int shift = 60; shift >= 0; shift -= 4) text += digits[(value >> shift) & 15];
+  return text;
+}
 
 }  // namespace janus

@@ -170,6 +170,7 @@ GgufMetadata metadata_of(const ModelToSave& model, Dtype main) {
   add_config(metadata, model.config, model.processor);
   add_tokenizer(metadata, model.tokenizer_json, model.name + ": its tokenizer",
                 model.config.llama.vocabulary);
+  if (!model.quality.empty()) metadata.text(kQualityKey, model.quality);
   return metadata;
 }
 

@@ -28,6 +28,7 @@ struct ModelToSave {
   ProcessorConfig processor;
   std::vector<float> preview;  // generate/preview's map; empty for none
   std::vector<int64_t> preview_shape;
+  std::string quality = {};  // Checkpoint::quality(); a directory is written without it
 };
 
 struct SaveOptions {

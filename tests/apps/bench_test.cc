@@ -1,10 +1,15 @@
-// What a work costs at best: a sum over its phases, in each of which the slower side counts.
-// SPDX-License-Identifier: MIT
+// What a work costs at best: a sum over its phases, in each of which the slower side counts. How
+// far laws are apart, and whose they are. SPDX-License-Identifier: MIT
 #include <gtest/gtest.h>
 
+#include <cmath>
+#include <cstring>
 #include <string>
 
 #include "apps/bench_cost.h"
+#include "apps/bench_quality.h"
+#include "generate/load.h"
+#include "generate/observe.h"
 #include "kernels/open.h"
 #include "model/support.h"
 
@@ -74,6 +79,46 @@ TEST(BenchCost, OfAStepIsThatOfItsMatricesAndItsCache) {
   const Phase together = total(step_cost(model, Dtype::f32, rows, context, shared, 3));
   EXPECT_EQ(apart.bytes - together.bytes, (6 - 2) * shared * position);
   EXPECT_EQ(apart.operations, together.operations);
+}
+
+// Against the sum over ids by hand, whatever is added to all logits of a law.
+TEST(BenchQuality, CountsDivergenceAndFlips) {
+  const float third = std::log(3.F);
+  LawsApart apart;
+  // Shares of 1/2, 1/2 beside 1/4, 3/4; then twice the same.
+  apart.add(std::vector<float>{0, 0, 5, 5 + third}, std::vector<float>{7, 7 + third, 0, third}, 2);
+  const double expected = .5 * std::log(2.) + .5 * std::log(2. / 3);
+  EXPECT_EQ(apart.laws, 2);
+  EXPECT_NEAR(apart.sum, expected, 1e-6);
+  EXPECT_NEAR(apart.most, expected, 1e-6);
+  EXPECT_EQ(apart.flips, 1);
+  // Shares of 1/4, 3/4 beside 3/4, 1/4.
+  apart.add(std::vector<float>{0, third}, std::vector<float>{third, 0}, 2);
+  EXPECT_NEAR(apart.most, .5 * std::log(3.), 1e-6);
+  EXPECT_NEAR(apart.sum, expected + apart.most, 1e-6);
+  EXPECT_EQ(apart.flips, 2);
+}
+
+// The whole picture in one go gives the bits that code after code gives.
+TEST(BenchQuality, LogitsAreThoseOfTheTrace) {
+  for (const char* backend : {"ref", "cpu"}) {
+    for (const Dtype cache : {Dtype::f32, Dtype::bf16, Dtype::q8}) {
+      const Model model = open_model(golden("tiny-hf"), open_backend(backend));
+      const PromptBuilder prompts = load_prompts(Checkpoint(golden("tiny-hf")));
+      const PromptRows rows = prompt_rows(prompts, {.prompt = "a red ball"});
+      std::vector<int32_t> codes;
+      for (int64_t i = 0; i < model.config().image_tokens(); ++i) {
+        codes.push_back(static_cast<int32_t>(i * 7 % model.config().vq.codes));
+      }
+      Trace trace;
+      observe_draw(model, rows, codes, 5, cache, trace);
+      const auto& expected = trace.entries().at("gen.logits.guided").bytes;
+      const std::vector<float> found = guided_logits(model, cache, rows, codes, 5);
+      ASSERT_EQ(found.size() * sizeof(float), expected.size());
+      EXPECT_EQ(std::memcmp(found.data(), expected.data(), expected.size()), 0)
+          << backend << ", " << traits(cache).name;
+    }
+  }
 }
 
 }  // namespace

@@ -99,12 +99,10 @@ TEST(ConvertProgram, ReplacesOnlyWhenTold) {
   EXPECT_EQ(folder.names(), (std::vector<std::string>{"a.gguf", "d", "mine"}));
 }
 
-// An adapter of ones at the text head: every number of it is one more, twice two more; and no other
-// tensor has changed, in either layout.
-TEST(ConvertProgram, MergesAdapters) {
-  const Folder folder;
-  std::filesystem::create_directory(folder.file("ones"));
-  std::ofstream(folder.file("ones/adapter_config.json"))
+// An adapter of ones at the text head.
+void write_ones(const std::string& directory) {
+  std::filesystem::create_directory(directory);
+  std::ofstream(directory + "/adapter_config.json")
       << R"({"peft_type": "LORA", "r": 1, "lora_alpha": 1})";
   const std::vector<float> ones(640, 1.0f);
   const auto factor = [&](const std::string& name, std::vector<int64_t> shape) {
@@ -113,8 +111,15 @@ TEST(ConvertProgram, MergesAdapters) {
         "base_model.model.lm_head." + name, Dtype::f32, std::move(shape),
         [&ones, count](const auto& sink) { sink(std::as_bytes(std::span(ones).first(count))); }};
   };
-  write_safetensors(folder.file("ones/adapter_model.safetensors"),
+  write_safetensors(directory + "/adapter_model.safetensors",
                     {factor("lora_A.weight", {1, 64}), factor("lora_B.weight", {640, 1})});
+}
+
+// Every number of the text head is one more, twice two more; and no other tensor has changed, in
+// either layout.
+TEST(ConvertProgram, MergesAdapters) {
+  const Folder folder;
+  write_ones(folder.file("ones"));
   const StoredTensors before = read_safetensors(golden("tiny-hf") + "/model.safetensors");
   for (int times = 1; times <= 2; ++times) {
     std::vector<std::string> arguments = {"convert", golden("tiny-official"),
@@ -271,6 +276,68 @@ TEST(RandomModelProgram, InterruptLeavesNoFile) {
       {"random-model", folder.file("m.gguf"), "--preset", "1b", "--type", "q8_0"}, setting);
   EXPECT_EQ(outcome.code, 130) << outcome.err;
   EXPECT_TRUE(folder.names().empty());
+}
+
+// Goes from a folder into a .gguf and on into the next, and info shows it; not with an adapter, for
+// that makes another model.
+TEST(ConvertProgram, QualityStaysWithTheModel) {
+  const Folder folder;
+  const std::string model = folder.file("model");
+  std::filesystem::copy(golden("tiny-hf"), model);
+  const Outcome measured = run_program(
+      {"bench", "-m", model, "--work", "quality", "--pictures", "1", "--type", "f32", "--json"});
+  expect_done(measured);
+  std::ofstream(model + "/quality.jsonl") << measured.out;
+  const std::string first = folder.file("a.gguf"), second = folder.file("b.gguf");
+  expect_done(run_program({"convert", model, first, "--no-preview"}));
+  expect_done(run_program(
+      {"convert", first, second, "--no-preview", "--type", "q8_0", "--layout", "native"}));
+  for (const std::string& path : {model, first, second}) {
+    if (path != model) {
+      EXPECT_EQ(GgufFile(path).text("janus.quality"), measured.out);
+    }
+    const Outcome told = run_program({"info", "-m", path, "--images", "1", "--json"});
+    expect_done(told);
+    const auto lines = nlohmann::json::parse(told.out)["quality"];
+    ASSERT_EQ(lines.size(), 3u);
+    EXPECT_EQ(lines[2].dump(), nlohmann::json::parse(lines_of(measured.out)[2]).dump());
+    const Outcome table = run_program({"info", "-m", path, "--images", "1"});
+    expect_done(table);
+    EXPECT_NE(table.out.find("\nquality against f32: 1 pictures of 64 codes, model "),
+              std::string::npos);
+    EXPECT_NE(table.out.find("\nf32   q8    "), std::string::npos) << table.out;
+  }
+  write_ones(folder.file("ones"));
+  expect_done(run_program(
+      {"convert", model, second, "--no-preview", "--force", "--merge", folder.file("ones")}));
+  EXPECT_FALSE(GgufFile(second).text("janus.quality"));
+
+  std::ofstream(model + "/quality.jsonl", std::ios::app) << "{}\n";
+  for (const char* verb : {"convert", "info"}) {
+    std::vector<std::string> arguments{verb, model};
+    if (arguments[0] == "convert") arguments.push_back(folder.file("c.gguf"));
+    expect_failed(run_program(arguments), 1, "its quality: line 4 is none that");
+  }
+}
+
+// Figures of another model than the one beside them would be worse than none.
+TEST(ConvertProgram, TheShippedModelHasFiguresOfItsOwn) {
+  const std::string model = std::string(JANUSPRO_SOURCE_DIR) + "/models/toyland";
+  const Outcome one = run_program({"bench", "-m", model, "--work", "quality", "--pictures", "1",
+                                   "--type", "f32", "--kv", "f32", "--json"});
+  expect_done(one);
+  const auto hash = nlohmann::json::parse(one.out)["model"];
+  const std::string kept = read_file(model + "/quality.jsonl");
+  const std::vector<std::string> lines = lines_of(kept);
+  EXPECT_EQ(lines.size(), 12u);
+  for (const std::string& line : lines) {
+    EXPECT_EQ(nlohmann::json::parse(line)["model"], hash)
+        << "models/toyland/quality.jsonl is of other weights; docs/measuring.md, Quality, has the "
+           "command that measures it again";
+  }
+  const Folder folder;
+  expect_done(run_program({"convert", model, folder.file("a.gguf"), "--type", "q8_0"}));
+  EXPECT_EQ(GgufFile(folder.file("a.gguf")).text("janus.quality"), kept);
 }
 
 }  // namespace

@@ -6,6 +6,7 @@
 #include <signal.h>
 
 #include <fstream>
+#include <map>
 #include <nlohmann/json.hpp>
 #include <regex>
 #include <set>
@@ -339,6 +340,55 @@ TEST(LongBenchProgram, TheSecondTurnBeginsSooner) {
   EXPECT_EQ(turns["work"], "turns");
   EXPECT_DOUBLE_EQ(turns["ratio"],
                    first["seconds_median"].get<double>() / second["seconds_median"].get<double>());
+}
+
+// Of each pair that was asked for, f32 beside f32 before them; coarser types are further from it.
+TEST(LongBenchProgram, QualityOfTypesAgainstF32) {
+  const std::vector<std::string> arguments{
+      "bench", "-m", golden("tiny-hf"), "--work", "quality", "--pictures", "3", "--json"};
+  const Outcome outcome = run_program(arguments);
+  EXPECT_EQ(outcome.code, 0) << outcome.err;
+  std::map<std::string, nlohmann::json> rows;
+  std::string names;
+  for (const std::string& line : lines_of(outcome.out)) {
+    const auto row = nlohmann::json::parse(line);
+    const std::string name = row["type"].get<std::string>() + ' ' + row["kv"].get<std::string>();
+    EXPECT_EQ(row["work"], "quality");
+    EXPECT_EQ(row["pictures"], 3);
+    EXPECT_EQ(row["codes"], 64);
+    EXPECT_EQ(row["model"].get<std::string>().size(), 16u);
+    EXPECT_TRUE(row["right"].is_null()) << "a model that does not know the world";
+    names += name + ", ";
+    rows[name] = row;
+  }
+  EXPECT_EQ(
+      names,
+      "f32 f32, f32 bf16, f32 q8, bf16 f32, bf16 bf16, bf16 q8, q8_0 f32, q8_0 bf16, q8_0 q8, "
+      "q4_0 f32, q4_0 bf16, q4_0 q8, ");
+  const nlohmann::json& same = rows["f32 f32"];
+  EXPECT_EQ(same["kl_mean"], 0);
+  EXPECT_EQ(same["kl_max"], 0);
+  EXPECT_EQ(same["flips"], 0);
+  EXPECT_EQ(same["same"], 3);
+  EXPECT_TRUE(same["psnr"].is_null());
+  double before = 0;
+  EXPECT_EQ(rows["bf16 f32"]["kl_max"], 0) << "its numbers are those of bf16";
+  for (const char* type : {"q8_0 f32", "q4_0 f32"}) {
+    const double mean = rows[type]["kl_mean"];
+    EXPECT_GT(mean, before) << type;
+    EXPECT_GE(rows[type]["kl_max"].get<double>(), mean) << type;
+    before = mean;
+  }
+  EXPECT_GT(rows["f32 bf16"]["kl_mean"], 0);
+  EXPECT_GT(rows["f32 q8"]["kl_mean"], 0);
+  EXPECT_LT(rows["q4_0 f32"]["psnr"], 60);
+
+  std::vector<std::string> one = arguments;
+  one.insert(one.end(), {"--type", "q4_0", "--kv", "q8", "--threads", "1"});
+  const std::vector<std::string> lines = lines_of(run_program(one).out);
+  ASSERT_EQ(lines.size(), 2u);
+  EXPECT_EQ(nlohmann::json::parse(lines[0]), rows["f32 f32"]);
+  EXPECT_EQ(nlohmann::json::parse(lines[1]), rows["q4_0 q8"]);
 }
 
 }  // namespace
