@@ -58,10 +58,13 @@ Inputs lay_out(const std::vector<Sample>& samples, int32_t pad, int64_t pack) {
   return inputs;
 }
 
-// Appends samples whose vectors are numbered from `vector` on. -> behind the last of them
-int64_t add_drawings(std::span<const DrawRow> rows, const Config& config, const SpecialIds& ids,
-                     int64_t vector, std::vector<Sample>& samples) {
+}  // namespace
+
+Inputs draw_inputs(std::span<const DrawRow> rows, const Config& config, const SpecialIds& ids,
+                   int64_t pack) {
   const int64_t codes = config.image_tokens();
+  std::vector<Sample> samples;
+  int64_t vector = config.llama.vocabulary;
   const auto changing = std::count_if(rows.begin(), rows.end(),
                                       [](const DrawRow& row) { return !row.source.empty(); });
   int64_t source = vector + std::ssize(rows) * codes;  // the next code of a picture that is changed
@@ -85,11 +88,13 @@ int64_t add_drawings(std::span<const DrawRow> rows, const Config& config, const 
     vector += codes;
     samples.push_back(std::move(sample));
   }
-  return patch;
+  return lay_out(samples, ids.pad, pack);
 }
 
-void add_replies(std::span<const AskRow> rows, const SpecialIds& ids, int64_t patch,
-                 std::vector<Sample>& samples) {
+Inputs ask_inputs(std::span<const AskRow> rows, const Config& config, const SpecialIds& ids,
+                  int64_t pack) {
+  std::vector<Sample> samples;
+  int64_t patch = config.llama.vocabulary;
   for (const AskRow& row : rows) {
     const auto& [ids_of_row, taught] = row.dialogue;
     Sample sample;
@@ -101,25 +106,6 @@ void add_replies(std::span<const AskRow> rows, const SpecialIds& ids, int64_t pa
     }
     samples.push_back(std::move(sample));
   }
-}
-
-}  // namespace
-
-Inputs draw_inputs(std::span<const DrawRow> rows, const Config& config, const SpecialIds& ids,
-                   int64_t pack) {
-  return all_inputs(rows, {}, config, ids, pack);
-}
-
-Inputs ask_inputs(std::span<const AskRow> rows, const Config& config, const SpecialIds& ids,
-                  int64_t pack) {
-  return all_inputs({}, rows, config, ids, pack);
-}
-
-Inputs all_inputs(std::span<const DrawRow> draw, std::span<const AskRow> ask, const Config& config,
-                  const SpecialIds& ids, int64_t pack) {
-  std::vector<Sample> samples;
-  const int64_t patch = add_drawings(draw, config, ids, config.llama.vocabulary, samples);
-  add_replies(ask, ids, patch, samples);
   return lay_out(samples, ids.pad, pack);
 }
 

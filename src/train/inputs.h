@@ -38,8 +38,4 @@ Inputs draw_inputs(std::span<const DrawRow> rows, const Config& config, const Sp
 Inputs ask_inputs(std::span<const AskRow> rows, const Config& config, const SpecialIds& ids,
                   int64_t pack = 0);
 
-// Both together: vectors of the drawings come first, so does `at` of their codes.
-Inputs all_inputs(std::span<const DrawRow> draw, std::span<const AskRow> ask, const Config& config,
-                  const SpecialIds& ids, int64_t pack);
-
 }  // namespace janus::train

@@ -68,20 +68,11 @@ class LanguageTask final : public Task {
                       Shards& shards) override;
 
  private:
-  // What the network gives for the rows of a shard; undefined where there are none of a kind.
-  struct Outputs {
-    torch::Tensor codes, sources;                 // of drawings, as drawing.h has them
-    torch::Tensor code_logits, subject, outline;  // of the places that give those codes
-    std::vector<int64_t> labels;                  // of replies
-    torch::Tensor token_logits, probe;
-  };
-
   void initialise();
-  Outputs forward(std::span<const DrawRow> draw, std::span<const AskRow> ask, bool probing);
-  torch::Tensor draw_loss(std::span<const DrawRow> rows, const Outputs& out, Figures& figures);
+  torch::Tensor draw_loss(std::span<const DrawRow> rows, Figures& figures);
   torch::Tensor subject_loss(const torch::Tensor& logits, std::span<const DrawRow> rows) const;
   torch::Tensor outline_loss(const torch::Tensor& logits, std::span<const DrawRow> rows) const;
-  torch::Tensor ask_loss(std::span<const AskRow> rows, const Outputs& out, Figures& figures);
+  torch::Tensor ask_loss(std::span<const AskRow> rows, bool probing, Figures& figures);
   torch::Tensor probe_loss(const torch::Tensor& logits, std::span<const AskRow> rows) const;
   int64_t pack() const { return recipe_.batch.pack ? recipe_.batch.max_len : 0; }
 
@@ -258,9 +249,8 @@ torch::Tensor LanguageTask::loss(int64_t step, int64_t pass, int shard, int shar
   const Dropout dropout(dropout_key(recipe_.seed, step, pass, shard));
   const auto draw = part(batch.draw, shard, shards);
   const auto ask = part(batch.ask, shard, shards);
-  const Outputs out = forward(draw, ask, probing);
-  if (!draw.empty()) sum = sum + draw_loss(draw, out, figures);
-  if (!ask.empty()) sum = sum + ask_loss(ask, out, figures);
+  if (!draw.empty()) sum = sum + draw_loss(draw, figures);
+  if (!ask.empty()) sum = sum + ask_loss(ask, probing, figures);
   figures["loss"] = sum.item<double>();
   return sum;
 }
@@ -309,57 +299,21 @@ torch::Tensor class_and_colour_loss(const torch::Tensor& logits, int classes, in
       .sum();
 }
 
-LanguageTask::Outputs LanguageTask::forward(std::span<const DrawRow> draw,
-                                            std::span<const AskRow> ask, bool probing) {
+torch::Tensor LanguageTask::draw_loss(std::span<const DrawRow> rows, Figures& figures) {
   CodeCache* kept = kept_ ? &*kept_ : nullptr;
-  const Config& config = recipe_.model.config;
-  Outputs out;
-  if (!draw.empty()) {
-    out.codes = codes_of(net_, draw, kept);  // [B, N]
-    out.sources = source_codes(net_, draw, kept);
+  const torch::Tensor codes = codes_of(net_, rows, kept);  // [B, N]
+  const torch::Tensor sources = source_codes(net_, rows, kept);
+  const Inputs inputs = draw_inputs(rows, recipe_.model.config, prompts_.ids(), pack());
+  torch::Tensor logits, subject, outline;
+  {
+    const Precision precision(recipe_);
+    const torch::Tensor hidden = net_->decode_at(inputs, draw_vectors(net_, codes, sources, rows));
+    logits = net_->code_logits(hidden);
+    if (recipe_.loss.subject > 0) subject = subject_(hidden);
+    if (recipe_.loss.outline > 0) outline = outline_(hidden);
   }
-  const torch::Tensor pixels = stack_pixels(ask, config.vision.image);
-  const Precision precision(recipe_);
-  torch::Tensor vectors, seen;  // undefined where no row has any
-  if (!draw.empty()) vectors = draw_vectors(net_, out.codes, out.sources, draw);
-  if (pixels.size(0) > 0) {
-    const torch::Tensor patches = net_->model->vision_model(pixels);
-    seen = net_->model->aligner(patches).flatten(0, 1);
-    if (probing) out.probe = probe_(patches.flatten(0, 1));
-  }
-  torch::Tensor drawn, replied;
-  if (pack() > 0 && !draw.empty() && !ask.empty()) {
-    // Together: every weight is read, and its gradient made, once.
-    Inputs inputs = all_inputs(draw, ask, config, prompts_.ids(), pack());
-    const torch::Tensor hidden =
-        net_->decode_at(inputs, seen.defined() ? torch::cat({vectors, seen}) : vectors);
-    drawn = hidden.narrow(0, 0, out.codes.numel());
-    replied = hidden.narrow(0, out.codes.numel(), hidden.size(0) - out.codes.numel());
-    out.labels = std::move(inputs.labels);
-  } else {
-    if (!draw.empty()) {
-      drawn = net_->decode_at(draw_inputs(draw, config, prompts_.ids(), pack()), vectors);
-    }
-    if (!ask.empty()) {
-      Inputs inputs = ask_inputs(ask, config, prompts_.ids(), pack());
-      replied = net_->decode_at(inputs, seen);
-      out.labels = std::move(inputs.labels);
-    }
-  }
-  if (drawn.defined()) {
-    out.code_logits = net_->code_logits(drawn);
-    if (recipe_.loss.subject > 0) out.subject = subject_(drawn);
-    if (recipe_.loss.outline > 0) out.outline = outline_(drawn);
-  }
-  if (replied.defined()) out.token_logits = net_->text_logits(replied);
-  return out;
-}
-
-torch::Tensor LanguageTask::draw_loss(std::span<const DrawRow> rows, const Outputs& out,
-                                      Figures& figures) {
-  const torch::Tensor &codes = out.codes, &sources = out.sources;
-  const torch::Tensor each = torch::cross_entropy_loss(out.code_logits.to(torch::kFloat),
-                                                       codes.flatten(), {}, at::Reduction::None);
+  const torch::Tensor each =
+      torch::cross_entropy_loss(logits.to(torch::kFloat), codes.flatten(), {}, at::Reduction::None);
   const auto all = static_cast<double>(codes_);
   figures["code_loss"] = each.sum().item<double>() / all;
   // Of mean 1 over the step; every picture has as many codes.
@@ -369,14 +323,14 @@ torch::Tensor LanguageTask::draw_loss(std::span<const DrawRow> rows, const Outpu
   }
   torch::Tensor loss = shares_->of(targets_of(rows.front())) * (each * weights).sum();
   const double share = shares_->of(Kind::generate);
-  if (out.subject.defined()) {
-    const torch::Tensor told = subject_loss(out.subject, rows);
+  if (subject.defined()) {
+    const torch::Tensor told = subject_loss(subject, rows);
     figures["subject_loss"] = told.item<double>();
     loss = loss + share * recipe_.loss.subject * told;
   }
-  if (out.outline.defined()) {
-    const torch::Tensor told = static_cast<double>(codes.numel()) / all *
-                               outline_loss(out.outline.to(torch::kFloat), rows);
+  if (outline.defined()) {
+    const torch::Tensor told =
+        static_cast<double>(codes.numel()) / all * outline_loss(outline.to(torch::kFloat), rows);
     figures["outline_loss"] = told.item<double>();
     loss = loss + share * recipe_.loss.outline * told;
   }
@@ -430,10 +384,23 @@ torch::Tensor target_shares(std::span<const AskRow> rows, const Shares& shares) 
   return torch::tensor(all);
 }
 
-torch::Tensor LanguageTask::ask_loss(std::span<const AskRow> rows, const Outputs& out,
-                                     Figures& figures) {
-  const torch::Tensor wanted = torch::tensor(out.labels);
-  const torch::Tensor logits = out.token_logits.to(torch::kFloat);
+torch::Tensor LanguageTask::ask_loss(std::span<const AskRow> rows, bool probing, Figures& figures) {
+  const Inputs inputs = ask_inputs(rows, recipe_.model.config, prompts_.ids(), pack());
+  const torch::Tensor pixels = stack_pixels(rows, recipe_.model.config.vision.image);
+  probing = probing && pixels.size(0) > 0;
+  torch::Tensor logits, probe;
+  {
+    const Precision precision(recipe_);
+    torch::Tensor vectors;  // stays undefined where no row has a picture
+    if (pixels.size(0) > 0) {
+      const torch::Tensor seen = net_->model->vision_model(pixels);
+      vectors = net_->model->aligner(seen).flatten(0, 1);
+      if (probing) probe = probe_(seen.flatten(0, 1));
+    }
+    logits = net_->text_logits(net_->decode_at(inputs, vectors));
+  }
+  const torch::Tensor wanted = torch::tensor(inputs.labels);
+  logits = logits.to(torch::kFloat);
   const torch::Tensor each = torch::cross_entropy_loss(logits, wanted, {}, at::Reduction::None);
   int64_t first = 0;
   for (const AskRow& row : rows) {
@@ -449,8 +416,8 @@ torch::Tensor LanguageTask::ask_loss(std::span<const AskRow> rows, const Outputs
   figures["answer_tokens"] =
       (logits.argmax(1) == wanted).sum().item<double>() / static_cast<double>(replies);
   const torch::Tensor loss = (each * target_shares(rows, *shares_)).sum();
-  if (!out.probe.defined()) return loss;
-  const torch::Tensor patches = probe_loss(out.probe, rows);
+  if (!probing) return loss;
+  const torch::Tensor patches = probe_loss(probe, rows);
   figures["probe_loss"] = patches.item<double>();
   return loss + shares_->of(Kind::understand) * recipe_.loss.probe * patches;
 }

@@ -51,21 +51,6 @@ TEST(Inputs, PadsSeeThemselvesAlone) {
   EXPECT_EQ(Ids(packed.starts.begin() + 8, packed.starts.end()), (Ids{0, 0, 0, 0, 4, 5, 6, 7}));
 }
 
-TEST(Inputs, DrawingsAndRepliesShareSequences) {
-  Config config;
-  config.image = 32;  // four codes
-  DrawRow drawn;
-  drawn.prompt = {10, 11};
-  AskRow asked;
-  asked.dialogue = {{100, -1, 101, 102}, {false, false, false, true}};
-  const Inputs packed = all_inputs({&drawn, 1}, {&asked, 1}, config, pads(), 8);
-  const int64_t v = config.llama.vocabulary;  // four codes, of which three go in, then patches
-  EXPECT_EQ(packed.slots, (Ids{10, 11, v, v + 1, v + 2, 100, v + 4, 101}));
-  EXPECT_EQ(packed.starts, (Ids{0, 0, 0, 0, 0, 5, 5, 5}));
-  EXPECT_EQ(packed.at, (Ids{1, 2, 3, 4, 7}));
-  EXPECT_EQ(packed.labels, (Ids{102}));
-}
-
 TEST(Inputs, OneSampleASequenceUnlessPacked) {
   const std::vector<AskRow> rows = {row_of(100, 2), row_of(200, 3)};
   const Inputs apart = ask_inputs(rows, Config(), pads());
