@@ -64,7 +64,8 @@ torch::Tensor reconstruction_loss(const torch::Tensor& made, const torch::Tensor
 
 class CodecTask final : public Task {
  public:
-  explicit CodecTask(const Recipe& recipe) : recipe_(recipe), codec_(recipe.model.config.vq) {
+  explicit CodecTask(const Recipe& recipe)
+      : recipe_(recipe), operations_(recipe), codec_(recipe.model.config.vq) {
     auto model = std::make_shared<torch::nn::Module>("model");
     model->register_module("vqmodel", codec_);
     root_.register_module("model", model);
@@ -90,6 +91,13 @@ class CodecTask final : public Task {
     seen_.assign(kMaxShards, {});  // of a step that was skipped nothing counts
     for (int64_t i = 0; i < recipe_.batch.accumulate; ++i) passes_.push_back(loader_->next());
   }
+  StepWork work() const override {
+    StepWork work;
+    for (const PictureBatch& batch : passes_) {
+      work += operations_.of_pictures(batch.count, batch.side);
+    }
+    return work;
+  }
   torch::Tensor loss(int64_t step, int64_t pass, int shard, int shards, Figures& figures) override;
   void after(int64_t step, Optimizer& optimizer, Figures& figures) override;
   NamedTensors state() const override { return {{"codec.usage", usage_}}; }
@@ -110,6 +118,7 @@ class CodecTask final : public Task {
   void revive(int64_t step, const torch::Tensor& units, Optimizer& optimizer);
 
   Recipe recipe_;
+  Operations operations_;
   torch::nn::Module root_;
   Codec codec_;
   std::unique_ptr<Ahead<PictureBatch>> loader_;

@@ -47,6 +47,11 @@ class LanguageTask final : public Task {
         first_step * recipe_.batch.accumulate, recipe_.batch.workers);
   }
   void next() override;
+  StepWork work() const override {
+    StepWork work;
+    for (const LanguageBatch& batch : passes_) work += operations_.of(batch);
+    return work;
+  }
   torch::Tensor loss(int64_t step, int64_t pass, int shard, int shards, Figures& figures) override;
   void after(int64_t, Optimizer&, Figures&) override {}
   NamedTensors helpers() override {
@@ -72,6 +77,7 @@ class LanguageTask final : public Task {
   int64_t pack() const { return recipe_.batch.pack ? recipe_.batch.max_len : 0; }
 
   Recipe recipe_;
+  Operations operations_;
   PromptBuilder prompts_;
   std::optional<CodeCache> kept_;  // codes of pictures in files
   RowSources sources_;
@@ -91,6 +97,7 @@ class LanguageTask final : public Task {
 
 LanguageTask::LanguageTask(const Recipe& recipe)
     : recipe_(recipe),
+      operations_(recipe),
       prompts_(recipe_prompts(recipe)),
       net_(recipe.model.config),
       probe_(recipe.model.config.vision.width, kShapeCount + kColourCount + 2),

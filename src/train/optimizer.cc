@@ -4,7 +4,9 @@
 
 #include <algorithm>
 #include <cmath>
+#include <functional>
 #include <numbers>
+#include <numeric>
 
 #include "base/error.h"
 #include "train/stage.h"
@@ -17,6 +19,21 @@ bool is_decayed(const std::string& name, const torch::Tensor& weight) {
 }
 
 }  // namespace
+
+// The largest first, each to the part that has least.
+std::vector<std::vector<size_t>> even_parts(const std::vector<torch::Tensor>& tensors, int parts) {
+  std::vector<size_t> order(tensors.size());
+  std::iota(order.begin(), order.end(), size_t{0});
+  std::ranges::stable_sort(order, std::greater(), [&](size_t i) { return tensors[i].numel(); });
+  std::vector<std::vector<size_t>> all(static_cast<size_t>(parts));
+  std::vector<int64_t> sums(all.size());
+  for (const size_t i : order) {
+    const auto least = static_cast<size_t>(std::ranges::min_element(sums) - sums.begin());
+    all[least].push_back(i);
+    sums[least] += tensors[i].numel();
+  }
+  return all;
+}
 
 double learning_rate(const Recipe& recipe, int64_t step) {
   const auto& s = recipe.schedule;
@@ -40,53 +57,54 @@ Optimizer::Optimizer(const Recipe& recipe, NamedTensors parameters)
     second_[name] = torch::zeros_like(weight);
     steps_[name] = torch::zeros({}, torch::kFloat);
     if (recipe_.optim.ema > 0) average_[name] = weight.detach().clone();
-    paces_[{is_decayed(name, weight), lr_scale(recipe_, name)}].push_back(name);
+    paces_[name] = {is_decayed(name, weight), lr_scale(recipe_, name)};
   }
 }
 
-double Optimizer::step(double lr) {
+double Optimizer::step(double lr, Shards& shards) {
   torch::NoGradGuard off;
-  std::vector<torch::Tensor> grads;
+  std::vector<std::string> names;
+  std::vector<torch::Tensor> weights;
   for (const auto& [name, weight] : parameters_) {
-    if (weight.grad().defined()) grads.push_back(weight.grad());
+    names.push_back(name);
+    weights.push_back(weight);
   }
-  check(!grads.empty(), Code::bug, "optimizer step without any gradient");
-  const double norm = torch::stack(at::_foreach_norm(grads, 2)).norm().item<double>();
+  const auto parts = even_parts(weights, shards.count());
+  const auto each = [&](const auto& work) {
+    shards.run([&](int shard) {
+      const torch::NoGradGuard also_off;  // the setting belongs to the thread
+      for (const size_t i : parts[static_cast<size_t>(shard)]) work(i);
+    });
+  };
+  std::vector<torch::Tensor> norms(weights.size());
+  each([&](size_t i) {
+    if (weights[i].grad().defined()) norms[i] = weights[i].grad().norm();
+  });
+  std::erase_if(norms, [](const torch::Tensor& norm) { return !norm.defined(); });
+  check(!norms.empty(), Code::bug, "optimizer step without any gradient");
+  const double norm = torch::stack(norms).norm().item<double>();
   if (!std::isfinite(norm)) return norm;
-  if (norm > recipe_.optim.clip) at::_foreach_mul_(grads, recipe_.optim.clip / norm);
-  for (const auto& [pace, names] : paces_) {
-    update(names, pace.decayed ? recipe_.optim.weight_decay : 0, lr * pace.scale);
-  }
-  if (!average_.empty()) {
-    std::vector<torch::Tensor> averages, weights;
-    for (const auto& [name, weight] : parameters_) {
-      averages.push_back(average_.at(name));
-      weights.push_back(weight);
-    }
-    // A young average forgets faster, or it would hold the random start for a thousand steps.
-    const auto done = static_cast<double>(steps_.begin()->second.item<float>());
-    at::_foreach_lerp_(averages, weights,
-                       1 - std::min(recipe_.optim.ema, (1 + done) / (10 + done)));
-  }
+  each([&](size_t i) {
+    if (!weights[i].grad().defined()) return;
+    if (norm > recipe_.optim.clip) weights[i].mutable_grad().mul_(recipe_.optim.clip / norm);
+    update(names[i], lr);
+  });
+  if (average_.empty()) return norm;
+  // A young average forgets faster, or it would hold the random start for a thousand steps.
+  const auto done = static_cast<double>(steps_.begin()->second.item<float>());
+  const double share = 1 - std::min(recipe_.optim.ema, (1 + done) / (10 + done));
+  each([&](size_t i) { average_.at(names[i]).lerp_(weights[i], share); });
   return norm;
 }
 
-void Optimizer::update(const std::vector<std::string>& names, double decay, double lr) {
-  Group g;
-  for (const std::string& name : names) {
-    const torch::Tensor& weight = parameters_.at(name);
-    if (!weight.grad().defined()) continue;
-    g.weights.push_back(weight);
-    g.grads.push_back(weight.grad());
-    g.first.push_back(first_.at(name));
-    g.second.push_back(second_.at(name));
-    g.steps.push_back(steps_.at(name));
-  }
-  if (g.weights.empty()) return;
-  at::_foreach_add_(g.steps, 1);
+void Optimizer::update(const std::string& name, double lr) {
+  const torch::Tensor& weight = parameters_.at(name);
+  const Pace& pace = paces_.at(name);
   const auto& o = recipe_.optim;
-  at::_fused_adamw_(g.weights, g.grads, g.first, g.second, {}, g.steps, lr, o.beta1, o.beta2, decay,
-                    o.eps, false, false);
+  steps_.at(name).add_(1);
+  at::_fused_adamw_({weight}, {weight.grad()}, {first_.at(name)}, {second_.at(name)}, {},
+                    {steps_.at(name)}, lr * pace.scale, o.beta1, o.beta2,
+                    pace.decayed ? o.weight_decay : 0, o.eps, false, false);
 }
 
 void Optimizer::zero_grad() {

@@ -4,17 +4,20 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
-#include <compare>
 #include <map>
 #include <string>
 #include <vector>
 
 #include "train/recipe.h"
+#include "train/shards.h"
 #include "train/torch.h"
 
 namespace janus::train {
 
 using NamedTensors = std::map<std::string, torch::Tensor>;
+
+// Tensors in so many parts of about the same number of elements each: their indices.
+std::vector<std::vector<size_t>> even_parts(const std::vector<torch::Tensor>& tensors, int parts);
 
 // lr of 0-based step: linear warm-up, then the recipe's kind down to floor * lr.
 double learning_rate(const Recipe& recipe, int64_t step);
@@ -25,9 +28,10 @@ class Optimizer {
   // codebooks are not decayed.
   Optimizer(const Recipe& recipe, NamedTensors parameters);
 
-  // Clips the gradients, then updates the parameters and their average. Returns the global norm
-  // before clipping; when it is not finite nothing is changed.
-  double step(double lr);
+  // Clips the gradients, then updates the parameters and their average, each on one of the shards'
+  // threads: which one changes no bit. Returns the global norm before clipping; when it is not
+  // finite nothing is changed.
+  double step(double lr, Shards& shards);
   void zero_grad();
 
   // Puts the averaged weights in place of the trained ones, and back. No-op without EMA.
@@ -39,20 +43,15 @@ class Optimizer {
   void forget_rows(const std::string& name, const torch::Tensor& rows);
 
  private:
-  struct Group {
-    std::vector<torch::Tensor> weights, grads, first, second, steps;
+  struct Pace {
+    bool decayed = false;
+    double scale = 1;  // of the learning rate
   };
-  void update(const std::vector<std::string>& names, double decay, double lr);
-
-  struct Pace {  // what parameters updated in one call have in common
-    bool decayed;
-    double scale;  // of the learning rate
-    auto operator<=>(const Pace&) const = default;
-  };
+  void update(const std::string& name, double lr);
 
   Recipe recipe_;
   NamedTensors parameters_, first_, second_, steps_, average_;
-  std::map<Pace, std::vector<std::string>> paces_;
+  std::map<std::string, Pace> paces_;
 };
 
 }  // namespace janus::train

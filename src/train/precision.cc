@@ -50,4 +50,23 @@ ProductSpeeds measure_products() {
   return speeds;
 }
 
+double product_peak(Shards& shards, const std::string& precision, double seconds) {
+  constexpr int64_t side = 1024;
+  const auto type = precision == "bf16" ? at::kBFloat16 : at::kFloat;
+  const torch::Tensor a = torch::ones({side, side}).to(type);
+  const double operations = 2.0 * side * side * side * shards.count();
+  double best = 0, spent = 0;
+  do {
+    const auto began = std::chrono::steady_clock::now();
+    shards.run([&](int) {
+      const torch::NoGradGuard no_grad;
+      torch::mm(a, a);
+    });
+    const std::chrono::duration<double> took = std::chrono::steady_clock::now() - began;
+    spent += took.count();
+    best = std::max(best, operations / took.count());
+  } while (spent < seconds);
+  return best;
+}
+
 }  // namespace janus::train

@@ -4,6 +4,7 @@
 #include <string>
 
 #include "train/recipe.h"
+#include "train/shards.h"
 
 namespace janus::train {
 
@@ -26,5 +27,9 @@ struct ProductSpeeds {
   std::string faster() const { return bf16 > f32 ? "bf16" : "f32"; }
 };
 ProductSpeeds measure_products();
+
+// What all threads of the shards do at once at most: operations a second in products of two
+// 1024 x 1024 matrices in "f32" or "bf16", the best of those that begin in so many seconds.
+double product_peak(Shards& shards, const std::string& precision, double seconds);
 
 }  // namespace janus::train

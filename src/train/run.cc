@@ -19,6 +19,7 @@
 #include "train/lora.h"
 #include "train/memory.h"
 #include "train/not_finite.h"
+#include "train/precision.h"
 #include "train/shards.h"
 #include "train/stage.h"
 #include "train/start.h"
@@ -130,8 +131,9 @@ class Run {
 
   Ended loop(const std::function<bool()>& stop) {
     task_->open_data(dir_);
+    measure_peak();
     task_->start(step_);
-    window_ = Clock::now();
+    begin_window();
     while (step_ < recipe_.schedule.steps) {
       one_step();
       const bool last = step_ == recipe_.schedule.steps;
@@ -160,13 +162,30 @@ class Run {
     return all;
   }
 
+  // What a step's share is a share of. Also a way to find a library of products that was not made
+  // for this machine.
+  void measure_peak() {
+    constexpr double slow = 20e9;  // operations a second of a core
+    constexpr double long_enough = 0.3;
+    peak_ = product_peak(shards_, recipe_.precision, long_enough);
+    std::ostringstream line;
+    line << "products in " << recipe_.precision << " on " << shards_.count()
+         << (shards_.count() == 1 ? " thread" : " threads") << ": " << short_number(peak_ / 1e9)
+         << " GFLOP/s at most, measured; steps tell their share of it";
+    if (peak_ < slow * shards_.count()) {
+      line << "; that is slow: is libtorch built with a library of products for this machine?";
+    }
+    log_(line.str());
+  }
+
   void one_step() {
     const double lr = learning_rate(recipe_, step_);
     optimizer_.zero_grad();
     Figures figures;
     task_->next();
+    window_work_ += task_->work();
     for (int64_t pass = 0; pass < recipe_.batch.accumulate; ++pass) one_pass(pass, figures);
-    const double norm = optimizer_.step(lr);
+    const double norm = optimizer_.step(lr, shards_);
     if (std::isfinite(norm)) {
       task_->after(step_, optimizer_, figures);
       for (const auto& [name, value] : figures) {
@@ -208,26 +227,41 @@ class Run {
       const torch::Tensor loss = task_->loss(step_, pass, shard, shards_.count(), parts[i]);
       grads[i] = torch::autograd::grad({loss}, inputs, {}, std::nullopt, false, true);
     });
-    for (size_t i = 0; i < count; ++i) {
-      for (const auto& [name, value] : parts[i]) figures[name] += value;
-      for (size_t k = 0; k < inputs.size(); ++k) {
-        if (!grads[i][k].defined()) continue;
-        const torch::Tensor grad = grads[i][k].contiguous();  // the optimizer walks flat memory
-        grads[i][k].reset();
-        torch::Tensor& sum = inputs[k].mutable_grad();
-        sum.defined() ? sum.add_(grad) : sum = grad;
-      }
+    for (const Figures& part : parts) {
+      for (const auto& [name, value] : part) figures[name] += value;
+    }
+    const auto summed = even_parts(inputs, shards_.count());
+    shards_.run([&](int shard) {
+      for (const size_t k : summed[static_cast<size_t>(shard)]) add_gradients(inputs[k], grads, k);
+    });
+  }
+
+  static void add_gradients(torch::Tensor& weight,
+                            std::vector<torch::autograd::variable_list>& grads, size_t k) {
+    const torch::NoGradGuard off;
+    torch::Tensor& sum = weight.mutable_grad();
+    for (torch::autograd::variable_list& part : grads) {
+      if (!part[k].defined()) continue;
+      const torch::Tensor grad = part[k].contiguous();  // the optimizer walks flat memory
+      part[k].reset();
+      sum.defined() ? sum.add_(grad) : sum = grad;
     }
   }
 
   void tell() {
     const double seconds = seconds_since(window_);
+    // Others may have been at work when it was measured first.
+    peak_ = std::max(peak_, product_peak(shards_, recipe_.precision, 0));
     const double rate =
         static_cast<double>(window_steps_ * recipe_.batch.micro * recipe_.batch.accumulate) /
         seconds;
+    const double positions = static_cast<double>(window_work_.positions) / seconds;
+    const double share = window_work_.operations / seconds / peak_;
     Figures figures = {{"lr", lr_},
                        {"grad_norm", norm_},
                        {"samples_per_s", rate},
+                       {"positions_per_s", positions},
+                       {"peak_share", share},
                        {"skipped", static_cast<double>(skipped_)},
                        {"broken_rows", static_cast<double>(task_->broken_rows())}};
     std::ostringstream line;
@@ -239,14 +273,20 @@ class Run {
     }
     const double left = seconds / static_cast<double>(window_steps_) *
                         static_cast<double>(recipe_.schedule.steps - step_);
-    line << "  norm " << short_number(norm_) << "  " << short_number(rate) << "/s  "
-         << static_cast<int64_t>(left / 60) << " min left";
+    line << "  norm " << short_number(norm_) << "  " << short_number(rate) << " samples/s  "
+         << short_number(positions) << " positions/s  " << short_number(100 * share)
+         << " % of peak  " << static_cast<int64_t>(left / 60) << " min left";
     if (task_->broken_rows() > 0) line << "  " << task_->broken_rows() << " broken rows";
     journal_->progress(step_, figures);
     log_(line.str());
     sums_.clear();
+    begin_window();
+  }
+
+  void begin_window() {
     window_ = Clock::now();
     window_steps_ = 0;
+    window_work_ = {};
   }
 
   // Whether this is the best so far.
@@ -263,8 +303,7 @@ class Run {
     line << "  (" << short_number(seconds_since(start)) << " s)";
     journal_->report(step_, all);
     log_(line.str());
-    window_ = Clock::now();
-    window_steps_ = 0;
+    begin_window();
     const auto worth = worth_of(all.figures);
     if (!worth || (best_ && best_->worth >= *worth)) return false;
     best_ = {step_, *worth};
@@ -286,6 +325,8 @@ class Run {
   std::map<std::string, std::pair<double, double>> sums_;  // since the last report
   Clock::time_point window_;
   int64_t window_steps_ = 0;
+  StepWork window_work_;
+  double peak_ = 0;  // operations a second
 };
 
 }  // namespace

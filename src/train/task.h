@@ -8,6 +8,7 @@
 #include <memory>
 #include <string>
 
+#include "train/operations.h"
 #include "train/optimizer.h"
 #include "train/shards.h"
 #include "train/shown.h"
@@ -39,6 +40,7 @@ class Task {
   // what a target counts depends on all of them.
   virtual void start(int64_t first_step) = 0;
   virtual void next() = 0;
+  virtual StepWork work() const = 0;  // of that data
   // Loss of one shard of a pass of that data, scaled so that passes and shards add up to the
   // step's; figures likewise. Called for all shards at once, each on its thread.
   virtual torch::Tensor loss(int64_t step, int64_t pass, int shard, int shards,

@@ -134,6 +134,7 @@ TEST(Stage, TenStepsAreThoseOfAdamW) {
   }
   torch::optim::AdamW reference(groups);
   Optimizer optimizer(recipe, ours);
+  Shards shards(2);
   for (int step = 0; step < 10; ++step) {
     for (auto& [name, weight] : ours) {
       weight.mutable_grad() = torch::randn_like(weight);
@@ -141,7 +142,7 @@ TEST(Stage, TenStepsAreThoseOfAdamW) {
     }
     torch::nn::utils::clip_grad_norm_(all, recipe.optim.clip);
     reference.step();
-    EXPECT_GT(optimizer.step(1e-2), recipe.optim.clip);
+    EXPECT_GT(optimizer.step(1e-2, shards), recipe.optim.clip);
   }
   for (const auto& [name, weight] : ours) {
     EXPECT_LT(distance(weight.detach(), theirs.at(name).detach()), 1e-5) << name;
