@@ -130,7 +130,7 @@ std::vector<Json> lines_of(const fs::path& file) {
 std::string outcome(const fs::path& run) {
   std::string all;
   for (Json& line : lines_of(run / "metrics.jsonl")) {
-    line.erase("samples_per_s");
+    for (const char* timed : {"samples_per_s", "positions_per_s", "peak_share"}) line.erase(timed);
     line.erase("broken_rows");  // counts from where a sitting began
     all += line.dump() + "\n";
   }
