@@ -6,7 +6,6 @@
 // wall, and processor time of all threads. bench/peers/alternate.py drives it beside
 // bench/peers/torch_training.py, which also writes recipes. The run is thrown away.
 // SPDX-License-Identifier: MIT
-#include <time.h>
 #include <unistd.h>
 
 #include <filesystem>
@@ -14,18 +13,13 @@
 #include <string>
 
 #include "io/file.h"
+#include "stopwatch.h"
 #include "train/run.h"
 
 namespace janus {
 namespace {
 
 namespace fs = std::filesystem;
-
-double seconds(clockid_t clock) {
-  timespec t{};
-  clock_gettime(clock, &t);
-  return static_cast<double>(t.tv_sec) + 1e-9 * static_cast<double>(t.tv_nsec);
-}
 
 // Asked after each step whether to stop; what makes the loop wait for the next line.
 class Steps {
@@ -34,21 +28,17 @@ class Steps {
 
   bool stop() {
     if (left_ > 0 && --left_ > 0) return false;
-    if (!work_.empty()) {
-      std::cout << work_ << ' ' << seconds(CLOCK_MONOTONIC) - wall_ << ' '
-                << seconds(CLOCK_PROCESS_CPUTIME_ID) - processor_ << std::endl;
-    }
+    if (!work_.empty()) watch_.answer(work_);
     if (!std::getline(std::cin, work_)) return true;
     left_ = count_;
-    wall_ = seconds(CLOCK_MONOTONIC);
-    processor_ = seconds(CLOCK_PROCESS_CPUTIME_ID);
+    watch_ = {};
     return false;
   }
 
  private:
   int count_, left_ = 0;
   std::string work_;
-  double wall_ = 0, processor_ = 0;
+  Stopwatch watch_;
 };
 
 int run(const fs::path& recipe, int count, int threads) {
@@ -70,5 +60,10 @@ int main(int argc, char** argv) {
     std::cerr << "usage: bench_training RECIPE.toml STEPS [threads]" << std::endl;
     return 2;
   }
-  return janus::run(argv[1], std::stoi(argv[2]), argc > 3 ? std::stoi(argv[3]) : 0);
+  try {
+    return janus::run(argv[1], std::stoi(argv[2]), argc > 3 ? std::stoi(argv[3]) : 0);
+  } catch (const std::exception& e) {
+    std::cerr << "bench_training: " << e.what() << "\n";
+    return 1;
+  }
 }

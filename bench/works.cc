@@ -7,8 +7,6 @@
 // pixels). Answers each with the seconds it took: wall, and processor time of all threads. Weights
 // are synthetic and in f32; time does not depend on their values. bench/peers/alternate.py drives.
 // SPDX-License-Identifier: MIT
-#include <time.h>
-
 #include <functional>
 #include <iostream>
 #include <map>
@@ -19,6 +17,7 @@
 #include "kernels/open.h"
 #include "model/model.h"
 #include "model/synthetic.h"
+#include "stopwatch.h"
 
 namespace janus {
 namespace {
@@ -36,12 +35,6 @@ Config published_sizes() {
   config.llama.vocabulary = 1024;  // the head is no part of a prompt's cost
   config.gen_head_width = config.llama.width;
   return config;
-}
-
-double seconds(clockid_t clock) {
-  timespec t{};
-  clock_gettime(clock, &t);
-  return static_cast<double>(t.tv_sec) + 1e-9 * static_cast<double>(t.tv_nsec);
 }
 
 class Works {
@@ -94,10 +87,9 @@ class Works {
   }
 
   static void report(const std::string& name, const std::function<void()>& work) {
-    const double wall = seconds(CLOCK_MONOTONIC), processor = seconds(CLOCK_PROCESS_CPUTIME_ID);
+    const Stopwatch watch;
     work();
-    std::cout << name << ' ' << seconds(CLOCK_MONOTONIC) - wall << ' '
-              << seconds(CLOCK_PROCESS_CPUTIME_ID) - processor << std::endl;
+    watch.answer(name);
   }
 
   Model model_;

@@ -332,7 +332,7 @@ typedef struct januspro_embed_request {
 
 typedef struct januspro_embedding {
   size_t size;
-  const float* values; /* of length 1 together */
+  const float* values; /* of Euclidean length 1 together; as many as the language tower is wide */
   size_t value_count;
   int64_t prompt_tokens;
 } januspro_embedding;
@@ -434,9 +434,8 @@ JANUSPRO_API januspro_code januspro_job_picture(januspro_job* job, int64_t numbe
  * there are from there on; no zero byte is added. */
 JANUSPRO_API januspro_code januspro_job_text(januspro_job* job, size_t from, char* text,
                                              size_t* count);
-/* JANUSPRO_BUSY as long as the job is not over. */
+/* JANUSPRO_BUSY as long as the job is not over, JANUSPRO_BAD_INPUT for one of another kind. */
 JANUSPRO_API januspro_code januspro_job_answer(januspro_job* job, januspro_answer* answer);
-
 JANUSPRO_API januspro_code januspro_job_embedding(januspro_job* job, januspro_embedding* embedding);
 
 /* Of token `number` of the answer, from 0, where the request asked for logprobs: the chosen one,

@@ -11,9 +11,9 @@
 #include "base/error.h"
 #include "base/free_memory.h"
 #include "generate/load.h"
+#include "generate/observe.h"
 #include "generate/plan.h"
 #include "generate/sampler.h"
-#include "generate/state.h"
 #include "model/fingerprint.h"
 #include "world/detect.h"
 #include "world/streams.h"
@@ -32,14 +32,6 @@ constexpr int kLeastSide = 16, kMostSide = 512;
 
 std::string name_of(Dtype type) { return std::string(traits(type).name); }
 
-// The logarithm of what a softmax of the logits adds up.
-double log_sum(std::span<const float> logits) {
-  const double most = *std::max_element(logits.begin(), logits.end());
-  double sum = 0;
-  for (const float logit : logits) sum += std::exp(logit - most);
-  return most + std::log(sum);
-}
-
 // KL(law ‖ other), at least 0 whatever was rounded.
 double divergence(std::span<const float> law, std::span<const float> other) {
   const double own = log_sum(law), others = log_sum(other);
@@ -51,45 +43,7 @@ double divergence(std::span<const float> law, std::span<const float> other) {
   return std::max(0.0, sum);
 }
 
-// Embeddings in, hidden states of its last `codes` positions out: the prompt and all codes but the
-// last in one go, which gives the numbers that one after another gives.
-OwnedTensor hidden_states(const Model& model, State& state, std::span<const int32_t> ids,
-                          std::span<const int32_t> codes) {
-  const int64_t prompt = std::ssize(ids), fed = std::ssize(codes) - 1;
-  OwnedTensor x(Dtype::f32, {prompt + fed, model.config().llama.width});
-  model.embed_text(ids, x.view.slice(0, prompt));
-  model.embed_codes(codes.first(static_cast<size_t>(fed)), state.space(),
-                    x.view.slice(prompt, fed));
-  state.prefill(state.cache().add(), x.view);
-  OwnedTensor last(Dtype::f32, {fed + 1, model.config().llama.width});
-  model.backend().copy(x.view.slice(prompt - 1, fed + 1), last.view);
-  return last;
-}
-
 }  // namespace
-
-std::vector<float> guided_logits(const Model& model, Dtype cache, const PromptRows& rows,
-                                 std::span<const int32_t> codes, float guidance) {
-  const int64_t count = std::ssize(codes), book = model.config().vq.codes;
-  const auto most =
-      count - 1 + static_cast<int64_t>(std::max(rows.guided.size(), rows.unguided.size()));
-  State state(model, cache, 2, most, 2 * KvCache::blocks_for(most));
-  const OwnedTensor guided = hidden_states(model, state, rows.guided, codes);
-  const OwnedTensor unguided = hidden_states(model, state, rows.unguided, codes);
-  // So many at a time, for what the image head works in.
-  constexpr int64_t kTogether = 64;
-  std::vector<float> out(static_cast<size_t>(count * book));
-  for (int64_t i = 0; i < count; i += kTogether) {
-    const int64_t n = std::min(kTogether, count - i);
-    OwnedTensor with(Dtype::f32, {n, book}), without(Dtype::f32, {n, book});
-    model.image_logits(guided.view.slice(i, n), state.space(), with.view);
-    model.image_logits(unguided.view.slice(i, n), state.space(), without.view);
-    const auto values = static_cast<size_t>(n * book);
-    guide({with.view.row(0), values}, {without.view.row(0), values}, guidance,
-          std::span(out).subspan(static_cast<size_t>(i * book), values));
-  }
-  return out;
-}
 
 void LawsApart::add(std::span<const float> logits, std::span<const float> others, int64_t book) {
   const auto size = static_cast<size_t>(book);

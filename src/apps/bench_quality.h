@@ -22,10 +22,6 @@ namespace janus {
 
 inline constexpr const char* kQuality = "quality";
 
-// Logits under guidance of every code of a picture, [I, C], with its codes fed back.
-std::vector<float> guided_logits(const Model& model, Dtype cache, const PromptRows& rows,
-                                 std::span<const int32_t> codes, float guidance);
-
 // How far laws [N, C] are from those they stand for, both given as logits.
 struct LawsApart {
   int64_t laws = 0;   // N

@@ -160,16 +160,11 @@ void add_score(CLI::App& app, Arguments& a) {
   score->footer("Example: januspro-train score -m models/toyland -o scores --samples 500");
 }
 
-// Also a way to find a library of products that was not made for this machine.
 std::string faster_precision() {
-  constexpr double slow = 20;  // GFLOP/s of a core
   const janus::train::ProductSpeeds speeds = janus::train::measure_products();
   std::ostringstream line;
   line << "precision " << speeds.faster() << ": products on one core, " << std::lround(speeds.f32)
        << " GFLOP/s in f32, " << std::lround(speeds.bf16) << " in bf16";
-  if (std::max(speeds.f32, speeds.bf16) < slow) {
-    line << "; that is slow: is libtorch built with a library of products for this machine?";
-  }
   print_line(line.str());
   return speeds.faster();
 }

@@ -346,10 +346,7 @@ AnswerToken score_token(const Tokenizer& tokenizer, std::span<const float> logit
   const auto logit = [&](int32_t of) {
     return static_cast<double>(logits[static_cast<size_t>(of)]);
   };
-  const double top = logit(janus::likeliest(logits));
-  double sum = 0;
-  for (const float each : logits) sum += std::exp(static_cast<double>(each) - top);
-  const double whole = top + std::log(sum);
+  const double whole = log_sum(logits);
   const auto scored = [&](int32_t of) {
     return ScoredToken{std::string(tokenizer.bytes(of)), static_cast<float>(logit(of) - whole)};
   };

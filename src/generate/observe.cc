@@ -123,6 +123,21 @@ void observe_logits(const Model& model, Forced& forced, std::span<const int32_t>
   trace.add_ids("gen.greedy_ids", greedy, {steps});
 }
 
+// Embeddings in, hidden states of its last `codes` positions out: the prompt and all codes but the
+// last in one go, which gives the numbers that one after another gives.
+OwnedTensor hidden_states(const Model& model, State& state, std::span<const int32_t> ids,
+                          std::span<const int32_t> codes) {
+  const int64_t prompt = std::ssize(ids), fed = std::ssize(codes) - 1;
+  OwnedTensor x(Dtype::f32, {prompt + fed, model.config().llama.width});
+  model.embed_text(ids, x.view.slice(0, prompt));
+  model.embed_codes(codes.first(static_cast<size_t>(fed)), state.space(),
+                    x.view.slice(prompt, fed));
+  state.prefill(state.cache().add(), x.view);
+  OwnedTensor last(Dtype::f32, {fed + 1, model.config().llama.width});
+  model.backend().copy(x.view.slice(prompt - 1, fed + 1), last.view);
+  return last;
+}
+
 }  // namespace
 
 void observe_ask(const Model& model, const SpecialIds& special, std::span<const int32_t> ids,
@@ -187,6 +202,29 @@ void observe_draw(const Model& model, const PromptRows& prompt, std::span<const 
   OwnedTensor pixels(Dtype::f32, {1, side, side, 3});
   model.decode_image(codes, forced.space(), pixels.view, &trace);
   trace.add_pixels("vq.image", to_image(pixels.view.as({side, side, 3})).rgb, {side, side, 3});
+}
+
+std::vector<float> guided_logits(const Model& model, Dtype cache, const PromptRows& rows,
+                                 std::span<const int32_t> codes, float guidance) {
+  const int64_t count = std::ssize(codes), book = model.config().vq.codes;
+  const auto most =
+      count - 1 + static_cast<int64_t>(std::max(rows.guided.size(), rows.unguided.size()));
+  State state(model, cache, 2, most, 2 * KvCache::blocks_for(most));
+  const OwnedTensor guided = hidden_states(model, state, rows.guided, codes);
+  const OwnedTensor unguided = hidden_states(model, state, rows.unguided, codes);
+  // So many at a time, for what the image head works in.
+  constexpr int64_t kTogether = 64;
+  std::vector<float> out(static_cast<size_t>(count * book));
+  for (int64_t i = 0; i < count; i += kTogether) {
+    const int64_t n = std::min(kTogether, count - i);
+    OwnedTensor with(Dtype::f32, {n, book}), without(Dtype::f32, {n, book});
+    model.image_logits(guided.view.slice(i, n), state.space(), with.view);
+    model.image_logits(unguided.view.slice(i, n), state.space(), without.view);
+    const auto values = static_cast<size_t>(n * book);
+    guide({with.view.row(0), values}, {without.view.row(0), values}, guidance,
+          std::span(out).subspan(static_cast<size_t>(i * book), values));
+  }
+  return out;
 }
 
 void observe_encode(const Model& model, const Image& image, Trace& trace) {

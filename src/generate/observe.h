@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <span>
+#include <vector>
 
 #include "generate/draw.h"
 #include "generate/prompt.h"
@@ -23,6 +24,11 @@ void observe_ask(const Model& model, const SpecialIds& special, std::span<const 
 // place of a picture, all in the book.
 void observe_draw(const Model& model, const PromptRows& prompt, std::span<const int32_t> codes,
                   float guidance, Dtype cache, Trace& trace);
+
+// The numbers of gen.logits.guided, [I, C] of a picture of I codes and a book of C, in one pass for
+// all codes. Codes and prompts are those of this model.
+std::vector<float> guided_logits(const Model& model, Dtype cache, const PromptRows& rows,
+                                 std::span<const int32_t> codes, float guidance);
 
 // pixel_values, vq.latent, vq.ids.
 void observe_encode(const Model& model, const Image& image, Trace& trace);

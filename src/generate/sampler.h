@@ -34,6 +34,9 @@ void guide(std::span<const float> guided, std::span<const float> unguided, float
 void mix(std::span<const std::span<const float>> rows, std::span<const float> shares,
          std::span<float> out);
 
+// The natural logarithm of Σ exp(logit): a logit less it is the logarithm of the id's probability.
+double log_sum(std::span<const float> logits);
+
 // The likeliest id, the first on ties.
 int32_t likeliest(std::span<const float> logits);
 

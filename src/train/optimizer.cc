@@ -18,9 +18,7 @@ bool is_decayed(const std::string& name, const torch::Tensor& weight) {
   return weight.dim() > 1 && name.find("embed") == std::string::npos;
 }
 
-}  // namespace
-
-// The largest first, each to the part that has least.
+// Their indices in so many parts: the largest first, each to the part that has least.
 std::vector<std::vector<size_t>> even_parts(const std::vector<torch::Tensor>& tensors, int parts) {
   std::vector<size_t> order(tensors.size());
   std::iota(order.begin(), order.end(), size_t{0});
@@ -33,6 +31,17 @@ std::vector<std::vector<size_t>> even_parts(const std::vector<torch::Tensor>& te
     sums[least] += tensors[i].numel();
   }
   return all;
+}
+
+}  // namespace
+
+void share_out(Shards& shards, const std::vector<torch::Tensor>& tensors,
+               const std::function<void(size_t)>& work) {
+  const auto parts = even_parts(tensors, shards.count());
+  shards.run([&](int shard) {
+    const torch::NoGradGuard off;  // the setting belongs to the thread
+    for (const size_t i : parts[static_cast<size_t>(shard)]) work(i);
+  });
 }
 
 double learning_rate(const Recipe& recipe, int64_t step) {
@@ -69,13 +78,7 @@ double Optimizer::step(double lr, Shards& shards) {
     names.push_back(name);
     weights.push_back(weight);
   }
-  const auto parts = even_parts(weights, shards.count());
-  const auto each = [&](const auto& work) {
-    shards.run([&](int shard) {
-      const torch::NoGradGuard also_off;  // the setting belongs to the thread
-      for (const size_t i : parts[static_cast<size_t>(shard)]) work(i);
-    });
-  };
+  const auto each = [&](const auto& work) { share_out(shards, weights, work); };
   std::vector<torch::Tensor> norms(weights.size());
   each([&](size_t i) {
     if (weights[i].grad().defined()) norms[i] = weights[i].grad().norm();

@@ -4,6 +4,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <functional>
 #include <map>
 #include <string>
 #include <vector>
@@ -16,8 +17,10 @@ namespace janus::train {
 
 using NamedTensors = std::map<std::string, torch::Tensor>;
 
-// Tensors in so many parts of about the same number of elements each: their indices.
-std::vector<std::vector<size_t>> even_parts(const std::vector<torch::Tensor>& tensors, int parts);
+// Calls work(i) for each of the tensors, on the shards' threads, each of which has about as many
+// elements to do as the others, and without gradients.
+void share_out(Shards& shards, const std::vector<torch::Tensor>& tensors,
+               const std::function<void(size_t)>& work);
 
 // lr of 0-based step: linear warm-up, then the recipe's kind down to floor * lr.
 double learning_rate(const Recipe& recipe, int64_t step);

@@ -230,15 +230,11 @@ class Run {
     for (const Figures& part : parts) {
       for (const auto& [name, value] : part) figures[name] += value;
     }
-    const auto summed = even_parts(inputs, shards_.count());
-    shards_.run([&](int shard) {
-      for (const size_t k : summed[static_cast<size_t>(shard)]) add_gradients(inputs[k], grads, k);
-    });
+    share_out(shards_, inputs, [&](size_t k) { add_gradients(inputs[k], grads, k); });
   }
 
   static void add_gradients(torch::Tensor& weight,
                             std::vector<torch::autograd::variable_list>& grads, size_t k) {
-    const torch::NoGradGuard off;
     torch::Tensor& sum = weight.mutable_grad();
     for (torch::autograd::variable_list& part : grads) {
       if (!part[k].defined()) continue;

@@ -19,6 +19,12 @@ Engine& engine_of(januspro_engine* engine) {
   return engine->engine;
 }
 
+// A job that is over; throws what it failed of.
+januspro_job* finished(Job job) {
+  CDoor::task(job).check_ended();
+  return new januspro_job{std::move(job)};
+}
+
 }  // namespace
 
 void januspro_info_init(januspro_info* info, size_t size) { init_struct(info, size, {}); }
@@ -66,37 +72,28 @@ januspro_code januspro_draw(januspro_engine* engine, const januspro_draw_request
                             size_t count, const januspro_draw_events* events, januspro_job** job) {
   return guarded_into(job, "job", [&] {
     const auto given = read_requests(requests, count);
-    Job done = CDoor::draw(engine_of(engine), given, read_events(events));
-    CDoor::task(done).check_ended();
-    return new januspro_job{std::move(done)};
+    return finished(CDoor::draw(engine_of(engine), given, read_events(events)));
   });
 }
 
 januspro_code januspro_edit(januspro_engine* engine, const januspro_edit_request* request,
                             const januspro_draw_events* events, januspro_job** job) {
   return guarded_into(job, "job", [&] {
-    Job done = CDoor::edit(engine_of(engine), read_request(request), read_events(events));
-    CDoor::task(done).check_ended();
-    return new januspro_job{std::move(done)};
+    return finished(CDoor::edit(engine_of(engine), read_request(request), read_events(events)));
   });
 }
 
 januspro_code januspro_ask(januspro_engine* engine, const januspro_ask_request* request,
                            const januspro_ask_events* events, januspro_job** job) {
   return guarded_into(job, "job", [&] {
-    Job done = CDoor::ask(engine_of(engine), read_request(request), read_events(events));
-    CDoor::task(done).check_ended();
-    return new januspro_job{std::move(done)};
+    return finished(CDoor::ask(engine_of(engine), read_request(request), read_events(events)));
   });
 }
 
 januspro_code januspro_embed(januspro_engine* engine, const januspro_embed_request* request,
                              januspro_job** job) {
-  return guarded_into(job, "job", [&] {
-    Job done = CDoor::embed(engine_of(engine), read_request(request));
-    CDoor::task(done).check_ended();
-    return new januspro_job{std::move(done)};
-  });
+  return guarded_into(
+      job, "job", [&] { return finished(CDoor::embed(engine_of(engine), read_request(request))); });
 }
 
 januspro_code januspro_submit_draw(januspro_engine* engine,

@@ -39,20 +39,19 @@ const Failure& failure_of(januspro_job& job) {
   return *job.failure;
 }
 
-// The answer of a job that is over, kept so that its texts stay. Throws Code::busy before that.
-const Answer& answer_of(januspro_job& job) {
-  check(job.job.view().over(), Code::busy, "the answer is not finished yet; wait for the job");
+// What a job that is over gave, taken once and kept in `place` so that pointers into it stay.
+// Throws Code::busy before that.
+template <class Result>
+const Result& result_of(januspro_job& job, std::optional<Result>& place,
+                        Result (Job::*take)() const) {
+  check(job.job.view().over(), Code::busy, "the result is not finished yet; wait for the job");
   const std::lock_guard lock(job.mutex);
-  if (!job.answer) job.answer = job.job.answer();
-  return *job.answer;
+  if (!place) place = (job.job.*take)();
+  return *place;
 }
-
-// The same of an embedding.
+const Answer& answer_of(januspro_job& job) { return result_of(job, job.answer, &Job::answer); }
 const Embedding& embedding_of(januspro_job& job) {
-  check(job.job.view().over(), Code::busy, "the embedding is not finished yet; wait for the job");
-  const std::lock_guard lock(job.mutex);
-  if (!job.embedding) job.embedding = job.job.embedding();
-  return *job.embedding;
+  return result_of(job, job.embedding, &Job::embedding);
 }
 
 // Copies what there is room for, and says how much there is.

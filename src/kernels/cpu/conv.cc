@@ -51,6 +51,16 @@ int64_t turn_of_panels(int64_t floats) {
   return std::max<int64_t>(kFloats / floats, 1);
 }
 
+// Calls work(begin, end) over [0, n) in turns; who waits may have its own after each but the last.
+template <class Work>
+void in_turns(int64_t n, int64_t turn, const Backend::Pause& between, const Work& work) {
+  if (!between) return work(int64_t{0}, n);
+  for (int64_t begin = 0; begin < n; begin += turn) {
+    if (begin > 0) between();
+    work(begin, std::min(n, begin + turn));
+  }
+}
+
 }  // namespace
 
 // Whether the pictures are large enough for tiles is not known here.
@@ -69,30 +79,26 @@ void CpuBackend::convolve_tiles(const cpu::MatmulArgs& args, int64_t images,
     filters_->memory = Buffer::untouched(bytes);
   }
   auto* filters = reinterpret_cast<float*>(filters_->memory.data());
-  const int64_t panels_of_turn = between ? turn_of_panels(panel_floats) : panels;
-  for (int64_t done = 0; done < panels; done += panels_of_turn) {
-    if (done > 0) between();
-    workers_->run(std::min(panels_of_turn, panels - done), 1, 0,
-                  [&](int64_t begin, int64_t end, float*) {
-                    for (int64_t p = done + begin; p < done + end; ++p) {
-                      table_.winograd_filters(args, p, filters + p * panel_floats);
-                    }
-                  });
-  }
+  in_turns(panels, turn_of_panels(panel_floats), between, [&](int64_t first, int64_t last) {
+    workers_->run(last - first, 1, 0, [&](int64_t begin, int64_t end, float*) {
+      for (int64_t p = first + begin; p < first + end; ++p) {
+        table_.winograd_filters(args, p, filters + p * panel_floats);
+      }
+    });
+  });
+  if (between) between();
   const int64_t tiles = images * tiles_of_image(args.x);
   const int64_t piece = tiles_of_piece(args.x.channels);
-  const int64_t pieces = split(tiles, piece);
-  const int64_t turn = between ? pieces_of_turn(piece, args.x.channels, args.outputs) : pieces;
-  for (int64_t done = 0; done < pieces; done += turn) {
-    if (between) between();
-    workers_->run(std::min(turn, pieces - done), 1, table_.winograd_scratch(args, piece),
+  const int64_t turn = pieces_of_turn(piece, args.x.channels, args.outputs);
+  in_turns(split(tiles, piece), turn, between, [&](int64_t first, int64_t last) {
+    workers_->run(last - first, 1, table_.winograd_scratch(args, piece),
                   [&](int64_t begin, int64_t end, float* scratch) {
-                    for (int64_t i = done + begin; i < done + end; ++i) {
+                    for (int64_t i = first + begin; i < first + end; ++i) {
                       table_.winograd_tiles(args, filters, i * piece,
                                             std::min(tiles, (i + 1) * piece), scratch);
                     }
                   });
-  }
+  });
 }
 
 void CpuBackend::do_conv2d(Tensor x, const Conv& conv, Tensor out, Epilogue epilogue,
