@@ -3,7 +3,6 @@
 #include "generate/sampler.h"
 
 #include <algorithm>
-#include <array>
 #include <cmath>
 #include <numeric>
 
@@ -58,21 +57,6 @@ double gumbel_of(uint32_t word) {
   return -std::log(-std::log(u));
 }
 
-// No less than gumbel_of(word), by the first bits of it alone: what most ids are passed over by.
-double most_gumbel(uint32_t word) {
-  constexpr int kBits = 8;
-  constexpr double kRounding = 1e-9;  // far above the error of two logarithms
-  static const std::array<double, 1 << kBits> most = [] {
-    std::array<double, 1 << kBits> table{};
-    for (size_t i = 0; i < table.size(); ++i) {
-      const auto last = static_cast<uint32_t>(((i + 1) << (32 - kBits)) - 1);
-      table[i] = gumbel_of(last) + kRounding;
-    }
-    return table;
-  }();
-  return most[word >> (32 - kBits)];
-}
-
 // Philox makes four numbers at once; ids in rising order use each block's four in turn.
 class Noise {
  public:
@@ -101,15 +85,16 @@ class Race {
  public:
   // `top`: the largest logit; what is raced is the distance below it, which no temperature above 0
   // can make infinite for the likeliest id.
-  Race(std::span<const float> logits, float top, float temperature, Noise noise)
-      : logits_(logits), top_(top), temperature_(temperature), noise_(noise) {}
+  Race(std::span<const float> logits, float top, float temperature, Noise noise,
+       const NoiseBounds& bounds)
+      : logits_(logits), top_(top), temperature_(temperature), noise_(noise), bounds_(bounds) {}
 
   void offer(int32_t id) {
     const float below = logits_[static_cast<size_t>(id)] - top_;
     const auto scaled = static_cast<double>(below / temperature_);
     if (winner_ >= 0 && scaled + kMaxGumbel < best_) return;
     const uint32_t word = noise_.word(id);
-    if (winner_ >= 0 && scaled + most_gumbel(word) < best_) return;
+    if (winner_ >= 0 && scaled + bounds_.most(word) < best_) return;
     const double score = scaled + gumbel_of(word);
     if (winner_ >= 0 && (score < best_ || (score == best_ && id > winner_))) return;
     winner_ = id;
@@ -122,11 +107,20 @@ class Race {
   float top_;
   float temperature_;
   Noise noise_;
+  const NoiseBounds& bounds_;
   int32_t winner_ = -1;
   double best_ = 0;
 };
 
 }  // namespace
+
+NoiseBounds::NoiseBounds() {
+  constexpr double kRounding = 1e-9;  // far above the error of two logarithms
+  for (size_t i = 0; i < most_.size(); ++i) {
+    const auto last = static_cast<uint32_t>(((i + 1) << (32 - kBits)) - 1);
+    most_[i] = gumbel_of(last) + kRounding;
+  }
+}
 
 double gumbel(uint64_t seed, uint64_t position, int32_t id) {
   return gumbel_of(Noise(seed, position).word(id));
@@ -169,7 +163,8 @@ int32_t Sampler::pick(std::span<const float> logits, const Sampling& sampling, u
         " is not finite; the checkpoint holds NaN or far too large values (is the file damaged?)");
   const int32_t top = likeliest(logits);
   if (sampling.temperature == 0) return top;
-  Race race(logits, logits[static_cast<size_t>(top)], sampling.temperature, Noise(seed, position));
+  Race race(logits, logits[static_cast<size_t>(top)], sampling.temperature, Noise(seed, position),
+            bounds_);
   if (sampling.top_k == 0 && sampling.top_p >= 1) {
     race.offer(top);  // a good first bound spares most of the others their noise
     const auto count = static_cast<int32_t>(logits.size());

@@ -9,6 +9,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <span>
 #include <vector>
@@ -44,7 +45,20 @@ int32_t likeliest(std::span<const float> logits);
 double gumbel(uint64_t seed, uint64_t position, int32_t id);
 inline constexpr double kMaxGumbel = 22.8739;
 
-// Chooses ids; holds scratch memory only, so one serves any number of sequences in turn.
+// What the noise of 32 random bits is at most, by the first of them alone: most ids are passed over
+// by it, without a logarithm of their own.
+class NoiseBounds {
+ public:
+  NoiseBounds();
+  double most(uint32_t word) const { return most_[word >> (32 - kBits)]; }
+
+ private:
+  static constexpr int kBits = 8;
+  std::array<double, 1 << kBits> most_;
+};
+
+// Chooses ids; holds a table and scratch memory only, so one serves any number of sequences in
+// turn.
 class Sampler {
  public:
   // The id at `position` of the sequence with `seed`, counted in drawn codes or answered tokens.
@@ -55,6 +69,7 @@ class Sampler {
  private:
   void keep_top(std::span<const float> logits, const Sampling& sampling);
 
+  NoiseBounds bounds_;
   std::vector<int32_t> kept_;  // ids that may be chosen, likeliest first
 };
 
