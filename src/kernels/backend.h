@@ -104,10 +104,13 @@ class Backend {
   // the type's plain bytes (base/quant.h), n a multiple too unless they are the last.
   void place(Weight& weight, int64_t first, std::span<const std::byte> rows) const;
   static constexpr int64_t kPlacedTogether = 16;
+  // The same of kPlacedTogether rows or the last ones, on this thread alone: may be called while
+  // work is shared out.
+  void place_some(Weight& weight, int64_t first, std::span<const std::byte> rows) const;
   // Memory of undefined content that the system has given already, on all threads at once.
   Buffer fresh_memory(int64_t bytes) const;
   // Calls fn(i) for every i below n, on all threads: work of the caller's own while loading. What
-  // one of them throws is thrown here once all are done. fn must not use the backend.
+  // one of them throws is thrown here once all are done. Of the backend fn may use place_some().
   void share_out(int64_t n, const std::function<void(int64_t)>& fn) const;
   // The name of that layout where files may hold it ("panels16"), else "": see kernels/panels.h.
   virtual std::string_view packing() const { return {}; }
@@ -181,7 +184,7 @@ class Backend {
   void nearest_code(Tensor x, Tensor codebook, std::span<int32_t> ids) const;
 
  protected:
-  // The memory may hold anything; what no row fills becomes zero.
+  // kPlacedTogether rows or fewer. The memory may hold anything; what no row fills becomes zero.
   virtual void do_place(Weight&, int64_t first, std::span<const std::byte> rows) const = 0;
   virtual void do_share_out(int64_t n, const std::function<void(int64_t)>&) const = 0;
   virtual int64_t do_block_rows_bytes(int64_t rows, int64_t inputs) const = 0;

@@ -48,6 +48,16 @@ Weight only_bias(Dtype dtype, int64_t outputs, int64_t inputs, std::span<const f
   return w;
 }
 
+void check_place(const Weight& weight, int64_t first, std::span<const std::byte> rows) {
+  constexpr int64_t kTogether = Backend::kPlacedTogether;
+  const int64_t size = bytes_of(weight.dtype, weight.inputs);
+  const int64_t end = first + std::ssize(rows) / size;
+  check(std::ssize(rows) % size == 0 && first >= 0 && first % kTogether == 0 &&
+            (end == weight.outputs || (end < weight.outputs && end % kTogether == 0)),
+        Code::bug, "place: ", rows.size(), " bytes from row ", first, " of matrix [",
+        weight.outputs, ", ", weight.inputs, "] in ", traits(weight.dtype).name);
+}
+
 }  // namespace
 
 Weight Backend::pack(Dtype dtype, int64_t outputs, int64_t inputs, const RowSource& rows,
@@ -94,13 +104,21 @@ Weight Backend::unfilled(Dtype dtype, int64_t outputs, int64_t inputs,
 }
 
 void Backend::place(Weight& weight, int64_t first, std::span<const std::byte> rows) const {
-  const int64_t size = bytes_of(weight.dtype, weight.inputs);
-  const int64_t count = std::ssize(rows) / size, end = first + count;
-  check(std::ssize(rows) % size == 0 && first >= 0 && first % kPlacedTogether == 0 &&
-            (end == weight.outputs || (end < weight.outputs && end % kPlacedTogether == 0)),
-        Code::bug, "place: ", rows.size(), " bytes from row ", first, " of matrix [",
-        weight.outputs, ", ", weight.inputs, "] in ", traits(weight.dtype).name);
-  if (count > 0) do_place(weight, first, rows);
+  check_place(weight, first, rows);
+  const auto each = static_cast<size_t>(kPlacedTogether * bytes_of(weight.dtype, weight.inputs));
+  const auto groups = static_cast<int64_t>((rows.size() + each - 1) / each);
+  share_out(groups, [&](int64_t i) {
+    const size_t at = static_cast<size_t>(i) * each;
+    do_place(weight, first + i * kPlacedTogether,
+             rows.subspan(at, std::min(each, rows.size() - at)));
+  });
+}
+
+void Backend::place_some(Weight& weight, int64_t first, std::span<const std::byte> rows) const {
+  check_place(weight, first, rows);
+  check(std::ssize(rows) <= kPlacedTogether * bytes_of(weight.dtype, weight.inputs), Code::bug,
+        "place_some: ", rows.size(), " bytes are more than ", kPlacedTogether, " rows");
+  if (!rows.empty()) do_place(weight, first, rows);
 }
 
 Buffer Backend::fresh_memory(int64_t bytes) const {

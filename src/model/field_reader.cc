@@ -2,6 +2,7 @@
 #include "model/field_reader.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "base/quant.h"
 #include "model/value_check.h"
@@ -9,9 +10,9 @@
 namespace janus {
 namespace {
 
-// Numbers on their way at a time, few beside what is kept; and those that a thread takes at once,
-// whole blocks of every type, near enough (16 kB) for all that is done with them.
-constexpr int64_t kOnTheWay = 1 << 19, kPiece = 1 << 12;
+// Numbers on their way at a time, few beside what is kept; and those of no matrix that a thread
+// takes at once, whole blocks of every type, near enough (16 kB) for all that is done with them.
+constexpr int64_t kOnTheWay = 1 << 18, kPiece = 1 << 12;
 
 // Whole groups of rows that are placed together.
 int64_t rows_at_once(int64_t inputs) {
@@ -21,13 +22,16 @@ int64_t rows_at_once(int64_t inputs) {
 
 }  // namespace
 
-// Goes on by `count` numbers: pieces of whole units, each of one tensor.
-std::vector<FieldReader::Piece> FieldReader::cut(int64_t count, int64_t unit) {
+void Reading::settle() {
+  for (Fingerprint* fingerprint : std::exchange(waiting, {})) fingerprint->add(before);
+}
+
+// Goes on by `count` numbers: pieces, each of one tensor and of one run of `together`.
+std::vector<FieldReader::Piece> FieldReader::cut(int64_t count, int64_t together) {
   std::vector<Piece> pieces;
-  const int64_t most = std::max<int64_t>(1, kPiece / unit) * unit;
   for (int64_t at = 0; at < count;) {
     const TensorSpec& tensor = tensors_[at_];
-    const int64_t some = std::min({most, count - at, tensor.count() - offset_});
+    const int64_t some = std::min({together - at % together, count - at, tensor.count() - offset_});
     pieces.push_back({&tensor, offset_, at, some});
     at += some;
     offset_ += some;
@@ -39,56 +43,90 @@ std::vector<FieldReader::Piece> FieldReader::cut(int64_t count, int64_t unit) {
   return pieces;
 }
 
-// Calls use() with every piece, from several threads; `target` must hold its numbers.
-void FieldReader::read(std::span<float> out, int64_t unit, Dtype target, const Use& use) {
-  const std::vector<Piece> pieces = cut(std::ssize(out), unit);
+// One piece as that form has it; false where a number is none or too large for it. Blocks that stay
+// as they are need not become numbers for that.
+bool FieldReader::take(const Piece& piece, const PackedForm& form, std::span<float> values,
+                       std::span<std::byte> out) const {
+  const std::string& name = piece.tensor->name;
+  const bool blocks = form.area == 1 && traits(form.type).block > 1;
+  if (blocks && reading_.source.stored(name) == form.type) {
+    reading_.source.read_blocks(name, piece.begin, out);
+    if (!scales_finite(form.type, out)) return false;
+    if (!fingerprints_.empty()) decode(form.type, out, 0, values);
+    return true;
+  }
+  reading_.source.read(name, piece.begin, values);
+  if (!all_below(values, limit_of(form.type))) return false;
+  if (form.area == 1) {
+    encode(form.type, values, out);
+    return true;
+  }
+  std::vector<float> turned(static_cast<size_t>(form.inputs));
+  const auto size = static_cast<size_t>(bytes_of(form.type, form.inputs));
+  for (std::span<const float> left = values; !left.empty(); left = left.subspan(turned.size())) {
+    channels_last(left.first(turned.size()), form.area, turned);
+    encode(form.type, turned, out.first(size));
+    out = out.subspan(size);
+  }
+  return true;
+}
+
+// The next numbers into `out`, a run of `together` by one thread, which then calls use() with its
+// first number and its bytes. Meanwhile one thread adds those before to their fingerprints: each is
+// a chain of products that two threads would not end sooner.
+void FieldReader::read(const PackedForm& form, int64_t together, std::span<std::byte> out,
+                       const Use& use) {
+  const DtypeTraits kept = traits(form.type);
+  const int64_t count = std::ssize(out) / kept.bytes * kept.block;
+  const std::vector<Piece> pieces = cut(count, together);
+  const std::span<float> values = room(count);
+  std::vector<size_t> runs;  // their first pieces
+  for (size_t i = 0; i < pieces.size(); ++i) {
+    if (pieces[i].at % together == 0) runs.push_back(i);
+  }
   std::vector<char> bad(pieces.size(), 0);
-  reading_.backend.share_out(std::ssize(pieces), [&](int64_t i) {
-    const Piece& piece = pieces[static_cast<size_t>(i)];
-    const auto values =
-        out.subspan(static_cast<size_t>(piece.at), static_cast<size_t>(piece.count));
-    reading_.source.read(piece.tensor->name, piece.begin, values);
-    if (!all_below(values, limit_of(target))) {
-      bad[static_cast<size_t>(i)] = 1;
-    } else if (use) {
-      use(piece, values);
+  const std::vector<Fingerprint*> waiting = std::exchange(reading_.waiting, {});
+  const auto part = [&](int64_t begin, int64_t end) {
+    return out.subspan(static_cast<size_t>(bytes_of(form.type, begin)),
+                       static_cast<size_t>(bytes_of(form.type, end - begin)));
+  };
+  reading_.backend.share_out(std::ssize(waiting) + std::ssize(runs), [&](int64_t i) {
+    if (i < std::ssize(waiting)) {
+      return waiting[static_cast<size_t>(i)]->add(reading_.before);
     }
+    const auto run = static_cast<size_t>(i - std::ssize(waiting));
+    const size_t end = run + 1 < runs.size() ? runs[run + 1] : pieces.size();
+    bool good = true;
+    for (size_t k = runs[run]; k < end; ++k) {
+      const Piece& piece = pieces[k];
+      const auto numbers =
+          values.subspan(static_cast<size_t>(piece.at), static_cast<size_t>(piece.count));
+      bad[k] = !take(piece, form, numbers, part(piece.at, piece.at + piece.count));
+      good = good && !bad[k];
+    }
+    const int64_t first = pieces[runs[run]].at;
+    if (good && use) use(first, part(first, std::min(count, first + together)));
   });
   for (size_t i = 0; i < pieces.size(); ++i) {
     const TensorSpec& tensor = *pieces[i].tensor;
-    if (bad[i]) refuse_values(reading_.source, tensor.name, tensor.count(), target);
+    if (bad[i]) refuse_values(reading_.source, tensor.name, tensor.count(), form.type);
     const bool last = i + 1 == pieces.size() || pieces[i + 1].tensor != &tensor;
     if (last) reading_.source.done(tensor.name, pieces[i].begin + pieces[i].count);
   }
-  for (Fingerprint* fingerprint : fingerprints_) {
-    reading_.backend.share_out(Fingerprint::kShares,
-                               [&](int64_t share) { fingerprint->add_share(out, share); });
-    fingerprint->move_on(std::ssize(out));
-  }
+  if (fingerprints_.empty()) return;
+  reading_.values.swap(reading_.spare);
+  reading_.before = values;
+  reading_.waiting = fingerprints_;
 }
 
-void FieldReader::next(std::span<float> out) { read(out, 1, Dtype::f32, nullptr); }
+void FieldReader::next(std::span<float> out) { next_as(Dtype::f32, std::as_writable_bytes(out)); }
 
 void FieldReader::next_as(Dtype type, std::span<std::byte> out) {
-  const DtypeTraits kept = traits(type);
-  const int64_t count = std::ssize(out) / kept.bytes * kept.block;
-  for (int64_t begin = 0; begin < count; begin += kOnTheWay) {
-    const std::span<float> values = room(std::min(kOnTheWay, count - begin));
-    std::byte* const to = out.data() + bytes_of(type, begin);
-    read(values, kept.block, type, [&](const Piece& piece, std::span<const float> some) {
-      store(piece, some, type, to + bytes_of(type, piece.at));
-    });
-  }
-}
-
-void FieldReader::store(const Piece& piece, std::span<const float> values, Dtype type,
-                        std::byte* out) const {
-  const std::span<std::byte> to(out, static_cast<size_t>(bytes_of(type, piece.count)));
-  const std::string& name = piece.tensor->name;
-  if (traits(type).block > 1 && reading_.source.stored(name) == type) {
-    reading_.source.read_blocks(name, piece.begin, to);
-  } else {
-    encode(type, values, to);
+  const auto most = static_cast<size_t>(bytes_of(type, kOnTheWay));
+  while (!out.empty()) {
+    const auto some = out.first(std::min(most, out.size()));
+    read({.type = type}, kPiece, some, nullptr);
+    out = out.subspan(some.size());
   }
 }
 
@@ -96,21 +134,12 @@ Weight FieldReader::rows(const PackedForm& form, int64_t rows, std::span<const f
   Weight weight = reading_.backend.unfilled(form.type, rows, form.inputs, bias);
   const int64_t size = bytes_of(form.type, form.inputs), each = rows_at_once(form.inputs);
   for (int64_t first = 0; first < rows; first += each) {
-    const int64_t some = std::min(each, rows - first);
-    const auto bytes = static_cast<size_t>(some * size);
+    const auto bytes = static_cast<size_t>(std::min(each, rows - first) * size);
     if (reading_.bytes.size() < bytes) reading_.bytes.resize(bytes);
-    const std::span<std::byte> plain(reading_.bytes.data(), bytes);
-    read(room(some * form.inputs), form.inputs, form.type,
-         [&](const Piece& piece, std::span<const float> values) {
-           std::byte* to = plain.data() + piece.at / form.inputs * size;
-           if (form.area == 1) return store(piece, values, form.type, to);
-           std::vector<float> turned(static_cast<size_t>(form.inputs));
-           for (; !values.empty(); values = values.subspan(turned.size()), to += size) {
-             channels_last(values.first(turned.size()), form.area, turned);
-             encode(form.type, turned, {to, static_cast<size_t>(size)});
-           }
+    read(form, Backend::kPlacedTogether * form.inputs, std::span(reading_.bytes).first(bytes),
+         [&](int64_t at, std::span<const std::byte> some) {
+           reading_.backend.place_some(weight, first + at / form.inputs, some);
          });
-    reading_.backend.place(weight, first, plain);
   }
   return weight;
 }

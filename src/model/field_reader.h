@@ -23,16 +23,23 @@ struct PackedForm {
 };
 
 // What all fields are read with: where from, whose threads, and memory for some rows on their way.
+// The numbers read last wait there for their fingerprints until the next are read.
 struct Reading {
   const TensorSource& source;
   const Backend& backend;
-  std::vector<float> values = {};
+  std::vector<float> values = {}, spare = {};
   std::vector<std::byte> bytes = {};
+  std::vector<Fingerprint*> waiting = {};
+  std::span<const float> before = {};
+
+  // Adds them now: to be called before a fingerprint's value is asked for.
+  void settle();
 };
 
 class FieldReader {
  public:
-  // `tensors` and `reading` must outlive the reader. What is read is added to all `fingerprints`.
+  // `tensors` and `reading` must outlive the reader. What is read is added to all `fingerprints`,
+  // the last of it by reading.settle().
   FieldReader(Reading& reading, const std::vector<TensorSpec>& tensors,
               std::vector<Fingerprint*> fingerprints)
       : reading_(reading), tensors_(tensors), fingerprints_(std::move(fingerprints)) {}
@@ -53,11 +60,12 @@ class FieldReader {
     int64_t at;     // of what is asked for
     int64_t count;
   };
-  using Use = std::function<void(const Piece&, std::span<const float>)>;
+  using Use = std::function<void(int64_t first, std::span<const std::byte>)>;
 
-  std::vector<Piece> cut(int64_t count, int64_t unit);
-  void read(std::span<float> out, int64_t unit, Dtype target, const Use& use);
-  void store(const Piece& piece, std::span<const float> values, Dtype type, std::byte* out) const;
+  std::vector<Piece> cut(int64_t count, int64_t together);
+  bool take(const Piece& piece, const PackedForm& form, std::span<float> values,
+            std::span<std::byte> out) const;
+  void read(const PackedForm& form, int64_t together, std::span<std::byte> out, const Use& use);
   std::span<float> room(int64_t count);
 
   Reading& reading_;

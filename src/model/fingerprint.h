@@ -3,7 +3,6 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
-#include <algorithm>
 #include <array>
 #include <bit>
 #include <cstdint>
@@ -21,16 +20,11 @@ class Fingerprint {
 
   // Depends on the values and their order, not on how many come in one call.
   void add(std::span<const float> values) {
-    mix<kLanes>(values, 0);
-    move_on(std::ssize(values));
+    while (!values.empty() && count_ % kLanes != 0) values = add_one(values);
+    add_whole(values.first(values.size() / kLanes * kLanes));
+    values = values.last(values.size() % kLanes);
+    while (!values.empty()) values = add_one(values);
   }
-  // The same in kShares parts, which may run at once: each of them, then move_on().
-  static constexpr int64_t kShares = 2;
-  void add_share(std::span<const float> values, int64_t share) {
-    constexpr size_t kEach = kLanes / kShares;
-    mix<kEach>(values, static_cast<size_t>(share) * kEach);
-  }
-  void move_on(int64_t count) { count_ += static_cast<uint64_t>(count); }
 
   uint64_t value() const {
     uint64_t result = count_;
@@ -51,24 +45,19 @@ class Fingerprint {
     h = (h ^ std::bit_cast<uint32_t>(value)) * 0x9E3779B97F4A7C15u;
     return h ^ h >> 32;
   }
-  // What of the values falls to lanes [first, first + n).
-  template <size_t n>
-  void mix(std::span<const float> values, size_t first) {
-    std::array<uint64_t, n> lanes;
-    std::copy_n(lanes_.begin() + first, n, lanes.begin());
-    const auto one = [&](size_t i) {
-      const size_t lane = (count_ + i) % kLanes - first;
-      if (lane < n) lanes[lane] = mix(lanes[lane], values[i]);
-    };
-    size_t i = 0;
-    for (; i < values.size() && (count_ + i) % kLanes != 0; ++i) one(i);
-    for (; i + kLanes <= values.size(); i += kLanes) {
-      for (size_t lane = 0; lane < n; ++lane) {
-        lanes[lane] = mix(lanes[lane], values[i + first + lane]);
-      }
+  std::span<const float> add_one(std::span<const float> values) {
+    uint64_t& lane = lanes_[count_++ % kLanes];
+    lane = mix(lane, values.front());
+    return values.subspan(1);
+  }
+  // One for every lane, some times. The lanes stay in registers meanwhile.
+  void add_whole(std::span<const float> values) {
+    std::array<uint64_t, kLanes> lanes = lanes_;
+    for (size_t i = 0; i < values.size(); i += kLanes) {
+      for (size_t lane = 0; lane < kLanes; ++lane) lanes[lane] = mix(lanes[lane], values[i + lane]);
     }
-    for (; i < values.size(); ++i) one(i);
-    std::copy_n(lanes.begin(), n, lanes_.begin() + first);
+    lanes_ = lanes;
+    count_ += values.size();
   }
 
   uint64_t count_ = 0;

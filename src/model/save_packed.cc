@@ -84,6 +84,7 @@ class PackedEntries::Maker : public WeightVisitor {
     Weights none;
     visit_weights(config, none, *this);
     entries_.push_back({kFingerprintTensor, Dtype::i64, {2}, [this](const Sink& sink) {
+                          way_in_.settle();
                           const std::array<uint64_t, 2> both{drawing_.value(), reading_.value()};
                           sink(std::as_bytes(std::span(both)));
                         }});

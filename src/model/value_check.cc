@@ -2,6 +2,7 @@
 #include "model/value_check.h"
 
 #include <algorithm>
+#include <cstring>
 #include <vector>
 
 #include "base/error.h"
@@ -46,6 +47,17 @@ bool all_below(std::span<const float> values, float limit) {
   int32_t others = 0;  // as wide as the numbers, so that they are counted several at a time
   for (const float value : values) others += std::abs(value) < limit ? 0 : 1;
   return others == 0;
+}
+
+bool scales_finite(Dtype type, std::span<const std::byte> blocks) {
+  constexpr uint16_t kExponent = 0x7c00;  // all of it is set in what is not finite
+  bool finite = true;
+  for (int64_t at = 0; at < std::ssize(blocks); at += traits(type).bytes) {
+    uint16_t scale;
+    std::memcpy(&scale, blocks.data() + at, sizeof scale);
+    finite &= (scale & kExponent) != kExponent;
+  }
+  return finite;
 }
 
 void refuse_values(const TensorSource& source, const std::string& tensor, int64_t count,

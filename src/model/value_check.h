@@ -17,10 +17,13 @@ float limit_of(Dtype type);
 // Whether all magnitudes are below the limit; NaN is not.
 bool all_below(std::span<const float> values, float limit = INFINITY);
 
-// To be called once all_below() has said no of some part of the tensor: reads all `count` of it.
-// Throws Code::bad_checkpoint for infinite and undefined numbers, with how many there are, where
-// the first is, and the cure by the type that the file has them in; else Code::bad_input for those
-// that `target` cannot hold.
+// Whether the numbers of these whole blocks of q8_0 or q4_0 are finite: as their scales are.
+bool scales_finite(Dtype type, std::span<const std::byte> blocks);
+
+// To be called once all_below() or scales_finite() has said no of some part of the tensor: reads
+// all `count` of it. Throws Code::bad_checkpoint for infinite and undefined numbers, with how many
+// there are, where the first is, and the cure by the type that the file has them in; else
+// Code::bad_input for those that `target` cannot hold.
 [[noreturn]] void refuse_values(const TensorSource& source, const std::string& tensor,
                                 int64_t count, Dtype target = Dtype::f32);
 

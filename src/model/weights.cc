@@ -73,7 +73,10 @@ class Loader : public WeightVisitor {
 
   int64_t bytes() const { return bytes_; }
   int64_t mapped_bytes() const { return mapped_bytes_; }
-  uint64_t fingerprint() const { return stated_.value_or(fingerprint_.value()); }
+  uint64_t fingerprint() {
+    reading_.settle();
+    return stated_.value_or(fingerprint_.value());
+  }
 
  private:
   std::vector<Fingerprint*> fingerprints(const std::vector<TensorSpec>& tensors) {

@@ -3,6 +3,7 @@
 // SPDX-License-Identifier: MIT
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <atomic>
 #include <cstring>
 #include <memory>
@@ -24,6 +25,27 @@ std::vector<std::byte> plain_rows(Dtype dtype, int64_t outputs, int64_t inputs) 
   return rows;
 }
 
+// Where every byte of a row of a panel is, told once more in plain words (kernels/cpu/table.h).
+void place_plainly(Dtype dtype, std::span<const std::byte> row, std::byte* panel, size_t lane) {
+  const size_t bytes = static_cast<size_t>(traits(dtype).bytes), codes = bytes - 2;
+  for (size_t i = 0; i < row.size(); ++i) {
+    const size_t unit = i / bytes, at = i % bytes;
+    if (traits(dtype).block == 1) {  // all lanes of one input, then of the next
+      panel[(unit * 16 + lane) * bytes + at] = row[i];
+      continue;
+    }
+    // Of two blocks: scales of the first and of the second, codes of the first and of the second.
+    const size_t pair = unit / 2 * 2 * 16 * bytes, half = unit % 2;
+    if (at < 2) {
+      panel[pair + (half * 16 + lane) * 2 + at] = row[i];
+      continue;
+    }
+    const size_t group = (at - 2) / 4, within = (at - 2) % 4;
+    const std::byte flip{static_cast<unsigned char>(dtype == Dtype::q8_0 ? 0x80 : 0)};
+    panel[pair + 64 + half * 16 * codes + (group * 16 + lane) * 4 + within] = row[i] ^ flip;
+  }
+}
+
 // 37 outputs: the last panel has lanes that no row fills; 96 inputs: half of the last pair of
 // blocks is nobody's.
 TEST(Pack, ManyRowsAtOnceAreTheRowsOneByOne) {
@@ -34,8 +56,9 @@ TEST(Pack, ManyRowsAtOnceAreTheRowsOneByOne) {
     const auto panel = static_cast<size_t>(bytes_of_panel(dtype, kInputs));
     std::vector<std::byte> panels(panel * static_cast<size_t>(count_panels(kOutputs)));
     for (int64_t r = 0; r < kOutputs; ++r) {
-      place_row(dtype, std::span(rows).subspan(static_cast<size_t>(r) * size, size), r,
-                panels.data());
+      place_plainly(dtype, std::span(rows).subspan(static_cast<size_t>(r) * size, size),
+                    panels.data() + static_cast<size_t>(r / kPanelOutputs) * panel,
+                    static_cast<size_t>(r % kPanelOutputs));
     }
     for (const char* name : {"ref", "cpu"}) {
       const std::unique_ptr<Backend> backend = open_backend(name, 3);
@@ -63,6 +86,28 @@ TEST(Pack, RowsThatAreNotWholePanelsAreRefused) {
   EXPECT_THROW(place(32, 16), Error);  // ends behind the last row
   EXPECT_THROW(backend->place(w, 0, std::span(rows).first(100)), Error);  // half a row
   place(32, 8);
+  const auto some = std::span(rows).first(32 * 8 * sizeof(float));
+  EXPECT_THROW(backend->place_some(w, 0, some), Error);  // more than one panel
+  backend->place_some(w, 0, some.first(some.size() / 2));
+}
+
+// Another thread's share may be a panel of the same matrix.
+TEST(Pack, RowsArePlacedWhileWorkIsSharedOut) {
+  constexpr int64_t kOutputs = 40, kInputs = 64;
+  const std::vector<std::byte> rows = plain_rows(Dtype::q8_0, kOutputs, kInputs);
+  const auto backend = open_backend("cpu", 3);
+  Weight together = backend->unfilled(Dtype::q8_0, kOutputs, kInputs);
+  Weight shared = backend->unfilled(Dtype::q8_0, kOutputs, kInputs);
+  backend->place(together, 0, rows);
+  const size_t each = rows.size() / 5 * 2;  // 16 of 40
+  backend->share_out(3, [&](int64_t i) {
+    const size_t at = static_cast<size_t>(i) * each;
+    backend->place_some(shared, i * 16,
+                        std::span(rows).subspan(at, std::min(each, rows.size() - at)));
+  });
+  EXPECT_EQ(std::memcmp(shared.data.data(), together.data.data(),
+                        static_cast<size_t>(together.data.bytes())),
+            0);
 }
 
 TEST(SharedOut, EveryPieceIsDoneOnceAndDenormalsCount) {

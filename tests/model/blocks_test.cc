@@ -60,6 +60,40 @@ TEST(HeldBlocks, AreTheBytesOfTheFile) {
   }
 }
 
+// They are held without becoming numbers, but what the file is known by is taken of their numbers;
+// and a scale that is none is found in the midst of them.
+TEST(HeldBlocks, AreLookedAtAndKnownByTheirValues) {
+  const TempDir dir;
+  for (const Dtype type : {Dtype::q8_0, Dtype::q4_0}) {
+    const auto path = dir / "a.gguf";
+    write(path, type);
+    const uint64_t held = open_model(path, open_backend("cpu", 2), type).weights().fingerprint;
+    EXPECT_EQ(held, open_model(path, open_backend("cpu", 2), Dtype::f32).weights().fingerprint);
+    const std::string name = "lm.layers.1.mlp.up_proj.weight";
+    const GgufFile file(path);
+    const auto data = file.tensors().at(name).data;
+    const MappedFile whole(path);
+    std::string bytes(reinterpret_cast<const char*>(whole.bytes().data()), whole.bytes().size());
+    const size_t tensor = bytes.find(std::string(reinterpret_cast<const char*>(data.data()), 256));
+    ASSERT_NE(tensor, std::string::npos);
+    for (const char* scale : {"\xff\x7f", "\x01\x7c"}) {  // neither is a number
+      std::string damaged = bytes;
+      damaged.replace(tensor + 40 * static_cast<size_t>(traits(type).bytes), 2, scale, 2);
+      write_atomically(path, std::as_bytes(std::span(damaged)));
+      try {
+        open_model(path, open_backend("cpu", 2), type);
+        ADD_FAILURE() << "was taken";
+      } catch (const Error& error) {
+        EXPECT_EQ(error.code(), Code::bad_checkpoint);
+        EXPECT_NE(std::string(error.what()).find(name + " holds 0 infinite numbers and 32"),
+                  std::string::npos)
+            << error.what();
+        EXPECT_NE(std::string(error.what()).find("element 1280"), std::string::npos);
+      }
+    }
+  }
+}
+
 // From a directory: as if it had been written and read. Every level has a packing of its own.
 TEST(HeldBlocks, AreThoseThatConvertWrites) {
   const TempDir dir;

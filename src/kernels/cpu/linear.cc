@@ -65,16 +65,8 @@ int64_t CpuBackend::do_packed_bytes(Dtype dtype, int64_t outputs, int64_t inputs
 // A panel is cleared first: lanes behind the last output and half of a last pair of blocks stay so.
 void CpuBackend::do_place(Weight& w, int64_t first, std::span<const std::byte> rows) const {
   static_assert(kPlacedTogether == kPanel);
-  const int64_t size = bytes_of(w.dtype, w.inputs), end = first + std::ssize(rows) / size;
-  const int64_t panel_bytes = bytes_of_panel(w.dtype, w.inputs), begin = first / kPanel;
-  share_out(split(end, kPanel) - begin, [&](int64_t i) {
-    const int64_t panel = begin + i;
-    std::memset(w.data.data() + panel * panel_bytes, 0, static_cast<size_t>(panel_bytes));
-    for (int64_t row = panel * kPanel; row < std::min(end, (panel + 1) * kPanel); ++row) {
-      const auto at = static_cast<size_t>((row - first) * size);
-      place_row(w.dtype, rows.subspan(at, static_cast<size_t>(size)), row, w.data.data());
-    }
-  });
+  const int64_t panel = first / kPanel * bytes_of_panel(w.dtype, w.inputs);
+  place_panel(w.dtype, w.inputs, rows, w.data.data() + panel);
 }
 
 void CpuBackend::do_share_out(int64_t n, const std::function<void(int64_t)>& fn) const {
