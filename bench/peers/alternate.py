@@ -52,4 +52,5 @@ def main():
                   f"{statistics.median(ratios):6.2f}   {min(ratios):.2f} to {max(ratios):.2f}", flush=True)
 
 
-main()
+if __name__ == "__main__":
+    main()
