@@ -1,11 +1,12 @@
 // Whole works of the model at published 1B sizes, on demand, to be run in turns with a rival:
 //
-//   bench_works [threads] [isa]
+//   bench_works [threads] [isa] [type]
 //
 // Reads lines, each the name of a work: `siglip` (one picture through the vision tower and its
 // adaptor), `prompt` (600 rows through kLayers layers of the language tower), `vq` (576 codes to
 // pixels). Answers each with the seconds it took: wall, and processor time of all threads. Weights
-// are synthetic and in f32; time does not depend on their values. bench/peers/alternate.py drives.
+// are synthetic, held in f32 or the type named; time does not depend on their values.
+// bench/peers/alternate.py drives.
 // SPDX-License-Identifier: MIT
 #include <functional>
 #include <iostream>
@@ -14,6 +15,7 @@
 #include <string>
 #include <vector>
 
+#include "base/error.h"
 #include "kernels/open.h"
 #include "model/model.h"
 #include "model/synthetic.h"
@@ -39,7 +41,7 @@ Config published_sizes() {
 
 class Works {
  public:
-  Works(int threads, const std::string& isa) : model_(load(threads, isa)) {}
+  Works(int threads, const std::string& isa, Dtype type) : model_(load(threads, isa, type)) {}
 
   bool run(const std::string& name) {
     const Config& config = model_.config();
@@ -62,10 +64,10 @@ class Works {
   }
 
  private:
-  static Model load(int threads, const std::string& isa) {
+  static Model load(int threads, const std::string& isa, Dtype type) {
     LoadOptions options;
     options.backend = open_backend("cpu", threads, isa);
-    options.weights = Dtype::f32;
+    options.weights = type;
     const Config config = published_sizes();
     return Model::from(config, SyntheticSource(config, Layout::transformers), options);
   }
@@ -101,7 +103,9 @@ class Works {
 
 int main(int argc, char** argv) {
   try {
-    janus::Works works(argc > 1 ? std::stoi(argv[1]) : 0, argc > 2 ? argv[2] : "");
+    const auto type = janus::dtype_named(argc > 3 ? argv[3] : "f32");
+    janus::check(type.has_value(), janus::Code::bad_input, "no type ", argv[3]);
+    janus::Works works(argc > 1 ? std::stoi(argv[1]) : 0, argc > 2 ? argv[2] : "", *type);
     for (std::string name; std::getline(std::cin, name);) {
       if (!works.run(name)) std::cout << name << " unknown" << std::endl;
     }

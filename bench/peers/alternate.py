@@ -30,6 +30,11 @@ class Program:
             sys.exit(f"no time for {work}: {' '.join(answer)}")
         return float(answer[1]), float(answer[2])
 
+    def close(self):
+        """What is measured next is alone again."""
+        self.process.stdin.close()
+        self.process.wait()
+
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
@@ -52,4 +57,5 @@ def main():
                   f"{statistics.median(ratios):6.2f}   {min(ratios):.2f} to {max(ratios):.2f}", flush=True)
 
 
-main()
+if __name__ == "__main__":
+    main()

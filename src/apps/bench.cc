@@ -28,6 +28,7 @@ namespace {
 // Those measured unless others are named, and more.
 const std::vector<std::string> kWorks = {"limits", "load",      "step",      "prompt",
                                          "vision", "vq_decode", "vq_encode", "picture"};
+constexpr const char* kTextStep = "text_step";
 constexpr const char* kTurns = "turns";
 constexpr const char* kAhead = "ahead";
 constexpr const char* kStart = "start";
@@ -66,7 +67,7 @@ class BenchVerb {
   double measure(const char* work, const Sizes& sizes, const Cost& cost,
                  const std::function<void()>& once, const std::function<void()>& before = {});
   void print_limits();
-  void steps();
+  void steps(bool text);
   void prompt();
   void towers();
   void picture();
@@ -95,7 +96,7 @@ class BenchVerb {
 
 BenchVerb::BenchVerb(CLI::App& app, const Interrupt& interrupt) : interrupt_(interrupt) {
   std::vector<std::string> all = kWorks;
-  for (const char* more : {kTurns, kAhead, kStart, kPictures, kQuality}) all.emplace_back(more);
+  all.insert(all.end(), {kTextStep, kTurns, kAhead, kStart, kPictures, kQuality});
   app.add_option("--work", works_, "What to measure")
       ->delimiter(',')
       ->check(CLI::IsMember(all))
@@ -287,23 +288,26 @@ void BenchVerb::load() {
   }
 }
 
-void BenchVerb::steps() {
+// Of pictures, codes in and the image head out; or of text, ids in and its head out.
+void BenchVerb::steps(bool text) {
+  const Config& config = model_->config();
   for (const int64_t rows : rows_) {
     const int64_t most = context_ + 1;
     State state(*model_, cache_, static_cast<int>(rows), most, rows * KvCache::blocks_for(most));
-    std::vector<int32_t> sequences, codes(static_cast<size_t>(rows), 0);
+    std::vector<int32_t> sequences, ids(static_cast<size_t>(rows), 0);
     for (int64_t r = 0; r < rows; ++r) {
       sequences.push_back(state.cache().add());
       state.cache().extend(sequences.back(), context_);  // what is there does not change the time
     }
-    OwnedTensor x(Dtype::f32, {rows, model_->config().llama.width});
-    OwnedTensor logits(Dtype::f32, {rows, model_->config().vq.codes});
+    OwnedTensor x(Dtype::f32, {rows, config.llama.width});
+    OwnedTensor logits(Dtype::f32, {rows, text ? config.llama.vocabulary : config.vq.codes});
     Cost cost = step_cost(*model_, cache_, rows, context_);
-    cost += code_cost(*model_, rows);
-    measure("step", {rows, context_, {}}, cost, [&] {
-      model_->embed_codes(codes, state.space(), x.view);
+    cost += text ? text_cost(*model_, rows) : code_cost(*model_, rows);
+    measure(text ? kTextStep : "step", {rows, context_, {}}, cost, [&] {
+      text ? model_->embed_text(ids, x.view) : model_->embed_codes(ids, state.space(), x.view);
       state.step(sequences, x.view);
-      model_->image_logits(x.view, state.space(), logits.view);
+      text ? model_->text_logits(x.view, logits.view)
+           : model_->image_logits(x.view, state.space(), logits.view);
       for (const int32_t sequence : sequences) state.cache().truncate(sequence, context_);
     });
   }
@@ -472,10 +476,12 @@ void BenchVerb::run() {
   if (!wants_more_than({"limits", kQuality, kStart})) return;
   load();
   const Config& config = model_->config();
-  const int64_t longest = std::max(wants("step") ? context_ + 1 : 0, wants("prompt") ? tokens_ : 0);
+  const int64_t context = wants("step") || wants(kTextStep) ? context_ + 1 : 0;
+  const int64_t longest = std::max(context, wants("prompt") ? tokens_ : 0);
   check(longest <= config.llama.context, Code::bad_input, "--context ", context_, " and --tokens ",
         tokens_, " must fit the model's context of ", config.llama.context);
-  if (wants("step")) steps();
+  if (wants("step")) steps(false);
+  if (wants(kTextStep)) steps(true);
   if (wants("prompt")) prompt();
   towers();
   if (wants("picture")) picture();

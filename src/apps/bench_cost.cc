@@ -133,7 +133,7 @@ Cost prompt_cost(const Model& model, Dtype cache, int64_t tokens, int64_t kept) 
   return blocks(model, tokens - kept, attend(model, cache, tokens, seen));
 }
 
-Cost text_cost(const Model& model) { return linear(model.weights().text_head, 1); }
+Cost text_cost(const Model& model, int64_t rows) { return linear(model.weights().text_head, rows); }
 
 Cost code_cost(const Model& model, int64_t rows) {
   const Weights& weights = model.weights();

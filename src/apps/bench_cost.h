@@ -52,8 +52,8 @@ Cost step_cost(const Model& model, Dtype cache, int64_t rows, int64_t context, i
                int64_t together = 1);
 // … and for a whole prompt of one sequence, but for its first `kept` tokens.
 Cost prompt_cost(const Model& model, Dtype cache, int64_t tokens, int64_t kept = 0);
-// Text head, for one row.
-Cost text_cost(const Model& model);
+// Text head, for `rows` rows.
+Cost text_cost(const Model& model, int64_t rows = 1);
 // Image head and the adaptor that feeds a code back, for `rows` rows.
 Cost code_cost(const Model& model, int64_t rows);
 Cost vision_cost(const Model& model);

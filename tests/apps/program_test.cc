@@ -306,6 +306,22 @@ TEST(LongBenchProgram, LinesCarryTheLimitThatBinds) {
                                              "vq_decode", "vq_encode", "picture"}));
 }
 
+// A step of text differs from one of a picture by its head: [640, 64] instead of the image head's
+// two matrices and the adaptor's two.
+TEST(LongBenchProgram, AStepOfTextReadsTheTextHead) {
+  const Outcome outcome = run_program({"bench", "-m", golden("tiny-hf"), "--runs", "1", "--work",
+                                       "step,text_step", "--rows", "3", "--json"});
+  EXPECT_EQ(outcome.code, 0) << outcome.err;
+  const std::vector<std::string> lines = lines_of(outcome.out);
+  ASSERT_EQ(lines.size(), 2u);
+  const auto step = nlohmann::json::parse(lines[0]), text = nlohmann::json::parse(lines[1]);
+  EXPECT_EQ(text["work"], "text_step");
+  const int64_t elements = 64 * (640 - (64 + 256) - (8 + 64));
+  EXPECT_EQ(text["bytes"].get<int64_t>() - step["bytes"].get<int64_t>(), 4 * elements);
+  EXPECT_EQ(text["operations"].get<int64_t>() - step["operations"].get<int64_t>(),
+            2 * 3 * elements);
+}
+
 TEST(LongBenchProgram, AStartAndPicturesThatShareAPrompt) {
   const Outcome outcome = run_program(
       {"bench", "-m", golden("tiny-hf"), "--runs", "1", "--work", "start,pictures", "--json"});
