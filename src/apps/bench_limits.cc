@@ -205,7 +205,8 @@ Limits measure_limits(int threads, const std::string& level, const std::function
   const auto rate = [&](const Peak& peak) {
     if (!peak.run) return 0.0;
     const double adding = fastest(threads, check, [&](int t) {
-      // Never 0: its sums would fade into numbers so small that some processors multiply them slowly.
+      // Never 0: its sums would fade into numbers so small that some processors multiply them
+      // slowly.
       const float result = peak.run(static_cast<float>(t + 1));
       uint32_t bits = 0;
       std::memcpy(&bits, &result, sizeof bits);
