@@ -15,11 +15,11 @@
 namespace janus::train {
 namespace {
 
-constexpr int64_t kFloat = 4, kHalf = 2;   // bytes
+constexpr int64_t kFloat = 4, kHalf = 2;  // bytes
 // Measured with a small tokenizer, where it is most: libtorch takes some 40 MB more of some
 // processors than of others.
 constexpr int64_t kProgram = 180'000'000;
-constexpr int64_t kThread = 8'000'000;     // … what its arena and its stack keep
+constexpr int64_t kThread = 8'000'000;  // … what its arena and its stack keep
 constexpr std::string_view kCodec = "model.vqmodel.";
 constexpr std::string_view kDecoder = "model.language_model.";
 constexpr std::string_view kVision = "model.vision_model.";
