@@ -10,11 +10,11 @@ import subprocess
 import sys
 
 from alternate import Program
+from llama_file import VOCABULARY, WIDTH
 
 HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
 TYPES = ("bf16", "q8_0", "q4_0")
-WIDTH, VOCABULARY = 2048, 102400
 CONTEXT, STEPS, TOKENS = 330, 16, 576
 OWN_HEADS = {"q8_0": "q8_0", "q4_0": "q6_k"}  # of the text head, by llama.cpp's own tool for quantising
 STEP_GOALS = {1: (1.8, 2.3, 2.2), 2: (1.7, 2.6, 3.6)}  # rows: ratio by type
@@ -28,7 +28,8 @@ CODEC_GOAL = 3.5
 class Peers:
     def __init__(self, arguments):
         self.programs, self.models, self.cache = arguments.build / "bin", arguments.models, arguments.cache
-        self.types, self.rounds, self.flash = arguments.types.split(","), arguments.rounds, arguments.flash
+        self.rounds, self.flash = arguments.rounds, arguments.flash
+        self.types = [kind for kind in TYPES if kind in arguments.types.split(",")]
         self.threads = str(len(os.sched_getaffinity(0)))
         self.missed = 0
 
@@ -119,7 +120,7 @@ class Peers:
 
     def step(self):
         rows = list(STEP_GOALS)
-        for kind in (kind for kind in TYPES if kind in self.types):
+        for kind in self.types:
             rounds = [(self.our_steps(kind, rows), self.llama_steps(kind, rows)) for _ in range(self.rounds)]
             for n in rows:
                 self.row(f"step of text, {n} row{'s' * (n > 1)}, {kind}", [(a[n], b[n]) for a, b in rounds],
@@ -133,7 +134,7 @@ class Peers:
             self.row(f"step of text, 1 row, {kind}, the peer's head in {head}", [(a[1], b[1]) for a, b in rounds], None)
 
     def crowd(self):
-        for kind in (kind for kind in TYPES if kind in self.types):
+        for kind in self.types:
             rounds = [([self.our_steps(kind, [32], cache)[32] for cache in CROWD_GOALS],
                        self.llama_steps(kind, [32])[32]) for _ in range(self.rounds)]
             for i, (cache, goals) in enumerate(CROWD_GOALS.items()):
@@ -141,11 +142,9 @@ class Peers:
                          [(ours[i], theirs) for ours, theirs in rounds], goals[TYPES.index(kind)])
 
     def prompt(self):
-        for kind, goal in zip(TYPES, PROMPT_GOALS):
-            if kind not in self.types:
-                continue
+        for kind in self.types:
             pairs = [(self.our_prompt(kind), self.llama_prompt(kind)) for _ in range(self.rounds)]
-            self.row(f"prompt of {TOKENS} tokens, {kind}", pairs, goal)
+            self.row(f"prompt of {TOKENS} tokens, {kind}", pairs, PROMPT_GOALS[TYPES.index(kind)])
 
     def torch(self, precision="float32"):
         return Program([sys.executable, HERE / "torch_works.py", self.threads, precision])

@@ -2,7 +2,6 @@
 // blocks are blocks.cc's.
 // SPDX-License-Identifier: MIT
 #include <algorithm>
-#include <cstring>
 #include <vector>
 
 #include "base/half.h"
@@ -62,7 +61,6 @@ int64_t CpuBackend::do_packed_bytes(Dtype dtype, int64_t outputs, int64_t inputs
   return count_panels(outputs) * bytes_of_panel(dtype, inputs);
 }
 
-// A panel is cleared first: lanes behind the last output and half of a last pair of blocks stay so.
 void CpuBackend::do_place(Weight& w, int64_t first, std::span<const std::byte> rows) const {
   static_assert(kPlacedTogether == kPanel);
   const int64_t panel = first / kPanel * bytes_of_panel(w.dtype, w.inputs);
