@@ -44,11 +44,12 @@ std::vector<Image> pictures_of(const std::vector<float>& pixels, int side, doubl
   return pictures;
 }
 
-// Of an edit the picture before and the one after.
+// Of an edit the picture before and the one after; of a preference the worse one last.
 std::vector<Image> pictures_of(const Row& row, const Config& config) {
   if (const auto* drawn = std::get_if<DrawRow>(&row)) {
     std::vector<float> pixels = drawn->source;
     pixels.insert(pixels.end(), drawn->pixels.begin(), drawn->pixels.end());
+    pixels.insert(pixels.end(), drawn->rejected.begin(), drawn->rejected.end());
     return pictures_of(pixels, config.image, 1 / 255.0, {.5f, .5f, .5f}, {.5f, .5f, .5f});
   }
   const Preprocessing& rule = config.preprocessing;
@@ -107,6 +108,7 @@ std::vector<Piece> pieces_of(std::span<const int32_t> ids, const std::vector<boo
   return pieces;
 }
 
+constexpr std::string_view kRejected = "rather than ";
 constexpr size_t kNamed = 100;  // broken rows on the sheet
 
 constexpr const char* kStyle =
@@ -136,11 +138,24 @@ void write_broken(std::ostream& page, const Checked& found) {
 
 std::vector<Piece> pieces_of(const Row& row, const PromptBuilder& prompts, const Config& config) {
   if (const auto* asked = std::get_if<AskRow>(&row)) {
-    return pieces_of(asked->dialogue.ids, asked->dialogue.taught, prompts);
+    const auto& [ids, taught] = asked->dialogue;
+    std::vector<Piece> pieces = pieces_of(ids, taught, prompts);
+    if (!asked->rejected) return pieces;
+    // What both have in common is shown once.
+    const std::vector<int32_t>& worse = asked->rejected->ids;
+    const auto from = std::mismatch(worse.begin(), worse.end(), ids.begin(), ids.end()).first;
+    pieces.push_back({"\n" + std::string(kRejected), false, true});
+    const std::span<const int32_t> rest(from, worse.end());
+    std::ranges::move(pieces_of(rest, std::vector<bool>(rest.size()), prompts),
+                      std::back_inserter(pieces));
+    return pieces;
   }
-  const std::vector<int32_t>& prompt = std::get<DrawRow>(row).prompt;
-  std::vector<Piece> pieces = pieces_of(prompt, std::vector<bool>(prompt.size()), prompts);
-  pieces.push_back({run_of(config.image_tokens(), "code"), true, true});
+  const auto& drawn = std::get<DrawRow>(row);
+  std::vector<Piece> pieces =
+      pieces_of(drawn.prompt, std::vector<bool>(drawn.prompt.size()), prompts);
+  const std::string codes = run_of(config.image_tokens(), "code");
+  pieces.push_back({codes, true, true});
+  if (has_rejected(row)) pieces.push_back({"\n" + std::string(kRejected) + codes, false, true});
   return pieces;
 }
 

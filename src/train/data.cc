@@ -278,7 +278,8 @@ LanguageBatch language_batch(const Recipe& recipe, const PromptBuilder& prompts,
                                                  : some_row(recipe, source, slot, batch.broken);
     if (!row) continue;
     if (auto* drawn = std::get_if<DrawRow>(&*row)) {
-      drop_condition(recipe, prompts, slot.index, *drawn);
+      // A preference is about prompts: without them nothing is learnt of it.
+      if (recipe.preference.beta <= 0) drop_condition(recipe, prompts, slot.index, *drawn);
       batch.draw.push_back(std::move(*drawn));
     } else {
       batch.ask.push_back(std::move(std::get<AskRow>(*row)));

@@ -51,6 +51,10 @@ struct DrawRow {
   std::vector<int64_t> shapes;    // [N] of the object nearest to the code's cell
   std::vector<int64_t> colours;   // [N]
   std::vector<bool> covered;      // [N] whether an object touches the cell
+  // Of a preference the picture that is to become less likely, like the one that is drawn.
+  std::vector<float> rejected;             // [3, S, S]
+  std::vector<int64_t> rejected_codes;     // [N], or empty: those of the pixels
+  std::optional<Digest> rejected_picture;  // under which those are to be kept
   // Of an edit: the picture that the prompt shows, as the codec and as the vision tower take it.
   // Empty where nothing of it is left.
   std::vector<float> source;             // [3, S, S]
@@ -79,10 +83,11 @@ Dialogue teach(const PromptBuilder& prompts, std::span<const Message> messages,
 // pictures of the world alone.
 struct AskRow {
   Dialogue dialogue;
-  std::vector<float> pixels;     // [pictures, 3, S, S]
-  std::vector<int64_t> shapes;   // [P] what covers each patch's centre: class, or kShapeCount
-  std::vector<int64_t> colours;  // [P] ... colour, or kColourCount
-  std::vector<bool> covered;     // [P] whether anything does
+  std::optional<Dialogue> rejected;  // of a preference: the same up to a last reply that is worse
+  std::vector<float> pixels;         // [pictures, 3, S, S]
+  std::vector<int64_t> shapes;       // [P] what covers each patch's centre: class, or kShapeCount
+  std::vector<int64_t> colours;      // [P] ... colour, or kColourCount
+  std::vector<bool> covered;         // [P] whether anything does
 };
 
 // A row that cannot be used. The next one of its source that can stands in for it.

@@ -43,4 +43,16 @@ class Dropout {
   Dropout* outer_;  // lived before it
 };
 
+// While it lives, no layer has its addition on this thread: the network as it was before any.
+class WithoutAdditions {
+ public:
+  WithoutAdditions();
+  ~WithoutAdditions();
+  WithoutAdditions(const WithoutAdditions&) = delete;
+  WithoutAdditions& operator=(const WithoutAdditions&) = delete;
+
+ private:
+  bool outer_;  // whether one lived before it
+};
+
 }  // namespace janus::train

@@ -15,7 +15,7 @@ torch::Tensor stacked(const std::vector<const std::vector<float>*>& pictures, in
   return pixels;
 }
 
-// One of the two pictures of a row.
+// One of the pictures of a row.
 struct Which {
   std::vector<float> DrawRow::*pixels;
   std::vector<int64_t> DrawRow::*codes;
@@ -23,6 +23,8 @@ struct Which {
 };
 constexpr Which kDrawn = {&DrawRow::pixels, &DrawRow::codes, &DrawRow::picture};
 constexpr Which kChanged = {&DrawRow::source, &DrawRow::source_codes, &DrawRow::source_picture};
+constexpr Which kRejected = {&DrawRow::rejected, &DrawRow::rejected_codes,
+                             &DrawRow::rejected_picture};
 
 // Of rows that have that picture or its codes.   -> [rows, N]
 // What is kept of a picture must not depend on its neighbours, whose number changes the rounding:
@@ -56,12 +58,20 @@ torch::Tensor codes_of(Janus& net, const std::vector<const DrawRow*>& rows, cons
   return torch::stack(all);
 }
 
+std::vector<const DrawRow*> all_of(std::span<const DrawRow> rows) {
+  std::vector<const DrawRow*> all;
+  for (const DrawRow& row : rows) all.push_back(&row);
+  return all;
+}
+
 }  // namespace
 
 torch::Tensor codes_of(Janus& net, std::span<const DrawRow> rows, CodeCache* kept) {
-  std::vector<const DrawRow*> all;
-  for (const DrawRow& row : rows) all.push_back(&row);
-  return codes_of(net, all, kDrawn, kept);
+  return codes_of(net, all_of(rows), kDrawn, kept);
+}
+
+torch::Tensor rejected_codes(Janus& net, std::span<const DrawRow> rows, CodeCache* kept) {
+  return codes_of(net, all_of(rows), kRejected, kept);
 }
 
 torch::Tensor source_codes(Janus& net, std::span<const DrawRow> rows, CodeCache* kept) {
@@ -70,6 +80,16 @@ torch::Tensor source_codes(Janus& net, std::span<const DrawRow> rows, CodeCache*
     if (!row.source.empty()) changing.push_back(&row);
   }
   return changing.empty() ? torch::Tensor() : codes_of(net, changing, kChanged, kept);
+}
+
+torch::Tensor stack_pixels(std::span<const AskRow> rows, int side) {
+  size_t values = 0;
+  for (const AskRow& row : rows) values += row.pixels.size();
+  torch::Tensor pixels =
+      torch::empty({static_cast<int64_t>(values) / (3 * side * side), 3, side, side});
+  float* out = pixels.data_ptr<float>();
+  for (const AskRow& row : rows) out = std::copy(row.pixels.begin(), row.pixels.end(), out);
+  return pixels;
 }
 
 torch::Tensor draw_vectors(Janus& net, const torch::Tensor& codes, const torch::Tensor& sources,

@@ -1,4 +1,4 @@
-// What the network takes of rows that draw, besides their prompts: codes, and vectors of pictures
+// What the network takes of rows besides their words: codes, and pixels and vectors of pictures
 // that stand in prompts. N codes of a picture · P vectors of one that is read · D width.
 // SPDX-License-Identifier: MIT
 #pragma once
@@ -19,6 +19,12 @@ torch::Tensor codes_of(Janus& net, std::span<const DrawRow> rows, CodeCache* kep
 // Those of the pictures that rows change, E of them, likewise; undefined where no row does.
 //   -> [E, N]
 torch::Tensor source_codes(Janus& net, std::span<const DrawRow> rows, CodeCache* kept = nullptr);
+
+// Those of the pictures that a preference rejects, likewise.   -> [rows, N]
+torch::Tensor rejected_codes(Janus& net, std::span<const DrawRow> rows, CodeCache* kept = nullptr);
+
+// Of the rows that have pictures to be read, all of them.   -> [pictures, 3, side, side]
+torch::Tensor stack_pixels(std::span<const AskRow> rows, int side);
 
 // The vectors that draw_inputs() numbers.   codes [rows, N], sources [E, N]
 //   -> [rows * N + E * (N + P), D]

@@ -52,6 +52,34 @@ DrawRow row_of_edit(const FileRow& row, const PromptBuilder& prompts, const Conf
   return out;
 }
 
+void check_codes(const char* which, const std::vector<int64_t>& codes, const Config& config) {
+  check(std::ssize(codes) == config.image_tokens(), Code::bad_input, codes.size(), " ", which,
+        "_codes, the model draws ", config.image_tokens());
+  for (const int64_t code : codes) {
+    check(code >= 0 && code < config.vq.codes, Code::bad_input, which, " code ", code,
+          " is outside 0..", config.vq.codes - 1);
+  }
+}
+
+// Of a picture that is drawn: its codes where they are kept, else its pixels. -> under what they
+// are, or will be
+std::optional<Digest> take_drawn(const StoredPicture& stored, const Config& config,
+                                 const CodeCache* kept, std::vector<float>& pixels,
+                                 std::vector<int64_t>& codes) {
+  const Opened opened(stored);
+  std::optional<Digest> digest;
+  if (kept) {
+    digest = digest_of(opened.picture().bytes);
+    if (auto known = kept->find(*digest)) {
+      codes = std::move(*known);
+      return digest;
+    }
+  }
+  append_pixels(cover_and_crop(load_upright(opened.picture()), config.image), 0, 0, config.image,
+                pixels);
+  return digest;
+}
+
 }  // namespace
 
 void append_picture(const StoredPicture& picture, const Config& config, std::vector<float>& out) {
@@ -106,31 +134,28 @@ DrawRow draw_row(const FileRow& row, const PromptBuilder& prompts, const Config&
   }
   out.covered.assign(static_cast<size_t>(config.image_tokens()), false);  // nobody knows
   if (row.target.path.empty()) {
-    check(std::ssize(row.codes) == config.image_tokens(), Code::bad_input, row.codes.size(),
-          " target_codes, the model draws ", config.image_tokens());
-    for (const int64_t code : row.codes) {
-      check(code >= 0 && code < config.vq.codes, Code::bad_input, "target code ", code,
-            " is outside 0..", config.vq.codes - 1);
-    }
+    check_codes("target", row.codes, config);
     out.codes = row.codes;
-    return out;
+  } else {
+    out.picture = take_drawn(row.target, config, kept, out.pixels, out.codes);
   }
-  const Opened target(row.target);
-  if (kept) {
-    out.picture = digest_of(target.picture().bytes);
-    if (auto codes = kept->find(*out.picture)) {
-      out.codes = std::move(*codes);
-      return out;
-    }
+  if (!row.rejected_codes.empty()) {
+    check_codes("rejected", row.rejected_codes, config);
+    out.rejected_codes = row.rejected_codes;
+  } else if (!row.rejected.path.empty()) {
+    out.rejected_picture = take_drawn(row.rejected, config, kept, out.rejected, out.rejected_codes);
   }
-  append_pixels(cover_and_crop(load_upright(target.picture()), config.image), 0, 0, config.image,
-                out.pixels);
   return out;
 }
 
 AskRow ask_row(const FileRow& row, const PromptBuilder& prompts, const Config& config) {
   AskRow out;
   out.dialogue = teach(prompts, row.messages, row.system);
+  if (row.rejected_reply) {
+    std::vector<Message> messages = row.messages;
+    messages.back().text = *row.rejected_reply;
+    out.rejected = teach(prompts, messages, row.system);
+  }
   for (const StoredPicture& picture : row.images) append_picture(picture, config, out.pixels);
   return out;
 }

@@ -38,6 +38,10 @@ struct FileRow {
   StoredPicture source;               // of an edit: the picture in which
   StoredPicture target;               // the picture drawn; without a path where codes are given
   std::vector<int64_t> codes;
+  // Of a preference what is worse than that: a picture or its codes, or the last reply.
+  StoredPicture rejected;
+  std::vector<int64_t> rejected_codes;
+  std::optional<std::string> rejected_reply;
 
   bool draws() const { return task == "generate" || task == "edit"; }
 };

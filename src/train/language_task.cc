@@ -21,6 +21,7 @@
 #include "train/model_files.h"
 #include "train/net.h"
 #include "train/precision.h"
+#include "train/preference.h"
 #include "train/row_source.h"
 #include "train/shares.h"
 #include "train/task.h"
@@ -87,6 +88,7 @@ class LanguageTask final : public Task {
   nn::Linear probe_;    // class and colour, or none, of what covers a patch
   nn::Linear subject_;  // class and colour of what is being drawn
   nn::Linear outline_;  // which of the next two rows' cells it touches
+  std::optional<Preference> preference_;
   std::unique_ptr<Ahead<LanguageBatch>> loader_;
   // Of the step.
   std::vector<LanguageBatch> passes_;
@@ -122,6 +124,7 @@ LanguageTask::LanguageTask(const Recipe& recipe)
   }
   for (auto& parameter : net_->model->vqmodel->parameters()) parameter.set_requires_grad(false);
   if (recipe.lora.rank > 0) adapter_ = add_lora(*net_, recipe);
+  if (recipe.preference.beta > 0) preference_.emplace(recipe_, net_, prompts_.ids());
 }
 
 // Small embeddings, and less of each block's output in the residual stream the more blocks add to
@@ -162,16 +165,6 @@ torch::Tensor place_weights(std::span<const Row> rows, double more, double sum) 
     }
   }
   return torch::tensor(weights);
-}
-
-RowTargets targets_of(const DrawRow& row) {
-  return {Kind::generate, std::ssize(row.covered)};  // a place a code
-}
-
-RowTargets targets_of(const AskRow& row) {
-  const std::vector<bool>& taught = row.dialogue.taught;
-  return {row.pixels.empty() ? Kind::text : Kind::understand,
-          std::count(taught.begin(), taught.end(), true)};
 }
 
 // Of everything that the codes of a picture depend on but the picture.
@@ -249,8 +242,14 @@ torch::Tensor LanguageTask::loss(int64_t step, int64_t pass, int shard, int shar
   const Dropout dropout(dropout_key(recipe_.seed, step, pass, shard));
   const auto draw = part(batch.draw, shard, shards);
   const auto ask = part(batch.ask, shard, shards);
-  if (!draw.empty()) sum = sum + draw_loss(draw, figures);
-  if (!ask.empty()) sum = sum + ask_loss(ask, probing, figures);
+  if (preference_) {
+    CodeCache* kept = kept_ ? &*kept_ : nullptr;
+    if (!draw.empty()) sum = sum + preference_->of(draw, *shares_, kept, figures);
+    if (!ask.empty()) sum = sum + preference_->of(ask, *shares_, figures);
+  } else {
+    if (!draw.empty()) sum = sum + draw_loss(draw, figures);
+    if (!ask.empty()) sum = sum + ask_loss(ask, probing, figures);
+  }
   figures["loss"] = sum.item<double>();
   return sum;
 }
@@ -271,18 +270,6 @@ std::string LanguageTask::samples(int64_t pass, int shard, int shards) const {
   for (const DrawRow& row : part(batch.draw, shard, shards)) add("the drawing", row.prompt);
   for (const AskRow& row : part(batch.ask, shard, shards)) add("the answer", row.dialogue.ids);
   return all;
-}
-
-// Of the rows that have pictures, all of them.   -> [pictures, 3, S, S]
-template <class Row>
-torch::Tensor stack_pixels(std::span<const Row> rows, int side) {
-  size_t values = 0;
-  for (const Row& row : rows) values += row.pixels.size();
-  torch::Tensor pixels =
-      torch::empty({static_cast<int64_t>(values) / (3 * side * side), 3, side, side});
-  float* out = pixels.data_ptr<float>();
-  for (const Row& row : rows) out = std::copy(row.pixels.begin(), row.pixels.end(), out);
-  return pixels;
 }
 
 // Cross-entropy of both halves of logits [M, classes + colours], summed with `weights` [M].

@@ -258,10 +258,15 @@ void count_language(const Recipe& recipe, const Weights& weights, const Kept& ke
   }
   if (kinds.edits) row += kept.picture() + kept.seen();
   if (kinds.asks) row = std::max(row, kept.seen());
+  const bool pairs = recipe.preference.beta > 0;
+  if (pairs && kinds.draws) row += kept.picture();
   memory.rows = rows_held(recipe) * row;
-  memory.activations = micro * (kept.decoder() + (kinds.asks || kinds.edits ? kept.vision() : 0));
+  // Of a pair both are kept until the loss is known; of conversations what is read once.
+  const int64_t samples = micro * (pairs ? 2 : 1);
+  const int64_t seen = kinds.edits ? samples : kinds.asks ? micro : 0;
+  memory.activations = samples * kept.decoder() + seen * kept.vision();
   memory.logits =
-      micro * std::max(kinds.draws ? kept.code_logits() : 0, kinds.asks ? kept.text_logits() : 0);
+      samples * std::max(kinds.draws ? kept.code_logits() : 0, kinds.asks ? kept.text_logits() : 0);
   // Codes are found before anything is kept for backward.
   memory.activations = std::max(memory.activations, micro * encoding - memory.logits);
   if (recipe.precision != "bf16") return;
@@ -278,7 +283,8 @@ void count_language(const Recipe& recipe, const Weights& weights, const Kept& ke
 }  // namespace
 
 int64_t TrainingMemory::total() const {
-  return program + weights + casts + gradients + moments + average + activations + logits + rows;
+  return program + weights + before + casts + gradients + moments + average + activations + logits +
+         rows;
 }
 
 TrainingMemory training_memory(const Recipe& recipe, int threads) {
@@ -288,6 +294,8 @@ TrainingMemory training_memory(const Recipe& recipe, int threads) {
   TrainingMemory memory;
   memory.program = kProgram + threads * kThread;
   memory.weights = kFloat * weights.all;
+  // What a preference is measured from, and a copy of all weights for a moment (preference.cc).
+  if (recipe.preference.beta > 0 && recipe.lora.rank == 0) memory.before = kFloat * weights.all;
   // Every thread's, and the sum of passes before.
   memory.gradients = trained * (threads + (recipe.batch.accumulate > 1 ? 1 : 0));
   memory.moments = 2 * trained;
@@ -303,6 +311,7 @@ std::string memory_text(const TrainingMemory& memory) {
   const auto add = [&](const char* name, int64_t bytes) {
     if (bytes > 0) text += std::string(", ") + name + " " + size_text(bytes);
   };
+  add("the model before", memory.before);
   add("copies in bf16", memory.casts);
   add("gradients", memory.gradients);
   add("moments", memory.moments);

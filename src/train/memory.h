@@ -15,6 +15,7 @@ namespace janus::train {
 struct TrainingMemory {
   int64_t program = 0;      // the process with libtorch in it
   int64_t weights = 0;      // all in f32: of those that learn, these are the master copies
+  int64_t before = 0;       // of a preference the model it starts from
   int64_t casts = 0;        // copies of weights in bf16, where products are computed in it
   int64_t gradients = 0;    // of each thread's share of the rows, and their sum
   int64_t moments = 0;      // AdamW's two

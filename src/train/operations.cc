@@ -190,62 +190,88 @@ void picture_decoder(Walk& walk, const VqConfig& c, int64_t side, bool asks) {
 
 }  // namespace
 
-Operations::Operations(const Recipe& recipe) : recipe_(recipe) {
+Operations::Units Operations::units_of(const Recipe& recipe, bool learning) {
   const Config& c = recipe.model.config;
-  Walk walk(recipe, true);
+  Units units;
+  Walk walk(recipe, learning);
   // Whether the decoder's inputs ask: where those of drawings do, those of replies are taken to.
   bool asks = adaptor(walk, "model.generation_aligner.", c.vq.code_width, c.llama.width,
                       c.gen_aligner_depth, 1, walk.learns("model.generation_embeddings.weight"));
-  drawn_ = walk.take();
+  units.drawn = walk.take();
   asks |= adaptor(walk, "model.aligner.", c.vision.width, c.llama.width, c.aligner_depth,
                   c.vision.tokens(), vision(walk, c.vision));
-  read_ = walk.take();
+  units.read = walk.take();
   asks |= walk.learns("model.language_model.embed_tokens.weight");
   decoder(walk, c.llama, 0, 1, asks);
-  pair_ = walk.take();
+  units.pair = walk.take();
   asks = decoder(walk, c.llama, 1, 0, asks);
-  position_ = walk.take();
+  units.position = walk.take();
   walk.linear(
       "model.generation_head.vision_head", c.vq.codes, c.gen_head_width, 1,
       walk.linear("model.generation_head.proj_out", c.gen_head_width, c.llama.width, 1, asks));
-  given_ = walk.take();
+  units.given = walk.take();
   walk.linear("lm_head", c.llama.vocabulary, c.llama.width, 1, asks);
-  told_ = walk.take();
+  units.told = walk.take();
+  return units;
+}
+
+Operations::Operations(const Recipe& recipe)
+    : recipe_(recipe), learning_(units_of(recipe, true)), before_(units_of(recipe, false)) {
   Walk frozen(recipe, false);
-  encoder(frozen, c.vq, c.image);
+  encoder(frozen, recipe.model.config.vq, recipe.model.config.image);
   encoded_ = frozen.take();
 }
 
-StepWork Operations::sample(int64_t length) const {
+StepWork Operations::sample(int64_t length, const Units& units) {
   const auto places = static_cast<double>(length);
-  return {length, places * position_ + places * (places + 1) / 2 * pair_};
+  return {length, places * units.position + places * (places + 1) / 2 * units.pair};
 }
 
-StepWork Operations::of(const DrawRow& row) const {
+StepWork Operations::drawing(const DrawRow& row, const Units& units) const {
   const int64_t codes = recipe_.model.config.image_tokens();
-  StepWork work = sample(std::ssize(row.prompt) + codes - 1);  // the last code is no input
-  work.operations += static_cast<double>(codes) * (given_ + drawn_);
-  if (row.codes.empty()) work.operations += encoded_;
-  if (row.source.empty()) return work;
-  work.operations += static_cast<double>(codes) * drawn_ + read_;
-  if (row.source_codes.empty()) work.operations += encoded_;
+  StepWork work = sample(std::ssize(row.prompt) + codes - 1, units);  // the last code is no input
+  work.operations += static_cast<double>(codes) * (units.given + units.drawn);
+  if (!row.source.empty()) work.operations += static_cast<double>(codes) * units.drawn + units.read;
   return work;
 }
 
-StepWork Operations::of(const AskRow& row) const {
-  const auto& [ids, taught] = row.dialogue;
-  StepWork work = sample(std::ssize(ids) - 1);  // the last token is no input
+StepWork Operations::replies(const Dialogue& dialogue, const Units& units) const {
+  StepWork work = sample(std::ssize(dialogue.ids) - 1, units);  // the last token is no input
+  const auto taught = std::count(dialogue.taught.begin(), dialogue.taught.end(), true);
+  work.operations += static_cast<double>(taught) * units.told;
+  return work;
+}
+
+StepWork Operations::of(const DrawRow& row, const Units& units) const {
+  StepWork work = drawing(row, units);
+  if (recipe_.preference.beta > 0) work += drawing(row, units);
+  return work;
+}
+
+StepWork Operations::of(const AskRow& row, const Units& units) const {
+  StepWork work = replies(row.dialogue, units);
+  if (recipe_.preference.beta > 0) work += replies(*row.rejected, units);
   const int64_t side = recipe_.model.config.vision.image;
   const int64_t pictures = std::ssize(row.pixels) / (3 * side * side);
-  work.operations += static_cast<double>(pictures) * read_ +
-                     static_cast<double>(std::count(taught.begin(), taught.end(), true)) * told_;
+  work.operations += static_cast<double>(pictures) * units.read;
   return work;
 }
 
 StepWork Operations::of(const LanguageBatch& batch) const {
   StepWork work;
-  for (const DrawRow& row : batch.draw) work += of(row);
-  for (const AskRow& row : batch.ask) work += of(row);
+  const bool pairs = recipe_.preference.beta > 0;
+  const auto add = [&](const auto& row) {
+    work += of(row, learning_);
+    if (pairs) work.operations += of(row, before_).operations;  // the same places once more
+  };
+  for (const DrawRow& row : batch.draw) {
+    add(row);
+    int64_t pictures = row.codes.empty() ? 1 : 0;
+    if (!row.source.empty() && row.source_codes.empty()) ++pictures;
+    if (pairs && row.rejected_codes.empty()) ++pictures;
+    work.operations += static_cast<double>(pictures) * encoded_;
+  }
+  for (const AskRow& row : batch.ask) add(row);
   return work;
 }
 

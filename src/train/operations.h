@@ -29,7 +29,6 @@ struct StepWork {
   }
 };
 
-// What each unit of work is under a recipe.
 class Operations {
  public:
   explicit Operations(const Recipe& recipe);
@@ -40,19 +39,28 @@ class Operations {
   StepWork of_pictures(int64_t count, int64_t side) const;
 
  private:
+  // What each unit of work is.
+  struct Units {
+    double position = 0;  // in the decoder's products
+    double pair = 0;      // in its attention
+    double given = 0;     // a code that is given
+    double told = 0;      // a token that is
+    double drawn = 0;     // a code that goes in
+    double read = 0;      // a picture that does, by the vision tower
+  };
+  static Units units_of(const Recipe& recipe, bool learning);
+
   // One sample in the decoder.
-  StepWork sample(int64_t length) const;
-  StepWork of(const DrawRow& row) const;
-  StepWork of(const AskRow& row) const;
+  static StepWork sample(int64_t length, const Units& units);
+  StepWork drawing(const DrawRow& row, const Units& units) const;
+  StepWork replies(const Dialogue& dialogue, const Units& units) const;
+  // Of a preference with what is rejected; `units` of the network that learns or the one before.
+  StepWork of(const DrawRow& row, const Units& units) const;
+  StepWork of(const AskRow& row, const Units& units) const;
 
   Recipe recipe_;
-  double position_ = 0;  // in the decoder's products
-  double pair_ = 0;      // in its attention
-  double given_ = 0;     // a code that is given
-  double told_ = 0;      // a token that is
-  double drawn_ = 0;     // a code that goes in
-  double read_ = 0;      // a picture that does, by the vision tower
-  double encoded_ = 0;   // a picture that becomes codes, without gradients
+  Units learning_, before_;  // with gradients and without
+  double encoded_ = 0;       // a picture that becomes codes, without gradients
 };
 
 }  // namespace janus::train

@@ -185,6 +185,10 @@ void read_rest(Section& root, Recipe& r, const std::string& name) {
   loss.read("probe", r.loss.probe);
   loss.read("probe_until", r.loss.probe_until);
   loss.finish();
+  Section preference = root.section("preference");
+  preference.read("beta", r.preference.beta);
+  preference.read("supervised", r.preference.supervised);
+  preference.finish();
   Section checkpoint = root.section("checkpoint");
   checkpoint.read("every", r.checkpoint.every);
   checkpoint.read("keep", r.checkpoint.keep);
@@ -226,6 +230,23 @@ void check_lora(const Recipe& r, const Need& need) {
        "stage.train and stage.freeze");
 }
 
+template <class Need>
+void check_preference(const Recipe& r, const Need& need) {
+  need(r.preference.beta >= 0 && r.preference.supervised >= 0,
+       "preference.beta and preference.supervised must not be negative");
+  need(r.preference.beta > 0 || r.preference.supervised <= 0,
+       "preference.supervised is beside a preference; preference.beta is missing");
+  if (r.preference.beta <= 0) return;
+  need(!r.model.init.empty(),
+       "a preference is learnt from a model that is there: model.init is missing");
+  need(std::all_of(r.data.begin(), r.data.end(),
+                   [](const Source& source) { return source.from_file(); }),
+       "of a preference every row says what is worse (\"rejected\"), which rows of the world do "
+       "not");
+  need(r.loss.object <= 0 && r.edit.changed == 1,
+       "loss.object and edit.changed weigh places; a preference is about whole pictures");
+}
+
 void check_ranges(const Recipe& r, const std::string& name) {
   const auto need = [&](bool ok, const char* what) {
     check(ok, Code::bad_input, name, ": ", what);
@@ -252,6 +273,7 @@ void check_ranges(const Recipe& r, const std::string& name) {
           pattern, "\" must be positive; stage.freeze keeps parameters as they are");
   }
   check_lora(r, need);
+  check_preference(r, need);
   need(r.optim.lr > 0 && r.optim.clip > 0, "optim.lr and optim.clip must be positive");
   need(r.optim.ema >= 0 && r.optim.ema < 1, "optim.ema is outside 0..1");
   need(r.batch.micro > 0 && r.batch.micro <= 4096, "batch.micro is outside 1..4096");

@@ -127,6 +127,11 @@ struct Recipe {
     double probe = 0;          // patches of the vision tower tell class and colour
     double probe_until = 0.5;  // for this share of the steps
   } loss;
+  // Rows say besides what is to be given what is worse, and the loss is that of preference.h.
+  struct {
+    double beta = 0;        // how far it may leave the model it starts from; 0: no preference
+    double supervised = 0;  // weight of the plain loss of what is chosen, beside it
+  } preference;
   struct {
     int64_t every = 500;  // steps
     int64_t keep = 2;     // newest checkpoints kept
@@ -149,6 +154,8 @@ struct Recipe {
     bool tensorboard = true;
   } log;
 
+  // Whether what is learnt is a difference from model.init, which is then needed to resume.
+  bool measures_from_init() const { return lora.rank > 0 || preference.beta > 0; }
   bool trains_codec() const { return data.front().task == Teaches::reconstruct; }
 };
 

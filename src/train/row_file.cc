@@ -69,6 +69,20 @@ std::string task_of(const Json& row) {
   return task;
 }
 
+void read_rejected(const Json& row, const fs::path& folder, FileRow& out) {
+  const bool coded = out.draws() && row.contains("rejected_codes");
+  check(!coded || !row.contains("rejected"), Code::bad_input,
+        "\"rejected\" and \"rejected_codes\" both say what is worse; one of them is meant");
+  if (coded) out.rejected_codes = row.at("rejected_codes").get<std::vector<int64_t>>();
+  if (!row.contains("rejected") || row.at("rejected").is_null()) return;
+  const std::string rejected = row.at("rejected");
+  if (out.draws()) {
+    out.rejected.path = folder / rejected;
+  } else {
+    out.rejected_reply = rejected;
+  }
+}
+
 void read_drawing(const Json& row, const fs::path& folder, FileRow& out) {
   if (out.task == "edit") {
     check(row.contains("source"), Code::bad_input,
@@ -101,6 +115,7 @@ FileRow read_row(const Json& row, const fs::path& folder) {
   out.task = task_of(row);
   check(!row.contains("conversations"), Code::bad_input,
         "has \"conversations\", which rows of the format \"llava\" have");
+  read_rejected(row, folder, out);
   if (out.draws()) {
     read_drawing(row, folder, out);
     return out;

@@ -9,6 +9,9 @@
 //                 {"role": "assistant", "content": "A ball."}],
 //    "images": [PATH, ...], "system": TEXT}        a conversation, with or without pictures
 //
+// Each may say what is worse than that (recipe.h, preference): a drawing or an edit "rejected":
+// PATH or "rejected_codes": [..], a conversation "rejected": TEXT in place of its last reply.
+//
 // `<image>` in a text stands for the next picture; without marks they come first. Paths are
 // relative to the file. "task" (generate, edit, understand, text) may say what a row is; "target"
 // is another name of "image" for what is drawn, and "messages" with one turn of the user's another

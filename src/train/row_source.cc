@@ -2,6 +2,8 @@
 // SPDX-License-Identifier: MIT
 #include "train/row_source.h"
 
+#include <algorithm>
+
 #include "base/error.h"
 #include "train/file_row.h"
 #include "train/world_rows.h"
@@ -48,9 +50,18 @@ RowSources open_sources(const Recipe& recipe, const PromptBuilder& prompts, cons
 }
 
 int64_t length_of(const Row& row, const Config& config) {
-  if (const auto* asked = std::get_if<AskRow>(&row)) return std::ssize(asked->dialogue.ids);
+  if (const auto* asked = std::get_if<AskRow>(&row)) {
+    const int64_t worse = asked->rejected ? std::ssize(asked->rejected->ids) : 0;
+    return std::max<int64_t>(std::ssize(asked->dialogue.ids), worse);
+  }
   // The last code is no input.
   return std::ssize(std::get<DrawRow>(row).prompt) + config.image_tokens() - 1;
+}
+
+bool has_rejected(const Row& row) {
+  if (const auto* asked = std::get_if<AskRow>(&row)) return asked->rejected.has_value();
+  const auto& drawn = std::get<DrawRow>(row);
+  return !drawn.rejected.empty() || !drawn.rejected_codes.empty();
 }
 
 Row usable_row(const Recipe& recipe, const RowSource& source, uint64_t index) {
@@ -58,6 +69,9 @@ Row usable_row(const Recipe& recipe, const RowSource& source, uint64_t index) {
   const int64_t length = length_of(row, recipe.model.config);
   check(length <= recipe.batch.max_len, Code::bad_input, "a sample of ", length,
         " positions is longer than batch.max_len = ", recipe.batch.max_len);
+  check(recipe.preference.beta <= 0 || has_rejected(row), Code::bad_input,
+        "nothing says what is worse than this: \"rejected\" is missing, which preference.beta "
+        "asks for");
   return row;
 }
 

@@ -32,8 +32,11 @@ std::unique_ptr<RowSource> open_source(const Source& source, const PromptBuilder
 RowSources open_sources(const Recipe& recipe, const PromptBuilder& prompts,
                         const CodeCache* kept = nullptr);
 
-// Positions that a row takes in a sequence.
+// Positions that a row takes in a sequence; of a pair the longer one's.
 int64_t length_of(const Row& row, const Config& config);
+
+// Whether something is said to be worse than it: a preference.
+bool has_rejected(const Row& row);
 
 // Row `index` of a source. Throws Error where it cannot be used, be it longer than batch.max_len.
 Row usable_row(const Recipe& recipe, const RowSource& source, uint64_t index);

@@ -75,7 +75,9 @@ Recipe recipe_of(const fs::path& run) {
   Recipe recipe =
       parse_recipe(read_text(file), file.string(), {}, fs::exists(kept) ? kept : fs::path());
   if (!recipe.model.init.empty() && !fs::exists(kept)) keep_start(recipe.model.init, kept);
-  if (newest_checkpoint(run) && recipe.lora.rank == 0) recipe.model.init = recipe.model.codec = "";
+  if (newest_checkpoint(run) && !recipe.measures_from_init()) {
+    recipe.model.init = recipe.model.codec = "";
+  }
   if (recipe.trains_codec()) return recipe;
   const fs::path tokenizer = run / "tokenizer.json";
   if (!fs::exists(tokenizer)) {

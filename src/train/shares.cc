@@ -2,9 +2,20 @@
 // SPDX-License-Identifier: MIT
 #include "train/shares.h"
 
+#include <algorithm>
 #include <numeric>
 
 namespace janus::train {
+
+RowTargets targets_of(const DrawRow& row) {
+  return {Kind::generate, std::ssize(row.covered)};  // a place a code
+}
+
+RowTargets targets_of(const AskRow& row) {
+  const std::vector<bool>& taught = row.dialogue.taught;
+  return {row.pixels.empty() ? Kind::text : Kind::understand,
+          std::count(taught.begin(), taught.end(), true)};
+}
 
 Shares::Shares(const Recipe& recipe, std::span<const RowTargets> rows) : norm_(recipe.loss.norm) {
   std::array<int64_t, kKinds> counts{};  // rows

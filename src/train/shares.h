@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <span>
 
+#include "train/data.h"
 #include "train/recipe.h"
 
 namespace janus::train {
@@ -19,6 +20,8 @@ struct RowTargets {
   Kind kind = Kind::generate;
   int64_t count = 0;  // supervised tokens or codes
 };
+RowTargets targets_of(const DrawRow& row);
+RowTargets targets_of(const AskRow& row);
 
 // The shares of all targets of a step add up to one, over all its passes, so that a step does not
 // depend on how its rows are cut into passes and shards:
@@ -34,11 +37,12 @@ class Shares {
   double of(const RowTargets& row) const;
   // Of all targets of a kind together.
   double of(Kind kind) const { return kinds_[static_cast<size_t>(kind)]; }
+  int64_t rows() const { return rows_; }  // that have targets
   int64_t targets(Kind kind) const { return targets_[static_cast<size_t>(kind)]; }
 
  private:
   LossNorm norm_;
-  int64_t rows_ = 0;  // with targets
+  int64_t rows_ = 0;
   std::array<int64_t, kKinds> targets_{};
   std::array<double, kKinds> kinds_{};
 };

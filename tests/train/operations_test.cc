@@ -68,20 +68,9 @@ struct Step {
   int64_t positions = 0;
 };
 
-// One pass of one sample, so that there are no pads.
-// `lora`: targets of an adapter, none for none.
-Step step_of(bool codec, const char* task, std::vector<std::string> overrides,
-             const std::vector<std::string>& lora = {}) {
-  overrides.insert(overrides.end(), kTokenizer.begin(), kTokenizer.end());
-  overrides.push_back("batch.micro=1");
-  if (!codec) {
-    overrides.push_back("data=[{path=\"toyland\", samples=4, task=\"" + std::string(task) + "\"}]");
-  }
-  Recipe recipe = parse_recipe(tiny_recipe(codec), "tiny", overrides);
-  recipe.lora.rank = lora.empty() ? 0 : 4;
-  recipe.lora.targets = lora;
+Step step_of(const Recipe& recipe) {
   torch::manual_seed(1);
-  const auto trained = codec ? make_codec_task(recipe) : make_language_task(recipe);
+  const auto trained = recipe.trains_codec() ? make_codec_task(recipe) : make_language_task(recipe);
   std::vector<torch::Tensor> learners;
   for (auto& [name, weight] : trained->adapter()) learners.push_back(weight);
   for (auto& [name, weight] : named_parameters(trained->network())) {
@@ -97,6 +86,21 @@ Step step_of(bool codec, const char* task, std::vector<std::string> overrides,
   const torch::Tensor loss = trained->loss(0, 0, 0, 1, figures);
   torch::autograd::grad({loss}, learners, {}, std::nullopt, false, true);
   return {trained->work().operations, Counted::sum, trained->work().positions};
+}
+
+// One pass of one sample, so that there are no pads.
+// `lora`: targets of an adapter, none for none.
+Step step_of(bool codec, const char* task, std::vector<std::string> overrides,
+             const std::vector<std::string>& lora = {}) {
+  overrides.insert(overrides.end(), kTokenizer.begin(), kTokenizer.end());
+  overrides.push_back("batch.micro=1");
+  if (!codec) {
+    overrides.push_back("data=[{path=\"toyland\", samples=4, task=\"" + std::string(task) + "\"}]");
+  }
+  Recipe recipe = parse_recipe(tiny_recipe(codec), "tiny", overrides);
+  recipe.lora.rank = lora.empty() ? 0 : 4;
+  recipe.lora.targets = lora;
+  return step_of(recipe);
 }
 
 // Of the tiny recipe: two layers of width 48, a vision tower of one layer of width 32 with 16
@@ -131,6 +135,42 @@ TEST(Operations, AreTheProductsThatLibtorchIsAskedFor) {
     EXPECT_DOUBLE_EQ(ask.told, ask.counted + decoder_attention(ask.positions, one.decoder) +
                                    vision_attention(one.vision))
         << one.name << ", reading";
+  }
+}
+
+// Of a pair both, and both again without gradients by the model before.
+TEST(Operations, OfAPreferenceAreThoseOfBothNetworks) {
+  const Folder folder("pairs");
+  write_picture(folder / "a.png", 32);
+  std::string codes = "[0";
+  for (int i = 1; i < 64; ++i) codes += ", " + std::to_string(i % 7);
+  codes += "]";
+  const std::string rows[] = {
+      R"({"prompt": "a ball", "target_codes": )" + codes + R"(, "rejected_codes": )" + codes + "}",
+      R"({"messages": [{"role": "user", "content": "<image> What?"}, )"
+      R"({"role": "assistant", "content": "A ball."}], "images": ["a.png"], "rejected": "Two."})"};
+  for (const std::string& row : rows) {
+    write_text(folder / "rows.jsonl", row);
+    std::vector<std::string> overrides = kTokenizer;
+    overrides.push_back("data=[{path=\"" + (folder / "rows.jsonl").string() +
+                        "\", format=\"jsonl\"}]");
+    overrides.push_back("batch.micro=1");
+    Recipe recipe = parse_recipe(tiny_recipe(false), "tiny", overrides);
+    const Step plain = step_of(recipe);
+    recipe.preference.beta = 0.1;
+    const Step pair = step_of(recipe);
+    // Of both halves; a forward pass of attention costs a third of one with gradients.
+    const bool draws = row.starts_with("{\"prompt");
+    const double vision = draws ? 0 : vision_attention(3 + 1);
+    double attention = 0;
+    if (draws) {
+      EXPECT_EQ(pair.positions, 2 * plain.positions);
+      attention = 2 * decoder_attention(plain.positions, 3 + 1);
+    } else {
+      const int64_t worse = pair.positions - plain.positions;
+      attention = decoder_attention(plain.positions, 3 + 1) + decoder_attention(worse, 3 + 1);
+    }
+    EXPECT_DOUBLE_EQ(pair.told, pair.counted + attention + vision) << row;
   }
 }
 
