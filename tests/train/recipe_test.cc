@@ -43,7 +43,42 @@ TEST(Recipe, ShippedRecipesAreGood) {
     EXPECT_NO_THROW(parse_recipe(text, entry.path().string(), overrides)) << entry.path();
     ++count;
   }
-  EXPECT_GE(count, 8);
+  EXPECT_GE(count, 15);
+}
+
+// Rates, warm-up, steps, batch and shares of reading : text : drawing, as the report has them.
+TEST(Recipe, PublishedStagesAreAsPublished) {
+  struct Stage {
+    double lr;
+    int64_t warmup, steps, batch;
+    std::vector<double> shares;
+  };
+  const Stage stages[] = {{1e-3, 600, 20000, 256, {1, 3}},
+                          {1e-4, 5000, 360000, 512, {2, 3, 5}},
+                          {4e-5, 0, 80000, 128, {5, 1, 4}}};
+  const std::filesystem::path tree(JANUSPRO_SOURCE_DIR);
+  for (const std::string size : {"1b", "7b"}) {
+    for (size_t i = 0; i < 3; ++i) {
+      const std::string name =
+          "recipes/janus-pro-" + size + "-stage" + std::to_string(i + 1) + ".toml";
+      const Recipe recipe = parse_recipe(
+          read_text(tree / name), name,
+          std::vector<std::string>{"model.init=" + (tree / "models/toyland").string()});
+      const Stage& wanted = stages[i];
+      EXPECT_EQ(recipe.stage.modules, "stage" + std::to_string(i + 1)) << name;
+      EXPECT_EQ(recipe.optim.lr, wanted.lr) << name;
+      EXPECT_EQ(recipe.optim.beta2, 0.95) << name;
+      EXPECT_EQ(recipe.optim.weight_decay, 0) << name;
+      EXPECT_EQ(recipe.optim.clip, 1) << name;
+      EXPECT_EQ(recipe.schedule.kind, "constant") << name;
+      EXPECT_EQ(recipe.schedule.warmup, wanted.warmup) << name;
+      EXPECT_EQ(recipe.schedule.steps, i == 2 && size == "7b" ? 40000 : wanted.steps) << name;
+      EXPECT_EQ(recipe.batch.micro * recipe.batch.accumulate, wanted.batch) << name;
+      std::vector<double> shares;
+      for (const Source& source : recipe.data) shares.push_back(source.weight);
+      EXPECT_EQ(shares, wanted.shares) << name;
+    }
+  }
 }
 
 // Without sizes a model is as its beginning, and is talked to as that is.
