@@ -12,6 +12,7 @@
 #include <iostream>
 #include <string>
 
+#include "base/heap.h"
 #include "io/file.h"
 #include "stopwatch.h"
 #include "train/run.h"
@@ -61,6 +62,7 @@ int main(int argc, char** argv) {
     return 2;
   }
   try {
+    janus::keep_freed_memory();
     return janus::run(argv[1], std::stoi(argv[2]), argc > 3 ? std::stoi(argv[3]) : 0);
   } catch (const std::exception& e) {
     std::cerr << "bench_training: " << e.what() << "\n";

@@ -65,6 +65,7 @@ LIBRARIES = [
     (r"torch/.*|ATen/.*|c10/.*", ["src/train/**"]),
     (r"immintrin\.h", ["src/kernels/cpu/isa_*", "src/kernels/cpu/*.inl", "src/kernels/cpu/tile.h"]),
     (r"cpuid\.h|immintrin\.h", ["src/base/cpu.*"]),
+    (r"malloc\.h", ["src/base/heap.*"]),
     (r"std(def|int)\.h", ["include/januspro/januspro.h"]),  # which is C
     # The operating system: memory and processors, files, the terminal.
     (r"(unistd|fcntl|fnmatch|sched|signal|termios|poll|pthread)\.h|(sys|linux|arpa|netinet)/.*", ["src/base/**", "src/io/**", "src/hub/**", "src/train/**", "src/serve/http.cc", "src/serve/metrics.cc", "src/serve/jobs/sqlite.cc", "src/serve/jobs/postgres.cc", "src/serve/fetch.*",

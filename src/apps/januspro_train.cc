@@ -18,6 +18,7 @@
 #include "apps/hub_options.h"
 #include "apps/januspro_train_check.h"
 #include "base/error.h"
+#include "base/heap.h"
 #include "io/file.h"
 #include "train/memory.h"
 #include "train/precision.h"
@@ -249,6 +250,7 @@ int main(int argc, char** argv) {
     return app.exit(error) == 0 ? 0 : 2;
   }
   try {
+    janus::keep_freed_memory();
     const StopSignal signal;  // before any other thread starts
     return dispatch(app, a, signal);
   } catch (const std::exception& error) {

@@ -61,6 +61,19 @@ task = "reconstruct"
 micro = 16
 """
 
+PAIRS = SHORT + """
+[model]
+init = "%s"
+[preference]
+beta = 0.1
+[[data]]
+path = "{folder}/pairs.jsonl"
+format = "jsonl"
+[batch]
+micro = 16
+max_len = 192
+""" % (ROOT / "models" / "toyland")
+
 TOYLAND = LANGUAGE % (ROOT / "models" / "toyland")
 TINY = (LANGUAGE % (ROOT / "tests" / "golden" / "tiny-hf")).replace("micro = 32", "micro = 4")
 
@@ -74,6 +87,8 @@ CASES = [
     ("… in bf16", TOYLAND, 2, ["precision=bf16"]),
     ("adapter", TOYLAND, 2, ["lora.rank=16", "lora.targets=[\"model.language_model.*_proj\"]"]),
     ("… that drops", TOYLAND, 2, ["lora.rank=16", "lora.dropout=0.1"]),
+    ("preferences", PAIRS, 2, []),
+    ("… of an adapter", PAIRS, 2, ["lora.rank=16"]),
     ("codec", CODEC, 2, []),
 ]
 
@@ -104,6 +119,14 @@ def told(said):
     return size(re.search(r"^memory ([\d.]+ [kMG]B)", said, re.M).group(1))
 
 
+def write_pairs(path):
+    codes = lambda first: [(first + 7 * i) % 1024 for i in range(144)]
+    with open(path, "w") as file:
+        for i in range(64):
+            row = {"prompt": f"{i} balls and one star that is red", "target_codes": codes(i), "rejected_codes": codes(3 * i)}
+            print(json.dumps(row), file=file)
+
+
 def measure(folder, name, recipe, threads, changes):
     status, said, peak, losses = run(folder, recipe, threads, changes)
     assert status == 0, said
@@ -117,9 +140,10 @@ def measure(folder, name, recipe, threads, changes):
 def main():
     with tempfile.TemporaryDirectory() as name:
         folder = pathlib.Path(name)
+        write_pairs(folder / "pairs.jsonl")
         found = {}
         for case, recipe, threads, changes in CASES:
-            found[case] = measure(folder, case, recipe, threads, changes)
+            found[case] = measure(folder, case, recipe.replace("{folder}", str(folder)), threads, changes)
         plain, again = found["language model"], found["… inputs of layers alone"]
         assert again[1] < 0.8 * plain[1], "computing layers again saves too little"
         assert again[2] == plain[2] and len(plain[2]) == 2, (again[2], plain[2])
