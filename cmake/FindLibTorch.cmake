@@ -51,4 +51,38 @@ if(LibTorch_FOUND AND NOT TARGET LibTorch::LibTorch)
   # Wheels since 2.6 and current archives are built with the C++11 string ABI.
   target_compile_definitions(LibTorch::LibTorch INTERFACE _GLIBCXX_USE_CXX11_ABI=1)
 endif()
+
+# Many processes: c10d's group over Gloo. Its header wants headers of Gloo, which libtorch holds and
+# does not ship; of those it needs names alone, which gloo_names.h declares. LibTorch_C10D_NAMES is
+# where they are found, empty where this libtorch cannot be used so.
+set(LibTorch_C10D_NAMES)
+if(LibTorch_FOUND)
+  set(_gloo_names ${PROJECT_BINARY_DIR}/gloo_names)
+  foreach(name algorithm common/error context rendezvous/store transport/device)
+    file(CONFIGURE OUTPUT ${_gloo_names}/gloo/${name}.h
+         CONTENT "#include \"${PROJECT_SOURCE_DIR}/src/train/gloo_names.h\"\n")
+  endforeach()
+  include(CheckCXXSourceCompiles)
+  include(CMakePushCheckState)
+  cmake_push_check_state(RESET)
+  set(CMAKE_REQUIRED_LIBRARIES LibTorch::LibTorch)
+  set(CMAKE_REQUIRED_FLAGS "-std=c++20 -w -isystem${_gloo_names}")
+  check_cxx_source_compiles("
+    #define USE_C10D_GLOO
+    #include <torch/csrc/distributed/c10d/PrefixStore.hpp>
+    #include <torch/csrc/distributed/c10d/ProcessGroupGloo.hpp>
+    #include <torch/csrc/distributed/c10d/TCPStore.hpp>
+    int main() {
+      auto store = c10::make_intrusive<c10d::TCPStore>(\"localhost\");
+      auto options = c10d::ProcessGroupGloo::Options::create_default();
+      options->devices.push_back(c10d::ProcessGroupGloo::createDefaultDevice());
+      c10d::ProcessGroupGloo group(store, 0, 1, options);
+      at::Tensor values = at::ones({1});
+      group.all_gather_single(values, values)->wait();
+    }" LibTorch_HAS_C10D)
+  cmake_pop_check_state()
+  if(LibTorch_HAS_C10D)
+    set(LibTorch_C10D_NAMES ${_gloo_names})
+  endif()
+endif()
 mark_as_advanced(LibTorch_INCLUDE_DIR LibTorch_torch_cpu_LIBRARY LibTorch_c10_LIBRARY)

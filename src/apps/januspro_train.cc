@@ -5,6 +5,7 @@
 #include <atomic>
 #include <cmath>
 #include <csignal>
+#include <cstdlib>
 #include <iostream>
 #include <optional>
 #include <sstream>
@@ -20,18 +21,23 @@
 #include "base/error.h"
 #include "base/heap.h"
 #include "io/file.h"
+#include "train/launcher.h"
 #include "train/memory.h"
 #include "train/precision.h"
+#include "train/processes.h"
 #include "train/rows.h"
 #include "train/run.h"
 #include "train/run_report.h"
+#include "train/setup.h"
 #include "train/shards.h"
 #include "world/streams.h"
 
 namespace {
 
 namespace fs = std::filesystem;
+using janus::train::Deserted;
 using janus::train::Ended;
+using janus::train::Processes;
 
 void print_line(const std::string& line) { std::cerr << line << std::endl; }
 
@@ -62,9 +68,17 @@ class StopSignal {
   std::thread waiter_;
 };
 
-int go(const fs::path& run, int threads, int64_t memory, const StopSignal& signal) {
+// What a launcher has set, if one has.
+std::optional<std::string> variable(const std::string& name) {
+  const char* value = std::getenv(name.c_str());
+  return value ? std::optional<std::string>(value) : std::nullopt;
+}
+
+int go(const fs::path& run, int threads, int64_t memory, Processes& processes,
+       const StopSignal& signal) {
   const Ended ended = janus::train::train(
-      run, threads, print_line, [&signal] { return signal.raised() != 0; }, memory);
+      run, threads, print_line, [&signal] { return signal.raised() != 0; }, memory, processes);
+  if (!processes.leads()) return 0;
   if (ended == Ended::stopped) {
     print_line("stopped; `januspro-train resume " + run.string() + "` continues");
     return 0;
@@ -170,29 +184,50 @@ std::string faster_precision() {
   return speeds.faster();
 }
 
-int begin(const Arguments& a, const StopSignal& signal) {
+// The recipe into a run's folder, unless this is a dry run.
+void begin(const Arguments& a, int threads, const Processes& processes) {
   const std::string text = janus::read_text(a.recipe);
   const auto recipe = janus::train::parse_recipe(text, a.recipe, a.overrides);
-  const int threads = janus::train::usable_threads(a.threads);
-  if (a.dry_run) {
-    std::cout << janus::train::plan(recipe, threads);
-    return 0;
-  }
-  janus::train::check_memory(recipe, threads, janus::train::memory_limit(a.memory));
+  janus::train::check_processes(recipe, processes.size());
+  const int64_t limit = janus::train::memory_limit(a.memory, processes.local_size());
+  janus::train::check_memory(recipe, threads, limit, processes.size());
   janus::check(!a.run.empty(), janus::Code::bad_input, "-o RUN is missing: where to train");
+  if (!processes.leads()) return;
   std::vector<std::string> overrides = a.overrides;
   if (recipe.precision == "auto") overrides.push_back("precision=" + faster_precision());
   janus::train::begin_run(a.run, janus::train::merge_recipe(text, a.recipe, overrides));
-  return go(a.run, a.threads, a.memory, signal);
+}
+
+int dry_run(const Arguments& a, int threads) {
+  const auto recipe = janus::train::parse_recipe(janus::read_text(a.recipe), a.recipe, a.overrides);
+  std::cout << janus::train::plan(recipe, threads);
+  return 0;
+}
+
+// Begins or goes on, in this process or together with others.
+int run_or_resume(const Arguments& a, bool begins, const StopSignal& signal) {
+  if (begins && a.dry_run) return dry_run(a, janus::train::usable_threads(a.threads));
+  const janus::train::Place place = janus::train::place_of(variable);
+  const int threads = janus::train::usable_threads(a.threads, place.local_size);
+  Processes processes(place, print_line);
+  try {
+    if (begins) begin(a, threads, processes);
+    return go(a.run, threads, a.memory, processes, signal);
+  } catch (const Deserted& what) {
+    processes.explain(what);
+  } catch (const std::exception& error) {
+    processes.leave(error.what());
+    throw;
+  }
 }
 
 int dispatch(const CLI::App& app, const Arguments& a, const StopSignal& signal) {
-  if (app.got_subcommand("run")) return begin(a, signal);
+  if (app.got_subcommand("run")) return run_or_resume(a, true, signal);
   if (app.got_subcommand("score")) return print_scores(a);
   if (app.got_subcommand("loss")) return print_losses(a);
   if (app.got_subcommand("report")) return write_report(a);
   if (app.got_subcommand("check")) return janus::check_data(a.check, a.threads);
-  if (app.got_subcommand("resume")) return go(a.run, a.threads, a.memory, signal);
+  if (app.got_subcommand("resume")) return run_or_resume(a, false, signal);
   janus::train::export_run(a.run, a.out, a.type == "bf16", a.best, print_line);
   std::cout << a.out << std::endl;
   return 0;

@@ -42,8 +42,28 @@ void try_rows(const Recipe& recipe, const RowSources& sources) {
   }
 }
 
-BrokenRows::BrokenRows(const Recipe& recipe, const RowSources& sources, std::filesystem::path file)
-    : file_(std::move(file)), met_(sources.size()) {
+std::string broken_text(std::span<const BrokenRow> rows) {
+  if (rows.empty()) return "";
+  Json all = Json::array();
+  for (const BrokenRow& row : rows) {
+    all.push_back({row.source, row.row, as_utf8(row.place), as_utf8(row.reason)});
+  }
+  return all.dump();
+}
+
+std::vector<BrokenRow> broken_rows_of(const std::string& text) {
+  std::vector<BrokenRow> rows;
+  if (text.empty()) return rows;
+  for (const Json& row : Json::parse(text)) {
+    rows.push_back({row[0].get<size_t>(), row[1].get<int64_t>(), row[2].get<std::string>(),
+                    row[3].get<std::string>()});
+  }
+  return rows;
+}
+
+BrokenRows::BrokenRows(const Recipe& recipe, const RowSources& sources, std::filesystem::path file,
+                       bool writes)
+    : file_(std::move(file)), writes_(writes), met_(sources.size()) {
   for (size_t i = 0; i < sources.size(); ++i) {
     paths_.push_back(as_utf8(recipe.data[i].path));
     limits_.push_back(broken_limit(recipe.data[i], sources[i]->count()));
@@ -61,7 +81,7 @@ void BrokenRows::note(std::span<const BrokenRow> rows) {
     if (!met_[row.source].insert(row.row).second) continue;
     ++count_;
     const std::string place = as_utf8(row.place);  // which stays where it is when others are mended
-    if (written_.emplace(paths_[row.source], place).second) {
+    if (writes_ && written_.emplace(paths_[row.source], place).second) {
       const Json line = {{"path", paths_[row.source]},
                          {"row", row.row},
                          {"place", place},

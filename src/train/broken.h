@@ -22,11 +22,17 @@ int64_t broken_limit(const Source& source, int64_t count);
 // over it, can be used.
 void try_rows(const Recipe& recipe, const RowSources& sources);
 
+// Rows as text and back, to go between processes.
+std::string broken_text(std::span<const BrokenRow> rows);
+std::vector<BrokenRow> broken_rows_of(const std::string& text);
+
 class BrokenRows {
  public:
   // `file`: JSON lines that only grow, {"path", "row", "place", "reason"}; a place that an earlier
   // sitting has written is not written again, but only rows met in this one count.
-  BrokenRows(const Recipe& recipe, const RowSources& sources, std::filesystem::path file);
+  // Without `writes` nothing is written: another process does.
+  BrokenRows(const Recipe& recipe, const RowSources& sources, std::filesystem::path file,
+             bool writes = true);
 
   // Of passes in their order, so that a run always ends at the same one. Throws Code::bad_input
   // where a source has more than it may, naming one.
@@ -35,6 +41,7 @@ class BrokenRows {
 
  private:
   std::filesystem::path file_;
+  bool writes_;
   std::vector<std::string> paths_;                         // of the sources
   std::vector<int64_t> limits_;                            // of the sources
   std::vector<std::set<int64_t>> met_;                     // rows of the sources

@@ -20,8 +20,8 @@ using Json = nlohmann::ordered_json;
 
 constexpr const char* kBest = "best.json";
 
-Dtype stored_type(const torch::Tensor& tensor, const std::string& name) {
-  switch (tensor.scalar_type()) {
+Dtype stored_type(torch::ScalarType type, const std::string& name) {
+  switch (type) {
     case torch::kFloat:
       return Dtype::f32;
     case torch::kBFloat16:
@@ -63,51 +63,61 @@ NamedTensors named_parameters(const torch::nn::Module& module) {
 }
 
 void save_tensors(const fs::path& path, const NamedTensors& tensors, bool bf16) {
+  save_tensors(path, kept(tensors), bf16);
+}
+
+void save_tensors(const fs::path& path, const KeptTensors& tensors, bool bf16) {
   std::vector<TensorEntry> entries;
-  for (const auto& [name, tensor] : tensors) {
-    torch::Tensor kept = tensor.detach().contiguous();
-    if (bf16 && kept.is_floating_point()) kept = kept.to(torch::kBFloat16);
+  for (const auto& [name, one] : tensors) {
+    const auto type = bf16 && at::isFloatingType(one.type) ? torch::kBFloat16 : one.type;
     TensorEntry entry;
     entry.name = name;
-    entry.dtype = stored_type(kept, name);
-    entry.shape = kept.sizes().vec();
-    entry.produce = [kept](const auto& sink) {
-      sink({static_cast<const std::byte*>(kept.data_ptr()), kept.nbytes()});
+    entry.dtype = stored_type(type, name);
+    entry.shape = one.shape;
+    entry.produce = [&one, type](const auto& sink) {
+      const torch::Tensor values = one.whole().detach().to(type).contiguous();
+      sink({static_cast<const std::byte*>(values.data_ptr()), values.nbytes()});
     };
     entries.push_back(std::move(entry));
   }
   write_safetensors(path, entries, {{"format", "pt"}});
 }
 
-void load_tensors(const fs::path& path, const NamedTensors& into) {
+void load_parts(const fs::path& path, std::span<const FilePart> parts) {
   torch::NoGradGuard off;
   const StoredTensors stored = read_safetensors(path);
-  for (const auto& [name, tensor] : into) {
+  for (const auto& [name, shape, begin, into] : parts) {
     const auto found = stored.find(name);
     check(found != stored.end(), Code::bad_checkpoint, path.string(), ": ", name, " ",
-          shape_text(tensor.sizes()), " is missing; was it written by another kind of run?");
+          shape_text(shape), " is missing; was it written by another kind of run?");
     const StoredTensor& source = found->second;
-    check(source.shape == tensor.sizes().vec(), Code::bad_checkpoint, path.string(), ": ", name,
-          " is ", shape_text(source.shape), ", the recipe makes it ", shape_text(tensor.sizes()));
+    check(source.shape == shape, Code::bad_checkpoint, path.string(), ": ", name, " is ",
+          shape_text(source.shape), ", the recipe makes it ", shape_text(shape));
     check(source.dense() && source.dtype != Dtype::i64, Code::bad_checkpoint, path.string(), ": ",
           name, " is stored in a form that no run writes");
-    torch::Tensor values = torch::empty(tensor.sizes(), torch::kFloat);
-    source.read_f32(0, {values.data_ptr<float>(), static_cast<size_t>(values.numel())});
-    tensor.detach().copy_(values);
+    torch::Tensor values = torch::empty(into.sizes(), torch::kFloat);
+    source.read_f32(begin, {values.data_ptr<float>(), static_cast<size_t>(values.numel())});
+    into.detach().copy_(values);
   }
 }
 
-void save_checkpoint(const fs::path& run, const Checkpoint& state, const NamedTensors& weights,
-                     const NamedTensors& optimizer, int64_t keep) {
-  const fs::path target = run / step_name(state.step);
-  const fs::path partial = run / ("partial-" + step_name(state.step));
+void load_tensors(const fs::path& path, const NamedTensors& into) {
+  std::vector<FilePart> all;
+  for (const auto& [name, tensor] : into) all.push_back({name, tensor.sizes().vec(), 0, tensor});
+  load_parts(path, all);
+}
+
+void save_checkpoint(const fs::path& run, const Checkpoint& at, const NamedTensors& weights,
+                     const KeptTensors& state, int64_t keep) {
+  const fs::path target = run / step_name(at.step);
+  const fs::path partial = run / ("partial-" + step_name(at.step));
   std::error_code error;
   fs::remove_all(partial, error);
   fs::create_directories(partial, error);
   check(!error, Code::device_failure, partial.string(), ": ", error.message());
   save_tensors(partial / "weights.safetensors", weights);
-  save_tensors(partial / "optimizer.safetensors", optimizer);
-  const Json json = {{"step", state.step}, {"seed", state.seed}};
+  save_tensors(partial / "optimizer.safetensors", state);
+  const Json json = {{"step", at.step}, {"seed", at.seed}};
   AtomicFile file(partial / "state.json");
   file.write(json.dump(2) + "\n");
   file.commit();
@@ -142,13 +152,18 @@ std::optional<fs::path> checkpoint_of(const fs::path& run, const std::optional<B
   return run / step_name(best->step);
 }
 
+int64_t step_of(const fs::path& checkpoint) {
+  const std::string name = checkpoint.filename().string();
+  return std::strtoll(name.c_str() + name.find('-') + 1, nullptr, 10);
+}
+
 std::optional<fs::path> newest_checkpoint(const fs::path& run) {
   const std::vector<fs::path> all = checkpoints(run);
   return all.empty() ? std::nullopt : std::optional(all.back());
 }
 
-Checkpoint load_checkpoint(const fs::path& dir, const NamedTensors& weights,
-                           const NamedTensors& optimizer) {
+Checkpoint load_checkpoint(const fs::path& dir, const NamedTensors& weights, Optimizer& optimizer,
+                           const NamedTensors& more) {
   Checkpoint state;
   try {
     const Json json = Json::parse(read_text(dir / "state.json"));
@@ -158,7 +173,8 @@ Checkpoint load_checkpoint(const fs::path& dir, const NamedTensors& weights,
     fail(Code::bad_checkpoint, (dir / "state.json").string(), ": ", error.what());
   }
   load_tensors(dir / "weights.safetensors", weights);
-  load_tensors(dir / "optimizer.safetensors", optimizer);
+  optimizer.load(dir / "optimizer.safetensors");
+  load_tensors(dir / "optimizer.safetensors", more);
   return state;
 }
 

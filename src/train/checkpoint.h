@@ -14,7 +14,9 @@
 #include <cstdint>
 #include <filesystem>
 #include <optional>
+#include <span>
 #include <string>
+#include <vector>
 
 #include "train/optimizer.h"
 #include "train/torch.h"
@@ -27,10 +29,21 @@ NamedTensors named_parameters(const torch::nn::Module& module);
 // f32 and i64 tensors as they are; with `bf16` floats are rounded to it.
 void save_tensors(const std::filesystem::path& path, const NamedTensors& tensors,
                   bool bf16 = false);
+// Each put together when its turn comes, in the order of names.
+void save_tensors(const std::filesystem::path& path, const KeptTensors& tensors, bool bf16 = false);
 
 // Overwrites every tensor of `into` in place with the stored one of its name. Throws
 // Code::bad_checkpoint naming a missing or mis-shaped tensor with both shapes.
 void load_tensors(const std::filesystem::path& path, const NamedTensors& into);
+
+// Some elements in a row of a stored f32 tensor.
+struct FilePart {
+  std::string name;
+  std::vector<int64_t> shape;  // of the whole
+  int64_t begin = 0;           // of it, flattened
+  torch::Tensor into;
+};
+void load_parts(const std::filesystem::path& path, std::span<const FilePart> parts);
 
 struct Checkpoint {
   int64_t step = 0;  // steps done
@@ -46,17 +59,19 @@ void mark_best(const std::filesystem::path& run, const Best& best);
 std::optional<Best> best_checkpoint(const std::filesystem::path& run);
 
 // Writes RUN/step-N and removes all but the newest `keep` and the best.
-void save_checkpoint(const std::filesystem::path& run, const Checkpoint& state,
-                     const NamedTensors& weights, const NamedTensors& optimizer, int64_t keep);
+void save_checkpoint(const std::filesystem::path& run, const Checkpoint& at,
+                     const NamedTensors& weights, const KeptTensors& state, int64_t keep);
 
 // The directory of that checkpoint, if it is there.
 std::optional<std::filesystem::path> checkpoint_of(const std::filesystem::path& run,
                                                    const std::optional<Best>& best);
+// Steps done in a checkpoint, by the name of its directory.
+int64_t step_of(const std::filesystem::path& checkpoint);
 // The directory of the newest checkpoint, if there is one.
 std::optional<std::filesystem::path> newest_checkpoint(const std::filesystem::path& run);
 
-// Restores the tensors in place.
+// Restores weights in place, and with them `state`, what a checkpoint has besides of its optimizer.
 Checkpoint load_checkpoint(const std::filesystem::path& dir, const NamedTensors& weights,
-                           const NamedTensors& optimizer);
+                           Optimizer& optimizer, const NamedTensors& state);
 
 }  // namespace janus::train

@@ -33,12 +33,16 @@ constexpr int64_t kEvaluateBatch = 20;
 constexpr size_t kGridPictures = 12;
 constexpr int kMaxShards = 256;
 
-// Weight of each pixel, mean 1.   coverage [B, S, S] -> [B, 1, S, S]
+// Weight of each pixel.   coverage [B, S, S] -> [B, 1, S, S]
 torch::Tensor pixel_weights(const torch::Tensor& coverage, int image) {
   const auto reach = static_cast<int64_t>(std::lround(kDilate * image / kCanvas));
   const torch::Tensor near = torch::max_pool2d(coverage.unsqueeze(1), 2 * reach + 1, 1, reach);
-  const torch::Tensor weights = 1 + kObjectWeight * near;
-  return weights / weights.mean();
+  return 1 + kObjectWeight * near;
+}
+
+torch::Tensor coverage_of(PictureBatch& batch, int64_t first, int64_t count) {
+  return torch::from_blob(batch.coverage.data() + first * batch.side * batch.side,
+                          {count, batch.side, batch.side});
 }
 
 // Four scales of |d| + |dx d| + |dy d|, and 2 d²: averages and differences are linear, so the
@@ -64,8 +68,11 @@ torch::Tensor reconstruction_loss(const torch::Tensor& made, const torch::Tensor
 
 class CodecTask final : public Task {
  public:
-  explicit CodecTask(const Recipe& recipe)
-      : recipe_(recipe), operations_(recipe), codec_(recipe.model.config.vq) {
+  CodecTask(const Recipe& recipe, Processes& processes)
+      : recipe_(recipe),
+        processes_(processes),
+        operations_(recipe),
+        codec_(recipe.model.config.vq) {
     auto model = std::make_shared<torch::nn::Module>("model");
     model->register_module("vqmodel", codec_);
     root_.register_module("model", model);
@@ -82,7 +89,9 @@ class CodecTask final : public Task {
   void start(int64_t first_step) override {
     const int64_t passes = recipe_.batch.accumulate;
     loader_ = std::make_unique<Ahead<PictureBatch>>(
-        [this, passes](int64_t pass) { return codec_batch(recipe_, pass / passes, pass); },
+        [this, passes](int64_t pass) {
+          return codec_batch(recipe_, pass / passes, pass, {processes_.rank(), processes_.size()});
+        },
         first_step * passes, recipe_.batch.workers);
   }
 
@@ -90,6 +99,7 @@ class CodecTask final : public Task {
     passes_.clear();
     seen_.assign(kMaxShards, {});  // of a step that was skipped nothing counts
     for (int64_t i = 0; i < recipe_.batch.accumulate; ++i) passes_.push_back(loader_->next());
+    if (!processes_.alone()) weigh();
   }
   StepWork work() const override {
     StepWork work;
@@ -99,6 +109,7 @@ class CodecTask final : public Task {
     return work;
   }
   torch::Tensor loss(int64_t step, int64_t pass, int shard, int shards, Figures& figures) override;
+  void meet(int64_t step) override;
   void after(int64_t step, Optimizer& optimizer, Figures& figures) override;
   NamedTensors state() const override { return {{"codec.usage", usage_}}; }
   std::string samples(int64_t pass, int shard, int shards) const override;
@@ -106,6 +117,8 @@ class CodecTask final : public Task {
                       Shards& shards) override;
 
  private:
+  void weigh();
+  bool revives(int64_t step) const;
   struct Score {
     int64_t scenes = 0, exact = 0, classes = 0, colours = 0, objects = 0;
     double squares = 0;
@@ -118,6 +131,7 @@ class CodecTask final : public Task {
   void revive(int64_t step, const torch::Tensor& units, Optimizer& optimizer);
 
   Recipe recipe_;
+  Processes& processes_;
   Operations operations_;
   torch::nn::Module root_;
   Codec codec_;
@@ -129,6 +143,8 @@ class CodecTask final : public Task {
     torch::Tensor codes;  // [b*G*G]
   };
   std::vector<Seen> seen_ = std::vector<Seen>(kMaxShards);
+  std::vector<double> means_;     // of pixel_weights() before they are brought to 1, of each pass
+  torch::Tensor counts_, units_;  // of the last pass: picks per code [K], encoder outputs [N, E]
 };
 
 std::string CodecTask::samples(int64_t pass, int shard, int shards) const {
@@ -144,16 +160,15 @@ torch::Tensor CodecTask::loss(int64_t, int64_t pass, int shard, int shards, Figu
   PictureBatch& batch = passes_[static_cast<size_t>(pass)];
   const int64_t first = batch.count * shard / shards;
   const int64_t count = batch.count * (shard + 1) / shards - first;
-  const double share =
-      static_cast<double>(count) / static_cast<double>(batch.count * std::ssize(passes_));
+  const double share = static_cast<double>(count) /
+                       static_cast<double>(recipe_.batch.micro * recipe_.batch.accumulate);
   Seen& seen = seen_[static_cast<size_t>(shard)];
   seen = {};
   if (count == 0) return torch::zeros({}, torch::requires_grad());
   const int64_t area = batch.side * batch.side;
   const auto pixels =
       torch::from_blob(batch.pixels.data() + first * area * 3, {count, 3, batch.side, batch.side});
-  const auto coverage =
-      torch::from_blob(batch.coverage.data() + first * area, {count, batch.side, batch.side});
+  const torch::Tensor coverage = coverage_of(batch, first, count);
   torch::Tensor latent, made;
   {
     const Precision precision(recipe_);
@@ -168,7 +183,8 @@ torch::Tensor CodecTask::loss(int64_t, int64_t pass, int shard, int shards, Figu
                                       .permute({0, 3, 1, 2});
     made = codec_->decode(through).to(torch::kFloat);
   }
-  const torch::Tensor weights = pixel_weights(coverage, recipe_.model.config.image);
+  torch::Tensor weights = pixel_weights(coverage, recipe_.model.config.image);
+  weights = means_.empty() ? weights / weights.mean() : weights / means_[static_cast<size_t>(pass)];
   const torch::Tensor picture = reconstruction_loss(made, pixels, weights);
   const torch::Tensor book = torch::mse_loss(q.rows, q.unit.detach());
   const torch::Tensor commit = torch::mse_loss(q.unit, q.rows.detach());
@@ -180,7 +196,26 @@ torch::Tensor CodecTask::loss(int64_t, int64_t pass, int shard, int shards, Figu
   return loss;
 }
 
-void CodecTask::after(int64_t step, Optimizer& optimizer, Figures& figures) {
+// What the weights of a pass's pixels are in the mean, of the pictures of all processes: so a step
+// does not depend on how they are shared out.
+void CodecTask::weigh() {
+  means_.clear();
+  for (PictureBatch& batch : passes_) {
+    const auto weights =
+        pixel_weights(coverage_of(batch, 0, batch.count), recipe_.model.config.image);
+    means_.push_back(weights.to(torch::kDouble).sum().item<double>() /
+                     static_cast<double>(recipe_.batch.micro * batch.side * batch.side));
+  }
+  processes_.sum(means_);
+}
+
+bool CodecTask::revives(int64_t step) const {
+  const bool early = static_cast<double>(step) <
+                     recipe_.codec.revive_until * static_cast<double>(recipe_.schedule.steps);
+  return early && step % kReviveEvery == kReviveEvery - 1;
+}
+
+void CodecTask::meet(int64_t step) {
   torch::NoGradGuard off;
   std::vector<torch::Tensor> units, codes;
   for (const Seen& seen : seen_) {
@@ -188,13 +223,22 @@ void CodecTask::after(int64_t step, Optimizer& optimizer, Figures& figures) {
     units.push_back(seen.unit);
     codes.push_back(seen.codes);
   }
-  const auto counts = torch::bincount(torch::cat(codes), {}, usage_.size(0)).to(torch::kFloat);
-  usage_.lerp_(counts / counts.sum(), 1 - kUsageDecay);
+  counts_ = torch::bincount(torch::cat(codes), {}, usage_.size(0)).to(torch::kFloat);
+  processes_.sum(counts_);
+  if (!revives(step)) return;
+  const torch::Tensor mine = torch::cat(units);
+  units_ = torch::empty({processes_.size() * mine.size(0), mine.size(1)});
+  processes_.gather(mine, units_);
+}
+
+void CodecTask::after(int64_t step, Optimizer& optimizer, Figures& figures) {
+  torch::NoGradGuard off;
+  usage_.lerp_(counts_ / counts_.sum(), 1 - kUsageDecay);
   const auto shares = usage_ / usage_.sum();
-  figures["perplexity"] = std::exp(-(shares * (shares + 1e-12).log()).sum().item<double>());
-  const bool early = static_cast<double>(step) <
-                     recipe_.codec.revive_until * static_cast<double>(recipe_.schedule.steps);
-  if (early && step % kReviveEvery == kReviveEvery - 1) revive(step, torch::cat(units), optimizer);
+  if (processes_.leads()) {  // which all have, and tell once
+    figures["perplexity"] = std::exp(-(shares * (shares + 1e-12).log()).sum().item<double>());
+  }
+  if (revives(step)) revive(step, units_, optimizer);
 }
 
 void CodecTask::revive(int64_t step, const torch::Tensor& units, Optimizer& optimizer) {
@@ -286,8 +330,8 @@ Evaluation CodecTask::evaluate(Split split, const std::filesystem::path& dir,
 
 }  // namespace
 
-std::unique_ptr<Task> make_codec_task(const Recipe& recipe) {
-  return std::make_unique<CodecTask>(recipe);
+std::unique_ptr<Task> make_codec_task(const Recipe& recipe, Processes& processes) {
+  return std::make_unique<CodecTask>(recipe, processes);
 }
 
 }  // namespace janus::train

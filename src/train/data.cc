@@ -42,20 +42,21 @@ void append_pixels(const Image& image, int x, int y, int side, std::vector<float
   }
 }
 
-PictureBatch codec_batch(const Recipe& recipe, int64_t step, int64_t pass) {
+PictureBatch codec_batch(const Recipe& recipe, int64_t step, int64_t pass, Portion portion) {
   const int whole = recipe.model.config.image;
   const bool cropped = recipe.codec.crop > 0 &&
                        static_cast<double>(step) <
                            recipe.codec.crop_until * static_cast<double>(recipe.schedule.steps);
   PictureBatch batch;
-  batch.count = recipe.batch.micro;
+  const int64_t first = portion.begin(recipe.batch.micro);
+  batch.count = portion.end(recipe.batch.micro) - first;
   batch.side = cropped ? recipe.codec.crop : whole;
   const auto side = static_cast<int>(batch.side);
   const auto area = static_cast<size_t>(batch.count * batch.side * batch.side);
   batch.pixels.reserve(area * 3);
   batch.coverage.reserve(area);
   for (int64_t i = 0; i < batch.count; ++i) {
-    const auto index = static_cast<uint64_t>(pass * batch.count + i);
+    const auto index = static_cast<uint64_t>(pass * recipe.batch.micro + first + i);
     const Slot slot = slot_of(recipe, index);
     const Lesson lesson = codec_picture(slot.source->stream, Split::train, slot.index);
     const Rendering drawn = draw_lesson(lesson, whole);
@@ -269,9 +270,10 @@ Row world_row(const Recipe& recipe, const RowSource& source, uint64_t index) {
 }  // namespace
 
 LanguageBatch language_batch(const Recipe& recipe, const PromptBuilder& prompts,
-                             const RowSources& sources, int64_t pass) {
+                             const RowSources& sources, int64_t pass, Portion portion) {
   LanguageBatch batch;
-  for (int64_t i = 0; i < recipe.batch.micro; ++i) {
+  const int64_t end = portion.end(recipe.batch.micro);
+  for (int64_t i = portion.begin(recipe.batch.micro); i < end; ++i) {
     const Slot slot = slot_of(recipe, static_cast<uint64_t>(pass * recipe.batch.micro + i));
     const RowSource& source = *sources[static_cast<size_t>(slot.source - recipe.data.data())];
     std::optional<Row> row = source.count() == 0 ? world_row(recipe, source, slot.index)

@@ -37,9 +37,16 @@ struct PictureBatch {
   std::vector<float> coverage;  // [B, S, S], 0..1
 };
 
+// Which of the rows of a pass a process makes: as many as any other.
+struct Portion {
+  int64_t number = 0, of = 1;
+  int64_t begin(int64_t rows) const { return rows * number / of; }
+  int64_t end(int64_t rows) const { return rows * (number + 1) / of; }
+};
+
 // The pictures of pass `pass` (passes count on over all steps). While step < crop_until * steps
 // they are crops around an object.
-PictureBatch codec_batch(const Recipe& recipe, int64_t step, int64_t pass);
+PictureBatch codec_batch(const Recipe& recipe, int64_t step, int64_t pass, Portion portion = {});
 
 // One picture to draw: what the model is told, and the picture whose codes it learns.
 struct DrawRow {
@@ -120,11 +127,11 @@ uint64_t shuffled(uint64_t index, uint64_t count, uint64_t key);
 class RowSource;
 using RowSources = std::vector<std::unique_ptr<RowSource>>;
 
-// The rows of pass `pass`: recipe.batch.micro of them, fewer only where a source has more broken
-// ones than it may. `sources`: those of the recipe. Throws for a sample of the world that does not
-// fit, and where a source has nothing but broken rows.
+// The rows of pass `pass`, or a portion: recipe.batch.micro of them in all, fewer only where a
+// source has more broken ones than it may. `sources`: those of the recipe. Throws for a sample of
+// the world that does not fit, and where a source has nothing but broken rows.
 LanguageBatch language_batch(const Recipe& recipe, const PromptBuilder& prompts,
-                             const RowSources& sources, int64_t pass);
+                             const RowSources& sources, int64_t pass, Portion portion = {});
 
 // u8 / 127.5 - 1 as [3, side, side]; the window starts at (x, y). The image must hold it.
 void append_pixels(const Image& image, int x, int y, int side, std::vector<float>& out);

@@ -25,6 +25,7 @@
 #include "train/row_source.h"
 #include "train/shares.h"
 #include "train/task.h"
+#include "train/together.h"
 #include "train/vocabulary.h"
 
 namespace janus::train {
@@ -37,14 +38,16 @@ constexpr int kOutlineRows = 2;            // of cells, told ahead
 
 class LanguageTask final : public Task {
  public:
-  explicit LanguageTask(const Recipe& recipe);
+  LanguageTask(const Recipe& recipe, Processes& processes);
 
   nn::Module& network() override { return *net_; }
   void open_data(const std::filesystem::path& run) override;
   int64_t broken_rows() const override { return broken_->count(); }
   void start(int64_t first_step) override {
     loader_ = std::make_unique<Ahead<LanguageBatch>>(
-        [this](int64_t pass) { return language_batch(recipe_, prompts_, sources_, pass); },
+        [this](int64_t pass) {
+          return language_batch(recipe_, prompts_, sources_, pass, portion_);
+        },
         first_step * recipe_.batch.accumulate, recipe_.batch.workers);
   }
   void next() override;
@@ -78,6 +81,8 @@ class LanguageTask final : public Task {
   int64_t pack() const { return recipe_.batch.pack ? recipe_.batch.max_len : 0; }
 
   Recipe recipe_;
+  Processes& processes_;
+  Portion portion_;
   Operations operations_;
   PromptBuilder prompts_;
   std::optional<CodeCache> kept_;  // codes of pictures in files
@@ -97,8 +102,10 @@ class LanguageTask final : public Task {
   int64_t codes_ = 0;              // places that are drawn
 };
 
-LanguageTask::LanguageTask(const Recipe& recipe)
+LanguageTask::LanguageTask(const Recipe& recipe, Processes& processes)
     : recipe_(recipe),
+      processes_(processes),
+      portion_{processes.rank(), processes.size()},
       operations_(recipe),
       prompts_(recipe_prompts(recipe)),
       net_(recipe.model.config),
@@ -197,22 +204,30 @@ void LanguageTask::open_data(const std::filesystem::path& run) {
   }
   sources_ = open_sources(recipe_, prompts_, kept_ ? &*kept_ : nullptr);
   try_rows(recipe_, sources_);
-  broken_.emplace(recipe_, sources_, run / "broken.jsonl");
+  broken_.emplace(recipe_, sources_, run / "broken.jsonl", processes_.leads());
 }
 
 void LanguageTask::next() {
   passes_.clear();
   std::vector<RowTargets> rows;
-  drawn_ = probed_ = 0;
+  std::vector<BrokenRow> broken;
+  double drawn = 0, probed = 0;
   for (int64_t i = 0; i < recipe_.batch.accumulate; ++i) {
     passes_.push_back(loader_->next());
-    broken_->note(passes_.back().broken);
+    const std::vector<BrokenRow>& met = passes_.back().broken;
+    broken.insert(broken.end(), met.begin(), met.end());
     for (const DrawRow& row : passes_.back().draw) rows.push_back(targets_of(row));
     for (const AskRow& row : passes_.back().ask) rows.push_back(targets_of(row));
-    drawn_ += sum_of_weights(passes_.back().draw, recipe_.loss.object);
-    probed_ += sum_of_weights(passes_.back().ask, recipe_.loss.object);
+    drawn += sum_of_weights(passes_.back().draw, recipe_.loss.object);
+    probed += sum_of_weights(passes_.back().ask, recipe_.loss.object);
   }
-  shares_.emplace(recipe_, rows);
+  TargetCounts counts = count_targets(rows);
+  std::vector<double> weights = {drawn, probed};
+  add_up(processes_, counts, weights);
+  note_all(processes_, *broken_, broken);
+  drawn_ = weights[0];
+  probed_ = weights[1];
+  shares_.emplace(recipe_, counts);
   codes_ = shares_->targets(Kind::generate);
 }
 
@@ -239,7 +254,9 @@ torch::Tensor LanguageTask::loss(int64_t step, int64_t pass, int shard, int shar
                        static_cast<double>(step) <
                            recipe_.loss.probe_until * static_cast<double>(recipe_.schedule.steps);
   const LanguageBatch& batch = passes_[static_cast<size_t>(pass)];
-  const Dropout dropout(dropout_key(recipe_.seed, step, pass, shard));
+  constexpr int kShards = 4096;  // of a process, at most
+  const int stream = static_cast<int>(portion_.number) * kShards + shard;
+  const Dropout dropout(dropout_key(recipe_.seed, step, pass, stream));
   const auto draw = part(batch.draw, shard, shards);
   const auto ask = part(batch.ask, shard, shards);
   if (preference_) {
@@ -437,8 +454,8 @@ Evaluation LanguageTask::evaluate(Split split, const std::filesystem::path& dir,
 
 }  // namespace
 
-std::unique_ptr<Task> make_language_task(const Recipe& recipe) {
-  return std::make_unique<LanguageTask>(recipe);
+std::unique_ptr<Task> make_language_task(const Recipe& recipe, Processes& processes) {
+  return std::make_unique<LanguageTask>(recipe, processes);
 }
 
 }  // namespace janus::train

@@ -287,7 +287,21 @@ int64_t TrainingMemory::total() const {
          rows;
 }
 
-TrainingMemory training_memory(const Recipe& recipe, int threads) {
+// Every thread's, until they are added up; and what is kept of their sum.
+int64_t gradients(const Recipe& recipe, int64_t trained, int threads, int processes) {
+  const bool passes = recipe.batch.accumulate > 1;
+  if (processes == 1) return trained * (threads + (passes ? 1 : 0));
+  constexpr int64_t kOnTheWay = 3 * (16 << 20);  // buckets.h: what goes out, comes in, is added up
+  const int64_t part = trained / processes;
+  const int64_t kept = recipe.parallel.sharing == Sharing::none              ? trained
+                       : recipe.parallel.sharing == Sharing::state && passes ? trained + part
+                                                                             : part;
+  return trained * threads + kept + std::min(kOnTheWay, trained);
+}
+
+TrainingMemory training_memory(const Recipe& whole, int threads, int processes) {
+  Recipe recipe = whole;
+  recipe.batch.micro = std::max<int64_t>(1, recipe.batch.micro / processes);
   const Weights weights(recipe);
   const Kept kept(recipe, weights);
   const int64_t trained = kFloat * weights.trained;
@@ -296,10 +310,10 @@ TrainingMemory training_memory(const Recipe& recipe, int threads) {
   memory.weights = kFloat * weights.all;
   // What a preference is measured from, and a copy of all weights for a moment (preference.cc).
   if (recipe.preference.beta > 0 && recipe.lora.rank == 0) memory.before = kFloat * weights.all;
-  // Every thread's, and the sum of passes before.
-  memory.gradients = trained * (threads + (recipe.batch.accumulate > 1 ? 1 : 0));
-  memory.moments = 2 * trained;
-  memory.average = recipe.optim.ema > 0 ? trained : 0;
+  memory.gradients = gradients(recipe, trained, threads, processes);
+  const int owners = recipe.parallel.sharing == Sharing::none ? 1 : processes;
+  memory.moments = 2 * trained / owners;
+  memory.average = recipe.optim.ema > 0 ? trained / owners : 0;
   recipe.trains_codec() ? count_codec(recipe, kept, memory)
                         : count_language(recipe, weights, kept, threads, memory);
   return memory;

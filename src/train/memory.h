@@ -27,18 +27,19 @@ struct TrainingMemory {
   int64_t total() const;
 };
 
-// `threads`: shards of a pass.
-TrainingMemory training_memory(const Recipe& recipe, int threads);
+// `threads`: shards of a pass's rows, of which each of the `processes` has a part.
+TrainingMemory training_memory(const Recipe& recipe, int threads, int processes = 1);
 
 // "memory 1.20 GB: weights 800 MB, gradients …"
 std::string memory_text(const TrainingMemory& memory);
 
-// What a training may take: what is free (base/free_memory.h), or less where so `allowed`; 0: all
-// that is free. The largest number where the system does not say.
-int64_t memory_limit(int64_t allowed);
+// What a training may take: what is free (base/free_memory.h), of `sharers` on this machine a part
+// each, or less where so `allowed`; 0: all that is free. The largest number where the system does
+// not say.
+int64_t memory_limit(int64_t allowed, int sharers = 1);
 
 // Throws Code::out_of_memory where the training takes more than `limit`: what it takes, how much is
 // missing, and the smallest change of its recipe that fits, tried by the same counts.
-void check_memory(const Recipe& recipe, int threads, int64_t limit);
+void check_memory(const Recipe& recipe, int threads, int64_t limit, int processes = 1);
 
 }  // namespace janus::train

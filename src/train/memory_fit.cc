@@ -15,10 +15,10 @@ namespace {
 // A recipe with fewer needs, and what to say to get it.
 struct Change {
   Recipe recipe;
-  int threads = 1;
+  int threads = 1, processes = 1;
   std::string words;
 
-  int64_t total() const { return training_memory(recipe, threads).total(); }
+  int64_t total() const { return training_memory(recipe, threads, processes).total(); }
   Change with(const std::string& more) const {
     Change next = *this;
     next.words += (words.empty() ? "" : ", ") + more;
@@ -34,7 +34,7 @@ std::optional<Change> smaller_passes(const Change& from, int64_t limit) {
   const int64_t micro = from.recipe.batch.micro;
   std::optional<Change> best;
   for (int64_t part = 2; part <= micro; ++part) {
-    if (micro % part != 0) continue;
+    if (micro % part != 0 || micro / part % from.processes != 0) continue;
     const int64_t passes = from.recipe.batch.accumulate * part;
     Change next = from.with("batch.micro=" + std::to_string(micro / part) +
                             ", batch.accumulate=" + std::to_string(passes));
@@ -43,6 +43,18 @@ std::optional<Change> smaller_passes(const Change& from, int64_t limit) {
     const int64_t total = next.total();
     if (!best || total < best->total()) best = next;
     if (total <= limit) break;
+  }
+  return best;
+}
+
+// The same steps, with more to send where gradients are shared out and there are several passes.
+std::optional<Change> smaller_parts(const Change& from, int64_t limit) {
+  std::optional<Change> best;
+  for (const Sharing more : {Sharing::state, Sharing::gradients}) {
+    if (from.processes == 1 || from.recipe.parallel.sharing >= more) continue;
+    best = from.with("parallel.zero=" + std::to_string(static_cast<int>(more)));
+    best->recipe.parallel.sharing = more;
+    if (best->total() <= limit) break;
   }
   return best;
 }
@@ -92,15 +104,14 @@ std::optional<Change> adapter(const Change& from) {
 
 // From what changes the training least; an adapter, which is another training, is none of them.
 const std::vector<Step>& steps() {
-  static const std::vector<Step> all = {smaller_passes, layers_again, fewer_threads, no_average,
-                                        halves};
+  static const std::vector<Step> all = {smaller_passes, smaller_parts, layers_again,
+                                        fewer_threads,  no_average,    halves};
   return all;
 }
 
 // The first single change that fits, else the first changes that do together; nothing where not
 // even all of them do, and then `least` is what they take.
-std::optional<Change> nearest(const Recipe& recipe, int threads, int64_t limit, int64_t& least) {
-  const Change asked{recipe, threads, ""};
+std::optional<Change> nearest(const Change& asked, int64_t limit, int64_t& least) {
   const auto fits = [&](const std::optional<Change>& change) {
     if (change) least = std::min(least, change->total());
     return change && change->total() <= limit;
@@ -124,16 +135,16 @@ std::optional<Change> nearest(const Recipe& recipe, int threads, int64_t limit, 
 
 }  // namespace
 
-int64_t memory_limit(int64_t allowed) {
-  const int64_t free = free_memory().value_or(std::numeric_limits<int64_t>::max());
+int64_t memory_limit(int64_t allowed, int sharers) {
+  const int64_t free = free_memory().value_or(std::numeric_limits<int64_t>::max()) / sharers;
   return allowed > 0 ? std::min(allowed, free) : free;
 }
 
-void check_memory(const Recipe& recipe, int threads, int64_t limit) {
-  const TrainingMemory memory = training_memory(recipe, threads);
+void check_memory(const Recipe& recipe, int threads, int64_t limit, int processes) {
+  const TrainingMemory memory = training_memory(recipe, threads, processes);
   if (memory.total() <= limit) return;
   int64_t least = memory.total();
-  const auto change = nearest(recipe, threads, limit, least);
+  const auto change = nearest({recipe, threads, processes, ""}, limit, least);
   const std::string what = "this training does not fit: " + memory_text(memory) + "; there are " +
                            size_text(limit) + ", " + size_text(memory.total() - limit) +
                            " are missing; ";

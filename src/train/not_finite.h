@@ -9,10 +9,10 @@
 
 namespace janus::train {
 
-// For people: the first parameter whose gradient is not finite, and the first samples of the step,
-// each taken by itself, that make a loss or a gradient so. The weights must be those that gave the
-// gradients, and the task still at that step.   `passes`, `rows`: of the step, and of a pass
-std::string where_not_finite(Task& task, int64_t step, int64_t passes, int64_t rows,
-                             const NamedTensors& trained);
+// For people: the first samples of the step, each taken by itself, that make a loss or a gradient
+// not finite; empty where none does. The weights must be those that gave the gradients, and the
+// task still at that step.   `passes`, `rows`: of the step, and of a pass
+std::string samples_not_finite(Task& task, int64_t step, int64_t passes, int64_t rows,
+                               const NamedTensors& trained);
 
 }  // namespace janus::train

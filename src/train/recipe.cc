@@ -161,7 +161,19 @@ void read_training(Section& root, Recipe& r) {
   batch.finish();
 }
 
+void read_parallel(Section section, Recipe& r, const std::string& name) {
+  auto zero = static_cast<int64_t>(r.parallel.sharing);
+  section.read("zero", zero);
+  section.finish();
+  check(
+      zero >= 0 && zero <= 2, Code::bad_input, name, ": parallel.zero = ", zero,
+      "; 0 (every process keeps all), 1 (a part of the optimizer's state) and 2 (of the gradients "
+      "too) are known");
+  r.parallel.sharing = static_cast<Sharing>(zero);
+}
+
 void read_rest(Section& root, Recipe& r, const std::string& name) {
+  read_parallel(root.section("parallel"), r, name);
   Section codec = root.section("codec");
   codec.read("crop", r.codec.crop);
   codec.read("crop_until", r.codec.crop_until);

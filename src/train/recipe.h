@@ -40,6 +40,10 @@ struct Source {
 // (picture_folders.h), "webdataset" (tar_rows.h).
 std::span<const std::string_view> file_formats();
 
+// What of a training its processes keep a part of each: nothing, the optimizer's state, the
+// gradients too.
+enum class Sharing { none, state, gradients };
+
 // How the loss of a step averages over its targets: shares.h.
 enum class LossNorm { token, sample, task };
 
@@ -100,6 +104,9 @@ struct Recipe {
     bool pack = false;        // several samples in a sequence of max_len, apart from each other
     bool checkpoint = false;  // layers keep their inputs alone: recompute.h
   } batch;
+  struct {
+    Sharing sharing = Sharing::none;  // zero = 0, 1, 2; of many processes
+  } parallel;
   struct {
     int crop = 0;               // pictures are cut to crop x crop around an object; 0: whole
     double crop_until = 0;      // for this share of the steps, whole pictures after

@@ -36,6 +36,13 @@ class Autocast {
   bool enabled_, cached_;
 };
 
+thread_local bool in_second_run = false;
+
+struct SecondRun {
+  SecondRun() { in_second_run = true; }
+  ~SecondRun() { in_second_run = false; }
+};
+
 // What the second run needs besides the input.
 struct Work : torch::CustomClassHolder {
   std::function<torch::Tensor(const torch::Tensor&)> run;
@@ -68,7 +75,11 @@ struct Recomputed : torch::autograd::Function<Recomputed> {
       if (work.random) dropout.emplace(work.random->clone());
       y = work.run(x);
     }
-    variable_list found = torch::autograd::grad({y}, inputs, grads, std::nullopt, false, true);
+    variable_list found;
+    {
+      const SecondRun second;
+      found = torch::autograd::grad({y}, inputs, grads, std::nullopt, false, true);
+    }
     variable_list all(2);  // of the work, which has none, and of x; then of the weights
     if (x.requires_grad()) {
       all[1] = found.back();
@@ -96,6 +107,8 @@ variable_list trained_weights(const torch::nn::Module& layer) {
 }
 
 }  // namespace
+
+bool recomputing() { return in_second_run; }
 
 torch::Tensor recomputed(const torch::nn::Module& layer,
                          std::function<torch::Tensor(const torch::Tensor&)> run,

@@ -16,4 +16,7 @@ torch::Tensor recomputed(const torch::nn::Module& layer,
                          std::function<torch::Tensor(const torch::Tensor&)> run,
                          const torch::Tensor& x);
 
+// Whether this thread is inside such a second run, whose gradients of weights are parts of theirs.
+bool recomputing();
+
 }  // namespace janus::train

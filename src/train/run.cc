@@ -15,15 +15,17 @@
 #include "train/checkpoint.h"
 #include "train/curves.h"
 #include "train/export.h"
+#include "train/gradients.h"
 #include "train/journal.h"
 #include "train/lora.h"
 #include "train/memory.h"
 #include "train/not_finite.h"
 #include "train/precision.h"
+#include "train/setup.h"
 #include "train/shards.h"
-#include "train/stage.h"
 #include "train/start.h"
 #include "train/task.h"
+#include "train/together.h"
 #include "train/vocabulary.h"
 #include "world/streams.h"
 
@@ -37,65 +39,6 @@ constexpr int64_t kMostSkipped = 10;  // steps in a row
 
 double seconds_since(Clock::time_point start) {
   return std::chrono::duration<double>(Clock::now() - start).count();
-}
-
-std::unique_ptr<Task> make_task(const Recipe& recipe) {
-  torch::manual_seed(recipe.seed);
-  return recipe.trains_codec() ? make_codec_task(recipe) : make_language_task(recipe);
-}
-
-// What a run changes and keeps: the network, or an adapter of it.
-NamedTensors learners(Task& task) {
-  const NamedTensors adapter = task.adapter();
-  return adapter.empty() ? named_parameters(task.network()) : adapter;
-}
-
-// Parameters the recipe trains; the others stop asking for gradients.
-NamedTensors trainable(const Recipe& recipe, Task& task) {
-  const NamedTensors all = learners(task);
-  std::vector<std::string> names;
-  for (const auto& [name, weight] : all) names.push_back(name);
-  check_patterns(recipe, names);
-  NamedTensors chosen;
-  for (const auto& [name, weight] : task.helpers()) chosen["helper." + name] = weight;
-  for (const auto& [name, weight] : all) {
-    if (weight.requires_grad() && is_trained(recipe, name)) chosen[name] = weight;
-  }
-  for (const auto& [name, weight] : named_parameters(task.network())) {
-    if (chosen.count(name) == 0) weight.set_requires_grad(false);
-  }
-  return chosen;
-}
-
-// The recipe kept in a run. What the run holds by now replaces what it started from, so that it
-// goes on when the starting checkpoint is gone; an adapter alone needs it as long as it is trained.
-Recipe recipe_of(const fs::path& run) {
-  const fs::path file = run / "recipe.toml";
-  const fs::path kept = run / "start";
-  Recipe recipe =
-      parse_recipe(read_text(file), file.string(), {}, fs::exists(kept) ? kept : fs::path());
-  if (!recipe.model.init.empty() && !fs::exists(kept)) keep_start(recipe.model.init, kept);
-  if (newest_checkpoint(run) && !recipe.measures_from_init()) {
-    recipe.model.init = recipe.model.codec = "";
-  }
-  if (recipe.trains_codec()) return recipe;
-  const fs::path tokenizer = run / "tokenizer.json";
-  if (!fs::exists(tokenizer)) {
-    AtomicFile out(tokenizer);
-    out.write(recipe_tokenizer_json(recipe));
-    out.commit();
-  }
-  recipe.model.tokenizer = tokenizer.string();
-  return recipe;
-}
-
-// The recipe, where what it takes is told and there is enough of it.
-Recipe fitting(const Recipe& recipe, int threads, int64_t memory, const Log& log) {
-  const int64_t limit = memory_limit(memory);
-  check_memory(recipe, threads, limit);
-  log(memory_text(training_memory(recipe, threads)) + "; " + size_text(limit) +
-      (memory == limit ? " are allowed" : " are free"));
-  return recipe;
 }
 
 // What the reports of a run are compared by: the share of scenes that survive the codec, or the
@@ -114,21 +57,23 @@ std::optional<double> worth_of(const Figures& figures) {
 // One run in progress.
 class Run {
  public:
-  Run(const fs::path& dir, const Log& log, int threads, int64_t memory)
+  Run(const fs::path& dir, const Log& log, int threads, int64_t memory, Processes& processes)
       : dir_(dir),
         log_(log),
+        processes_(processes),
         shards_(threads),
-        recipe_(fitting(recipe_of(dir), shards_.count(), memory, log)),
-        task_(make_task(recipe_)),
+        recipe_(fitting(begun(dir, processes), shards_.count(), memory, processes, log)),
+        task_(make_task(recipe_, processes)),
         weights_(learners(*task_)),
         trained_(trainable(recipe_, *task_)),
-        optimizer_(recipe_, trained_) {
-    if (const auto newest = newest_checkpoint(dir_)) {
-      step_ = load_checkpoint(*newest, weights_, state()).step;
-      log_("resuming " + dir_.string() + " after step " + std::to_string(step_));
-    }
+        division_(processes.alone() ? std::nullopt : std::optional(division())),
+        optimizer_(division_ ? Optimizer(recipe_, trained_, *division_, processes)
+                             : Optimizer(recipe_, trained_)) {
+    division_ ? gradients_.emplace(*division_, shards_, processes)
+              : gradients_.emplace(trained_, shards_);
+    go_on();
     best_ = best_checkpoint(dir_);
-    journal_.emplace(dir_, step_, recipe_.log.tensorboard);
+    if (processes_.leads()) journal_.emplace(dir_, step_, recipe_.log.tensorboard);
   }
 
   Ended loop(const std::function<bool()>& stop) {
@@ -140,28 +85,88 @@ class Run {
       one_step();
       const bool last = step_ == recipe_.schedule.steps;
       if (step_ % recipe_.log.every == 0 || last) tell();
-      const bool stopping = !last && stop();
+      const bool stopping = !last && processes_.any(stop());
       bool best = false;
       if (recipe_.eval.every > 0 && !stopping && (step_ % recipe_.eval.every == 0 || last)) {
         best = evaluate();
       }
       if (step_ % recipe_.checkpoint.every == 0 || last || stopping || best) save();
-      if (best) mark_best(dir_, *best_);
+      if (best && processes_.leads()) mark_best(dir_, *best_);
       if (stopping) return Ended::stopped;
     }
     return Ended::finished;
   }
 
   void save() {
-    save_checkpoint(dir_, {step_, recipe_.seed}, weights_, state(), recipe_.checkpoint.keep);
+    KeptTensors state = optimizer_.state();
+    if (processes_.leads()) {
+      state.merge(kept(task_state(*task_)));
+      save_checkpoint(dir_, {step_, recipe_.seed}, weights_, state, recipe_.checkpoint.keep);
+    } else if (shares_state()) {
+      for (const auto& [name, one] : state) one.whole();  // this one's part of it
+    }
+    saved_ = step_;
+  }
+
+  // Another process is gone: all that the last whole step made is here, unless that one kept a part
+  // of the optimizer's state.
+  void rescue() {
+    if (shares_state()) {
+      log_(
+          "the optimizer's state was shared among processes (parallel.zero): the newest checkpoint "
+          "stays as it is");
+    } else if (processes_.leads() && step_ > saved_) {
+      save();
+      log_("saved what step " + std::to_string(step_) + " made");
+    }
   }
 
  private:
-  NamedTensors state() const {
-    NamedTensors all = optimizer_.state();
-    for (const auto& [name, tensor] : task_->state()) all["task." + name] = tensor;
-    for (const auto& [name, tensor] : task_->helpers()) all["helper." + name] = tensor;
-    return all;
+  // What the first process makes of the run's folder is there for the others.
+  static Recipe begun(const fs::path& dir, Processes& processes) {
+    if (processes.alone()) return recipe_of(dir);
+    std::optional<Recipe> recipe;
+    if (processes.leads()) recipe = recipe_of(dir);
+    processes.meet();
+    check(processes.leads() || fs::exists(dir / "recipe.toml"), Code::bad_input, "process ",
+          processes.rank(), " of ", processes.size(), " does not see ", dir.string(),
+          ": the run must lie where all processes see it");
+    if (!recipe) recipe = recipe_of(dir);
+    processes.same(dir.string() + "/recipe.toml", read_text(dir / "recipe.toml"));
+    return *recipe;
+  }
+
+  Division division() {
+    std::vector<std::string> order;
+    for (const auto& one : task_->network().named_parameters()) order.push_back(one.key());
+    return divide(trained_, order, processes_.size(), recipe_.parallel.sharing);
+  }
+
+  bool shares_state() const { return division_ && division_->sharing != Sharing::none; }
+
+  // From the newest checkpoint that the first process sees, or from the start.
+  void go_on() {
+    const auto newest = newest_checkpoint(dir_);
+    const double mine = newest ? static_cast<double>(step_of(*newest)) : -1;
+    const auto step = static_cast<int64_t>(processes_.from_first(mine));
+    if (step < 0) {
+      // The same numbers in all, whatever processors made them.
+      torch::NoGradGuard off;
+      for (auto& [name, weight] : named_parameters(task_->network())) share_weight(weight);
+      for (auto& [name, weight] : trained_) share_weight(weight);
+      return;
+    }
+    const auto seen = checkpoint_of(dir_, Best{step, 0});
+    check(seen.has_value(), Code::bad_input, "process ", processes_.rank(), " of ",
+          processes_.size(), " does not see the checkpoint of step ", step, " in ", dir_.string());
+    step_ = saved_ = load_checkpoint(*seen, weights_, optimizer_, task_state(*task_)).step;
+    log_("resuming " + dir_.string() + " after step " + std::to_string(step_));
+  }
+
+  void share_weight(torch::Tensor& weight) {
+    if (processes_.alone()) return;
+    torch::Tensor values = weight.detach();
+    processes_.from_first(values);
   }
 
   // What a step's share is a share of. Also a way to find a library of products that was not made
@@ -182,17 +187,18 @@ class Run {
 
   void one_step() {
     const double lr = learning_rate(recipe_, step_);
-    optimizer_.zero_grad();
+    gradients_->begin();
     Figures figures;
     task_->next();
     window_work_ += task_->work();
     for (int64_t pass = 0; pass < recipe_.batch.accumulate; ++pass) one_pass(pass, figures);
-    const double norm = optimizer_.step(lr, shards_);
+    task_->meet(step_);
+    const double norm = optimizer_.step(lr, gradients_->result(), shards_);
     if (std::isfinite(norm)) {
       task_->after(step_, optimizer_, figures);
       for (const auto& [name, value] : figures) {
-        sums_[name].first += value;
-        sums_[name].second += 1;
+        sums_[name].sum += value;
+        sums_[name].steps.insert(step_);
       }
       skipped_in_a_row_ = 0;
     } else {
@@ -208,41 +214,34 @@ class Run {
   void skip() {
     ++skipped_;
     ++skipped_in_a_row_;
-    const std::string where =
-        where_not_finite(*task_, step_, recipe_.batch.accumulate, recipe_.batch.micro, trained_);
+    const std::string where = where_not_finite();
     log_("step " + std::to_string(step_ + 1) + " is skipped: not finite is " + where);
     check(skipped_in_a_row_ < kMostSkipped, Code::bad_input, "step ", step_ + 1, ": ", kMostSkipped,
           " steps in a row had gradients that are not finite, the last one ", where,
           ". A smaller optim.lr is the usual cure; checkpoints before them are kept");
   }
 
-  // Adds the gradients of a pass to those of the parameters, shard after shard, so that the
-  // sum does not depend on which thread was first.
+  std::string where_not_finite() {
+    const auto first = [](const std::vector<std::string>& texts, const std::string& none) {
+      const auto found =
+          std::ranges::find_if(texts, [](const auto& text) { return !text.empty(); });
+      return found == texts.end() ? none : *found;
+    };
+    const std::string name = first(processes_.texts(gradients_->not_finite()), "");
+    const std::string samples = samples_not_finite(
+        *task_, step_, recipe_.batch.accumulate, recipe_.batch.micro / processes_.size(), trained_);
+    const std::string from = first(processes_.texts(samples), "");
+    return (name.empty() ? "the sum of all gradients' squares" : "the gradient of " + name) +
+           (from.empty() ? "; each sample by itself gives finite ones" : ", " + from);
+  }
+
   void one_pass(int64_t pass, Figures& figures) {
-    const auto count = static_cast<size_t>(shards_.count());
-    std::vector<torch::Tensor> inputs;
-    for (const auto& [name, weight] : trained_) inputs.push_back(weight);
-    std::vector<torch::autograd::variable_list> grads(count);
-    std::vector<Figures> parts(count);
-    shards_.run([&](int shard) {
-      const auto i = static_cast<size_t>(shard);
-      const torch::Tensor loss = task_->loss(step_, pass, shard, shards_.count(), parts[i]);
-      grads[i] = torch::autograd::grad({loss}, inputs, {}, std::nullopt, false, true);
+    std::vector<Figures> parts(static_cast<size_t>(shards_.count()));
+    gradients_->add(pass + 1 == recipe_.batch.accumulate, [&](int shard) {
+      return task_->loss(step_, pass, shard, shards_.count(), parts[static_cast<size_t>(shard)]);
     });
     for (const Figures& part : parts) {
       for (const auto& [name, value] : part) figures[name] += value;
-    }
-    share_out(shards_, inputs, [&](size_t k) { add_gradients(inputs[k], grads, k); });
-  }
-
-  static void add_gradients(torch::Tensor& weight,
-                            std::vector<torch::autograd::variable_list>& grads, size_t k) {
-    torch::Tensor& sum = weight.mutable_grad();
-    for (torch::autograd::variable_list& part : grads) {
-      if (!part[k].defined()) continue;
-      const torch::Tensor grad = part[k].contiguous();  // the optimizer walks flat memory
-      part[k].reset();
-      sum.defined() ? sum.add_(grad) : sum = grad;
     }
   }
 
@@ -250,11 +249,16 @@ class Run {
     const double seconds = seconds_since(window_);
     // Others may have been at work when it was measured first.
     peak_ = std::max(peak_, product_peak(shards_, recipe_.precision, 0));
+    // Of all processes from here on.
+    const FigureSums sums = add_up(processes_, sums_);
+    std::vector<double> work = {static_cast<double>(window_work_.positions),
+                                window_work_.operations, peak_};
+    processes_.sum(work);
     const double rate =
         static_cast<double>(window_steps_ * recipe_.batch.micro * recipe_.batch.accumulate) /
         seconds;
-    const double positions = static_cast<double>(window_work_.positions) / seconds;
-    const double share = window_work_.operations / seconds / peak_;
+    const double positions = work[0] / seconds;
+    const double share = work[1] / seconds / work[2];
     Figures figures = {{"lr", lr_},
                        {"grad_norm", norm_},
                        {"samples_per_s", rate},
@@ -262,10 +266,14 @@ class Run {
                        {"peak_share", share},
                        {"skipped", static_cast<double>(skipped_)},
                        {"broken_rows", static_cast<double>(task_->broken_rows())}};
+    if (!processes_.alone()) {
+      figures["sent_mb"] = static_cast<double>(processes_.sent() - window_sent_) / 1e6 /
+                           static_cast<double>(window_steps_);  // a step, by the first process
+    }
     std::ostringstream line;
     line << "step " << step_ << "/" << recipe_.schedule.steps;
-    for (const auto& [name, sum] : sums_) {
-      const double mean = sum.first / sum.second;
+    for (const auto& [name, figure] : sums) {
+      const double mean = figure.sum / static_cast<double>(figure.steps.size());
       figures[name] = mean;
       line << "  " << name << " " << short_number(mean);
     }
@@ -275,7 +283,7 @@ class Run {
          << short_number(positions) << " positions/s  " << short_number(100 * share)
          << " % of peak  " << static_cast<int64_t>(left / 60) << " min left";
     if (task_->broken_rows() > 0) line << "  " << task_->broken_rows() << " broken rows";
-    journal_->progress(step_, figures);
+    if (journal_) journal_->progress(step_, figures);
     log_(line.str());
     sums_.clear();
     begin_window();
@@ -285,23 +293,33 @@ class Run {
     window_ = Clock::now();
     window_steps_ = 0;
     window_work_ = {};
+    window_sent_ = processes_.sent();
   }
 
-  // Whether this is the best so far.
+  // Whether this is the best so far. The first process reports, the others wait for it.
   bool evaluate() {
     const auto start = Clock::now();
     optimizer_.swap_average();
-    const Evaluation all = task_->evaluate(Split::val, dir_, std::to_string(step_), shards_);
+    Evaluation all;
+    if (processes_.leads()) {
+      all = task_->evaluate(Split::val, dir_, std::to_string(step_), shards_);
+    }
+    processes_.meet();
     optimizer_.swap_average();
+    const bool best = processes_.leads() && report(all, seconds_since(start));
+    begin_window();
+    return processes_.any(best);
+  }
+
+  bool report(const Evaluation& all, double seconds) {
     std::ostringstream line;
     line << "val at step " << step_ << ":";
     for (const auto& [name, value] : all.figures) {
       line << "  " << name << " " << short_number(value);
     }
-    line << "  (" << short_number(seconds_since(start)) << " s)";
+    line << "  (" << short_number(seconds) << " s)";
     journal_->report(step_, all);
     log_(line.str());
-    begin_window();
     const auto worth = worth_of(all.figures);
     if (!worth || (best_ && best_->worth >= *worth)) return false;
     best_ = {step_, *worth};
@@ -310,20 +328,24 @@ class Run {
 
   fs::path dir_;
   const Log& log_;
+  Processes& processes_;
   Shards shards_;
   Recipe recipe_;
   std::unique_ptr<Task> task_;
   NamedTensors weights_, trained_;
+  std::optional<Division> division_;  // of many processes
   Optimizer optimizer_;
+  std::optional<Gradients> gradients_;
   std::optional<Journal> journal_;
   std::optional<Best> best_;
-  int64_t step_ = 0;  // steps done
+  int64_t step_ = 0, saved_ = 0;  // steps done, and in the newest checkpoint
   int64_t skipped_ = 0, skipped_in_a_row_ = 0;
   double norm_ = 0, lr_ = 0;
-  std::map<std::string, std::pair<double, double>> sums_;  // since the last report
+  FigureSums sums_;  // since the last report
   Clock::time_point window_;
   int64_t window_steps_ = 0;
   StepWork window_work_;
+  int64_t window_sent_ = 0;
   double peak_ = 0;  // operations a second
 };
 
@@ -331,7 +353,25 @@ class Run {
 
 Ended train(const fs::path& run, int threads, const Log& log, const std::function<bool()>& stop,
             int64_t memory) {
-  return Run(run, log, threads, memory).loop(stop);
+  Processes alone;
+  return train(run, threads, log, stop, memory, alone);
+}
+
+Ended train(const fs::path& run, int threads, const Log& log, const std::function<bool()>& stop,
+            int64_t memory, Processes& processes) {
+  const Log told = processes.leads() ? log : [](const std::string&) {};
+  Run current(run, told, threads, memory, processes);
+  try {
+    const Ended ended = current.loop(stop);
+    processes.part();
+    return ended;
+  } catch (const Deserted&) {
+    current.rescue();
+    throw;
+  } catch (const std::exception& error) {
+    processes.leave(error.what());  // before anything waits here for what others would do
+    throw;
+  }
 }
 
 void export_run(const fs::path& run, const fs::path& dir, bool bf16, bool best, const Log& log) {
@@ -341,13 +381,11 @@ void export_run(const fs::path& run, const fs::path& dir, bool bf16, bool best, 
                "newest is taken"
              : "");
   const Recipe recipe = recipe_of(run);
-  const std::unique_ptr<Task> task = make_task(recipe);
+  Processes alone;
+  const std::unique_ptr<Task> task = make_task(recipe, alone);
   const NamedTensors weights = learners(*task);
   Optimizer optimizer(recipe, trainable(recipe, *task));
-  NamedTensors state = optimizer.state();
-  for (const auto& [name, tensor] : task->state()) state["task." + name] = tensor;
-  for (const auto& [name, tensor] : task->helpers()) state["helper." + name] = tensor;
-  const int64_t step = load_checkpoint(*chosen, weights, state).step;
+  const int64_t step = load_checkpoint(*chosen, weights, optimizer, task_state(*task)).step;
   optimizer.swap_average();
   if (recipe.lora.rank > 0) {
     save_adapter(dir, recipe, recipe.model.init, weights, bf16);
@@ -383,19 +421,22 @@ std::map<std::string, double> score(const fs::path& model, Split split, int64_t 
     source.stream = stream;
     recipe.data.push_back(source);
   }
-  Figures figures = make_language_task(recipe)->evaluate(split, pictures, "score", shards).figures;
+  Processes alone;
+  Figures figures =
+      make_language_task(recipe, alone)->evaluate(split, pictures, "score", shards).figures;
   recipe.data.resize(1);
   recipe.data[0].task = Teaches::reconstruct;
   recipe.data[0].stream = "few";
   for (const auto& [name, value] :
-       make_codec_task(recipe)->evaluate(split, pictures, "score", shards).figures) {
+       make_codec_task(recipe, alone)->evaluate(split, pictures, "score", shards).figures) {
     figures["codec_" + name] = value;
   }
   return figures;
 }
 
 std::string plan(const Recipe& recipe, int threads) {
-  const std::unique_ptr<Task> task = make_task(recipe);
+  Processes alone;
+  const std::unique_ptr<Task> task = make_task(recipe, alone);
   task->open_data({});
   const NamedTensors chosen = trainable(recipe, *task);
   std::map<std::string, std::pair<int64_t, int64_t>> modules;  // trained, frozen parameters

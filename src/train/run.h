@@ -15,6 +15,8 @@
 
 namespace janus::train {
 
+class Processes;
+
 enum class Ended { finished, stopped };
 
 // Trains in the directory `run` by its recipe.toml: from the newest checkpoint there, or from the
@@ -24,6 +26,11 @@ enum class Ended { finished, stopped };
 // to take, 0 for what is free; throws Code::out_of_memory before anything is taken (memory.h).
 Ended train(const std::filesystem::path& run, int threads, const Log& log,
             const std::function<bool()>& stop, int64_t memory = 0);
+
+// The same by many processes, each of which calls it. Where another of them is gone, throws
+// Deserted after the first has saved what it can: Processes::explain() says who.
+Ended train(const std::filesystem::path& run, int threads, const Log& log,
+            const std::function<bool()>& stop, int64_t memory, Processes& processes);
 
 // Makes `run` with the recipe in it. Throws Code::bad_input when it holds a run already.
 void begin_run(const std::filesystem::path& run, const std::string& recipe_toml);

@@ -3,16 +3,20 @@
 #include "train/shards.h"
 
 #include <sched.h>
+#include <sys/sysinfo.h>
+
+#include <algorithm>
 
 #include "train/torch.h"
 
 namespace janus::train {
 
-int usable_threads(int asked) {
+int usable_threads(int asked, int sharers) {
   if (asked > 0) return asked;
   cpu_set_t mine;
   CPU_ZERO(&mine);
-  return sched_getaffinity(0, sizeof mine, &mine) == 0 ? CPU_COUNT(&mine) : 1;
+  const int count = sched_getaffinity(0, sizeof mine, &mine) == 0 ? CPU_COUNT(&mine) : 1;
+  return count < ::get_nprocs() ? count : std::max(1, count / sharers);
 }
 
 Shards::Shards(int count) {

@@ -13,8 +13,9 @@
 
 namespace janus::train {
 
-// As many as this process may use where 0 are asked for.
-int usable_threads(int asked);
+// As many as this process may use where 0 are asked for: of `sharers` on this machine its part,
+// unless somebody has bound them to cores of their own already.
+int usable_threads(int asked, int sharers = 1);
 
 class Shards {
  public:

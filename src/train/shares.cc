@@ -17,20 +17,25 @@ RowTargets targets_of(const AskRow& row) {
           std::count(taught.begin(), taught.end(), true)};
 }
 
-Shares::Shares(const Recipe& recipe, std::span<const RowTargets> rows) : norm_(recipe.loss.norm) {
-  std::array<int64_t, kKinds> counts{};  // rows
+TargetCounts count_targets(std::span<const RowTargets> rows) {
+  TargetCounts counts;
   for (const RowTargets& row : rows) {
     if (row.count == 0) continue;
-    ++rows_;
-    ++counts[static_cast<size_t>(row.kind)];
-    targets_[static_cast<size_t>(row.kind)] += row.count;
+    ++counts.rows;
+    ++counts.kinds[static_cast<size_t>(row.kind)];
+    counts.targets[static_cast<size_t>(row.kind)] += row.count;
   }
+  return counts;
+}
+
+Shares::Shares(const Recipe& recipe, const TargetCounts& counts)
+    : norm_(recipe.loss.norm), counts_(counts) {
   const std::array<double, kKinds> weights = {recipe.loss.generate, recipe.loss.understand,
                                               recipe.loss.text};
   for (size_t kind = 0; kind < kKinds; ++kind) {
-    if (counts[kind] == 0) continue;
-    kinds_[kind] = norm_ == LossNorm::token    ? static_cast<double>(targets_[kind])
-                   : norm_ == LossNorm::sample ? static_cast<double>(counts[kind])
+    if (counts.kinds[kind] == 0) continue;
+    kinds_[kind] = norm_ == LossNorm::token    ? static_cast<double>(counts.targets[kind])
+                   : norm_ == LossNorm::sample ? static_cast<double>(counts.kinds[kind])
                                                : weights[kind];
   }
   const double all = std::accumulate(kinds_.begin(), kinds_.end(), 0.0);
@@ -40,7 +45,7 @@ Shares::Shares(const Recipe& recipe, std::span<const RowTargets> rows) : norm_(r
 
 double Shares::of(const RowTargets& row) const {
   if (norm_ == LossNorm::sample) {
-    return 1 / (static_cast<double>(rows_) * static_cast<double>(row.count));
+    return 1 / (static_cast<double>(counts_.rows) * static_cast<double>(row.count));
   }
   return of(row.kind) / static_cast<double>(targets(row.kind));
 }

@@ -23,6 +23,14 @@ struct RowTargets {
 RowTargets targets_of(const DrawRow& row);
 RowTargets targets_of(const AskRow& row);
 
+// What the targets of a step are in all; those of several processes add up.
+struct TargetCounts {
+  int64_t rows = 0;                       // with targets
+  std::array<int64_t, kKinds> kinds{};    // … by what their targets are
+  std::array<int64_t, kKinds> targets{};  // by kind
+};
+TargetCounts count_targets(std::span<const RowTargets> rows);
+
 // The shares of all targets of a step add up to one, over all its passes, so that a step does not
 // depend on how its rows are cut into passes and shards:
 //   token   every target the same
@@ -31,19 +39,20 @@ RowTargets targets_of(const AskRow& row);
 //           the targets of a kind the same
 class Shares {
  public:
-  // `rows`: all of the step's.
-  Shares(const Recipe& recipe, std::span<const RowTargets> rows);
+  // `counts`, `rows`: of the whole step.
+  Shares(const Recipe& recipe, const TargetCounts& counts);
+  Shares(const Recipe& recipe, std::span<const RowTargets> rows)
+      : Shares(recipe, count_targets(rows)) {}
   // Of one target of a row like that.
   double of(const RowTargets& row) const;
   // Of all targets of a kind together.
   double of(Kind kind) const { return kinds_[static_cast<size_t>(kind)]; }
-  int64_t rows() const { return rows_; }  // that have targets
-  int64_t targets(Kind kind) const { return targets_[static_cast<size_t>(kind)]; }
+  int64_t rows() const { return counts_.rows; }  // that have targets
+  int64_t targets(Kind kind) const { return counts_.targets[static_cast<size_t>(kind)]; }
 
  private:
   LossNorm norm_;
-  int64_t rows_ = 0;
-  std::array<int64_t, kKinds> targets_{};
+  TargetCounts counts_;
   std::array<double, kKinds> kinds_{};
 };
 

@@ -10,6 +10,7 @@
 
 #include "train/operations.h"
 #include "train/optimizer.h"
+#include "train/processes.h"
 #include "train/shards.h"
 #include "train/shown.h"
 #include "train/torch.h"
@@ -41,12 +42,15 @@ class Task {
   virtual void start(int64_t first_step) = 0;
   virtual void next() = 0;
   virtual StepWork work() const = 0;  // of that data
-  // Loss of one shard of a pass of that data, scaled so that passes and shards add up to the
-  // step's; figures likewise. Called for all shards at once, each on its thread.
+  // Loss of one shard of a pass of that data, scaled so that passes, shards and processes add up to
+  // the step's; figures likewise. Called for all shards at once, each on its thread.
   virtual torch::Tensor loss(int64_t step, int64_t pass, int shard, int shards,
                              Figures& figures) = 0;
   // Names the samples of that shard, for people; empty where it has none.
   virtual std::string samples(int64_t pass, int shard, int shards) const = 0;
+  // Before the optimizer's step: what after() needs of other processes, so that one that dies
+  // leaves no step half done.
+  virtual void meet(int64_t) {}
   // After the optimizer's step, which follows the last pass.
   virtual void after(int64_t step, Optimizer& optimizer, Figures& figures) = 0;
 
@@ -59,7 +63,8 @@ class Task {
                               const std::string& name, Shards& shards) = 0;
 };
 
-std::unique_ptr<Task> make_codec_task(const Recipe& recipe);
-std::unique_ptr<Task> make_language_task(const Recipe& recipe);
+// Each of the processes makes its portion of a pass's rows; they must outlive the task.
+std::unique_ptr<Task> make_codec_task(const Recipe& recipe, Processes& processes);
+std::unique_ptr<Task> make_language_task(const Recipe& recipe, Processes& processes);
 
 }  // namespace janus::train

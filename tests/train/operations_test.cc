@@ -70,7 +70,9 @@ struct Step {
 
 Step step_of(const Recipe& recipe) {
   torch::manual_seed(1);
-  const auto trained = recipe.trains_codec() ? make_codec_task(recipe) : make_language_task(recipe);
+  Processes alone;
+  const auto trained =
+      recipe.trains_codec() ? make_codec_task(recipe, alone) : make_language_task(recipe, alone);
   std::vector<torch::Tensor> learners;
   for (auto& [name, weight] : trained->adapter()) learners.push_back(weight);
   for (auto& [name, weight] : named_parameters(trained->network())) {

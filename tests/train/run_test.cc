@@ -112,7 +112,8 @@ TEST(Run, ASkippedStepLeavesNoCodesBehind) {
   for (const bool skipped : {false, true}) {
     const Recipe recipe = parse_recipe(tiny_recipe(true), "tiny");
     torch::manual_seed(recipe.seed);
-    const std::unique_ptr<Task> task = make_codec_task(recipe);
+    Processes alone;
+    const std::unique_ptr<Task> task = make_codec_task(recipe, alone);
     Optimizer optimizer(recipe, named_parameters(task->network()));
     Figures figures;
     task->start(0);
@@ -120,6 +121,7 @@ TEST(Run, ASkippedStepLeavesNoCodesBehind) {
     for (int shard = 0; skipped && shard < 4; ++shard) task->loss(0, 0, shard, 4, figures);
     task->next();
     task->loss(1, 0, 0, 1, figures);
+    task->meet(1);
     task->after(1, optimizer, figures);
     usage[skipped] = task->state().at("codec.usage").clone();
   }
