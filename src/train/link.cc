@@ -52,7 +52,7 @@ class StoreBoard final : public Board {
 
 class GlooLink final : public Link {
  public:
-  GlooLink(c10::intrusive_ptr<c10d::ProcessGroupGloo> group, const RollCall& roll_call)
+  GlooLink(c10::intrusive_ptr<c10d::ProcessGroupGloo> group, RollCall& roll_call)
       : group_(std::move(group)), roll_call_(roll_call) {}
   // Where somebody is missing, its threads may wait for what never comes: they are left to it.
   ~GlooLink() override {
@@ -82,6 +82,7 @@ class GlooLink final : public Link {
       wait(*begin());
     } catch (const std::exception& error) {
       deserted_ = true;
+      roll_call_.hurry();
       throw Deserted(error.what());
     }
   }
@@ -99,7 +100,7 @@ class GlooLink final : public Link {
   }
 
   c10::intrusive_ptr<c10d::ProcessGroupGloo> group_;
-  const RollCall& roll_call_;
+  RollCall& roll_call_;
   bool deserted_ = false;
 };
 
@@ -151,6 +152,8 @@ std::string own_name() {
 }  // namespace
 
 Joined join(const Place& place, const Log& log) {
+  // What it warns of, with pages of addresses, is told by the roll call in words.
+  FLAGS_caffe2_log_level = 2;
   const auto store = open_store(place);
   auto board = std::make_unique<StoreBoard>(store->clone());  // with a line of its own
   await_all(place, *board, log);

@@ -44,6 +44,7 @@ void RollCall::serve() {
       ++unreachable_;
     }
     lock.lock();
+    ++served_;
     if (!missing_ && unreachable_ >= patience()) {
       missing_ = "process 0 of " + std::to_string(size_) +
                  ", or the launcher's agent beside it, is no longer reached";
@@ -60,13 +61,48 @@ void RollCall::once() {
     const std::lock_guard lock(mutex_);
     std::swap(left, left_);
   }
+  leaving_ = leaving_ || !left.empty();
   if (!left.empty()) found(rank_, left);
-  if (const auto known = board_->read("missing")) {
-    const std::lock_guard lock(mutex_);
-    missing_ = known;
-    return;
-  }
+  if (const auto known = board_->read("missing")) return hear(*known);
+  spread_hurry();
   for (const auto& [rank, state] : watched_) watch(rank);
+}
+
+// Who is cut off says so: it may be long before others come to where they would be.
+void RollCall::spread_hurry() {
+  bool hurry = false;
+  {
+    const std::lock_guard lock(mutex_);
+    hurry = hurry_;
+  }
+  const int64_t cut_off = board_->add("cut off", hurry && !hurry_told_ ? 1 : 0);
+  hurry_told_ = hurry;
+  const std::lock_guard lock(mutex_);
+  hurry_ = hurry_ || cut_off > 0;
+}
+
+void RollCall::hurry() {
+  const std::lock_guard lock(mutex_);
+  hurry_ = true;
+}
+
+// Each but the one that is missing says once that it has heard.
+void RollCall::hear(const std::string& missing) {
+  const bool first_time = !leaving_ && !this->missing().has_value();
+  const int64_t told = board_->add("told", first_time ? 1 : 0);
+  const std::lock_guard lock(mutex_);
+  missing_ = missing;
+  all_know_ = told >= size_ - 1;
+}
+
+void RollCall::wait_until_told(std::unique_lock<std::mutex>& lock) {
+  if (rank_ == 0) wait_beats(lock, 2 * kCutOff, [this] { return all_know_; });
+}
+
+void RollCall::wait_beats(std::unique_lock<std::mutex>& lock, int beats,
+                          const std::function<bool()>& ready) {
+  const int64_t end = served_ + beats;
+  wake_.wait(lock, [&] { return ready() || served_ >= end; });
 }
 
 void RollCall::watch(int rank) {
@@ -88,9 +124,7 @@ void RollCall::found(int rank, const std::string& what) {
   if (const auto name = board_->read(key("name", rank))) text += " (" + *name + ")";
   text += " " + what;
   if (board_->add("missings", 1) == 1) board_->write("missing", text);
-  const auto first = board_->read("missing");
-  const std::lock_guard lock(mutex_);
-  missing_ = first.value_or(text);
+  if (const auto first = board_->read("missing")) hear(*first);
 }
 
 std::optional<std::string> RollCall::missing() const {
@@ -99,20 +133,19 @@ std::optional<std::string> RollCall::missing() const {
 }
 
 std::string RollCall::who_is_missing() {
+  hurry();
   std::unique_lock lock(mutex_);
-  hurry_ = true;
-  // Another may take as long before it hurries, and its word a beat or two.
-  wake_.wait_for(lock, beat_ * (2 * kCutOff + 4), [this] { return missing_.has_value(); });
+  wait_beats(lock, kSilent, [this] { return missing_.has_value(); });
+  wait_until_told(lock);
   return missing_.value_or("a process of " + std::to_string(size_) + " did not do its part");
 }
 
 void RollCall::leave(const std::string& reason) {
   std::unique_lock lock(mutex_);
-  if (missing_) return;  // it is known already, or another was first
+  if (missing_) return;  // another was first
   left_ = "stopped: " + reason;
-  // Long enough that the others read it while this process, maybe the board's keeper, is there.
-  wake_.wait_for(lock, beat_ * 4, [this] { return missing_.has_value(); });
-  wake_.wait_for(lock, beat_ * 3, [this] { return stop_; });
+  wait_beats(lock, kCutOff, [this] { return missing_.has_value(); });
+  wait_until_told(lock);
 }
 
 }  // namespace janus::train

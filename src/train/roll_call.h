@@ -7,6 +7,7 @@
 #include <chrono>
 #include <condition_variable>
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -39,7 +40,9 @@ class RollCall {
   // What became of whoever is missing, "process 2 of 4 (host, process id 71) …", once it is known:
   // half a minute after its last word, or a few seconds where somebody has been cut off from it.
   std::optional<std::string> missing() const;
-  // Some process did not do its part: waits until it is known which, or as long as that can take.
+  // This process has been cut off from one: whoever is silent is to be found soon.
+  void hurry();
+  // Waits until it is known which, or as long as that can take.
   std::string who_is_missing();
   // This process ends early, and why: the others are to say so.
   void leave(const std::string& reason);
@@ -52,6 +55,11 @@ class RollCall {
   void serve();
   void once();
   void watch(int rank);
+  void spread_hurry();
+  void hear(const std::string& missing);
+  void wait_until_told(std::unique_lock<std::mutex>& lock);
+  void wait_beats(std::unique_lock<std::mutex>& lock, int beats,
+                  const std::function<bool()>& ready);
   void found(int rank, const std::string& what);
   int patience() const { return hurry_ ? kCutOff : kSilent; }
 
@@ -64,12 +72,15 @@ class RollCall {
   const std::chrono::milliseconds beat_;
   std::map<int, Watched> watched_;
   int unreachable_ = 0;
+  bool leaving_ = false, hurry_told_ = false;
   mutable std::mutex mutex_;  // of what follows
   std::condition_variable wake_;
+  int64_t served_ = 0;  // beats
   bool stop_ = false, hurry_ = false;
   std::optional<std::string> missing_;
-  std::string left_;    // why this process leaves
-  std::thread thread_;  // last: it uses all of the above
+  bool all_know_ = false;  // of the first: whether it may go, and the board with it
+  std::string left_;       // why this process leaves
+  std::thread thread_;     // last: it uses all of the above
 };
 
 }  // namespace janus::train

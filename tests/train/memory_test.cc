@@ -102,5 +102,29 @@ TEST(TrainingMemory, RunsThatDoNotFitAreRefusedBeforeTheyBegin) {
   EXPECT_FALSE(std::filesystem::exists(folder / "run" / "metrics.jsonl"));
 }
 
+// Of four processes each has a quarter of the rows, and of what the recipe shares out.
+TEST(Memory, ProcessesTakeTheirParts) {
+  const auto each = [](int zero, const std::vector<std::string>& more = {}) {
+    std::vector<std::string> changes = {"parallel.zero=" + std::to_string(zero)};
+    changes.insert(changes.end(), more.begin(), more.end());
+    return training_memory(parsed(changes), 1, 4);
+  };
+  const TrainingMemory alone = training_memory(parsed({}), 1);
+  for (const int zero : {0, 1, 2}) {
+    const int owners = zero == 0 ? 1 : 4;
+    EXPECT_EQ(each(zero).weights, alone.weights);
+    EXPECT_EQ(each(zero).moments, alone.moments / owners);
+    EXPECT_EQ(each(zero).average, alone.average / owners);
+    EXPECT_EQ(each(zero).activations, alone.activations / 4);
+  }
+  EXPECT_LT(each(1).gradients, each(0).gradients);
+  const std::vector<std::string> passes = {"batch.accumulate=2"};
+  EXPECT_LT(each(2, passes).gradients, each(1, passes).gradients);
+  const int64_t limit = each(0).total() - 1;
+  EXPECT_NE(refusal([&] { check_memory(parsed({"parallel.zero=0"}), 1, limit, 4); })
+                .find("parallel.zero=1"),
+            std::string::npos);
+}
+
 }  // namespace
 }  // namespace janus::train

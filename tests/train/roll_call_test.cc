@@ -98,7 +98,20 @@ TEST(RollCall, AReasonGivenIsTheReasonTold) {
   auto a = call(wall, 0, 2), b = call(wall, 1, 2);
   b->leave("no space left");
   ASSERT_TRUE(within([&] { return a->missing().has_value(); }));
+  const auto begin = std::chrono::steady_clock::now();
+  a->who_is_missing();  // nobody is to be told any more
+  EXPECT_LT(std::chrono::steady_clock::now() - begin, kFast * 10);
   EXPECT_EQ(*a->missing(), "process 1 of 2 (host, process id 101) stopped: no space left");
+}
+
+// The first keeps the board: it waits until all have read what it leaves there.
+TEST(RollCall, TheFirstGoesWhenAllHaveHeard) {
+  Wall wall;
+  auto a = call(wall, 0, 3), b = call(wall, 1, 3), c = call(wall, 2, 3);
+  a->leave("no space left");
+  wall.gone = true;
+  EXPECT_EQ(b->missing(), "process 0 of 3 (host, process id 100) stopped: no space left");
+  EXPECT_EQ(c->missing(), b->missing());
 }
 
 TEST(RollCall, ABoardThatIsGoneWentWithTheFirst) {
