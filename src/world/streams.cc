@@ -9,6 +9,7 @@
 #include "base/error.h"
 #include "world/captions.h"
 #include "world/choices.h"
+#include "world/diagram_tasks.h"
 #include "world/layout.h"
 #include "world/talk.h"
 #include "world/yes_no.h"
@@ -45,6 +46,14 @@ Lesson of_yes_no(const YesNoSample& sample, int turns) {
   return lesson;
 }
 
+Lesson of_diagram(const DiagramSample& sample) {
+  Lesson lesson{sample.diagram, {}};
+  for (const DiagramQuestion& q : sample.questions) {
+    lesson.turns.push_back({q.question, q.answer, q.kind, q.held});
+  }
+  return lesson;
+}
+
 double grade_open(const Turn& turn, const std::string& answer) {
   AskSample sample;
   sample.kind = turn.category;
@@ -70,8 +79,10 @@ struct ReadingStream {
   std::string_view name;
   Lesson (*lesson)(Split, uint64_t, int turns);
   double (*grade)(const Turn& turn, const std::string& answer);
+  // Of a diagram: whether two texts say the same.
+  bool (*same)(const std::string& one, const std::string& other) = nullptr;
 };
-constexpr std::array<ReadingStream, 7> kReading = {{
+constexpr std::array<ReadingStream, 10> kReading = {{
     {"short",
      [](Split split, uint64_t index, int turns) {
        return of_questions(ask_dialogue(split, index, turns));
@@ -122,6 +133,30 @@ constexpr std::array<ReadingStream, 7> kReading = {{
      [](const Turn& turn, const std::string& answer) {
        return says_the_same(answer, turn.answer) ? 1.0 : 0.0;
      }},
+    {"flows",
+     [](Split split, uint64_t index, int turns) {
+       return of_diagram(flow_sample(split, index, turns));
+     },
+     [](const Turn& turn, const std::string& answer) {
+       return flow_grade(turn.category, turn.answer, answer);
+     },
+     same_flow},
+    {"charts",
+     [](Split split, uint64_t index, int turns) {
+       return of_diagram(chart_sample(split, index, turns));
+     },
+     [](const Turn& turn, const std::string& answer) {
+       return chart_grade(turn.category, turn.answer, answer);
+     },
+     same_chart},
+    {"circuits",
+     [](Split split, uint64_t index, int turns) {
+       return of_diagram(circuit_sample(split, index, turns));
+     },
+     [](const Turn& turn, const std::string& answer) {
+       return circuit_grade(turn.category, turn.answer, answer);
+     },
+     same_circuit},
 }};
 
 Lesson many_objects(Split split, uint64_t index) {
@@ -203,9 +238,35 @@ double reading_grade(std::string_view stream, const Turn& turn, const std::strin
   return named(kReading, stream).grade(turn, answer);
 }
 
+std::optional<bool> reading_exact(std::string_view stream, const Turn& turn,
+                                  const std::string& answer) {
+  const auto same = named(kReading, stream).same;
+  if (!same || turn.category != kWhole) return std::nullopt;
+  return same(answer, turn.answer);
+}
+
 Rendering draw_lesson(const Lesson& lesson, int size) {
   if (const auto* scene = std::get_if<Scene>(&lesson.picture)) return render(*scene, size);
+  if (const auto* diagram = std::get_if<Diagram>(&lesson.picture))
+    return render_diagram(*diagram, size);
   return {};
+}
+
+Lesson without_objects(Lesson lesson) {
+  if (auto* scene = std::get_if<Scene>(&lesson.picture)) scene->objects.clear();
+  if (auto* diagram = std::get_if<Diagram>(&lesson.picture)) *diagram = bare(*diagram);
+  return lesson;
+}
+
+std::string lesson_record(const Lesson& lesson, Split split, std::string_view stream,
+                          uint64_t index) {
+  if (const auto* scene = std::get_if<Scene>(&lesson.picture)) {
+    return scene_record(*scene, split, stream, index);
+  }
+  if (const auto* diagram = std::get_if<Diagram>(&lesson.picture)) {
+    return diagram_record(*diagram, split, stream, index);
+  }
+  return "";
 }
 
 Lesson codec_picture(std::string_view stream, Split split, uint64_t index) {

@@ -3,12 +3,14 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
 #include <variant>
 #include <vector>
 
+#include "world/diagram.h"
 #include "world/render.h"
 #include "world/tasks.h"
 
@@ -18,9 +20,9 @@ namespace janus {
 std::span<const std::string_view> drawing_streams();
 DrawSample drawing(std::string_view stream, Split split, uint64_t index);
 
-// To answer: "short" (ask_dialogue), "open", "captions", "exists", "pairs", "choices", "talk".
-// `turns`:
-// questions at most, where a stream asks several about one picture.
+// To answer: "short" (ask_dialogue), "open", "captions", "exists", "pairs", "choices", "talk",
+// "flows", "charts", "circuits". `turns`: questions at most, where a stream asks several about one
+// picture.
 struct Turn {
   std::string question;
   std::string answer;
@@ -28,7 +30,7 @@ struct Turn {
   bool held = false;
 };
 struct Lesson {
-  std::variant<std::monostate, Scene> picture;  // none: words alone
+  std::variant<std::monostate, Scene, Diagram> picture;  // none: words alone
   std::vector<Turn> turns;
 };
 std::span<const std::string_view> reading_streams();
@@ -45,11 +47,20 @@ Lesson codec_picture(std::string_view stream, Split split, uint64_t index);
 // 0 to 1. Of dense prompts the share of the facts that a picture has, of others whether it is right
 // (draw_right).
 double drawing_grade(const DrawSample& sample, const Detection& picture);
-// 0 to 1: of captions F1 over facts, else whether the answer is right.
+// 0 to 1: of captions F1 over facts, of whole diagrams as world/diagram_tasks.h has it, else
+// whether the answer is right.
 double reading_grade(std::string_view stream, const Turn& turn, const std::string& answer);
+// Of whole diagrams, whether the answer says the diagram exactly; of nothing else.
+std::optional<bool> reading_exact(std::string_view stream, const Turn& turn,
+                                  const std::string& answer);
 
 // The picture of a lesson; empty for words alone. `coverage` as of render().
 Rendering draw_lesson(const Lesson& lesson, int size);
+// With nothing in it but its backdrop or paper.
+Lesson without_objects(Lesson lesson);
+// Its picture's record; empty for words alone.
+std::string lesson_record(const Lesson& lesson, Split split, std::string_view stream,
+                          uint64_t index);
 
 // A text of the train split of all streams in turn, as a model reads it, to train a tokenizer on.
 std::string world_text(uint64_t index);

@@ -10,16 +10,14 @@
 
 #include "base/error.h"
 #include "base/sha256.h"
+#include "world/diagram_tasks.h"
 #include "world/layout.h"
 
 namespace janus {
 namespace {
 
 std::string record(const Lesson& lesson, Split split, std::string_view stream, uint64_t index) {
-  std::string text;
-  if (const auto* scene = std::get_if<Scene>(&lesson.picture)) {
-    text = scene_record(*scene, split, stream, index);
-  }
+  std::string text = lesson_record(lesson, split, stream, index);
   for (const Turn& turn : lesson.turns) {
     text += '|' + turn.category + '|' + turn.question + '|' + turn.answer;
   }
@@ -52,8 +50,11 @@ TEST(Streams, RecordsAreStable) {
   const std::map<std::string, std::string> expected = {
       {"captions", "aa29375830483a6faebd9de0a47396210d5f21c9087c43ab446d6f91e500abfb"},
       {"choices", "345d5c5ff078faae3d26f302f256dce54803c9463ff3c237cba6144a663c7a97"},
+      {"charts", "94f6d8c03f2ec8873ed960a95cc3a2269d7cb764593738aefbd9380201fee602"},
+      {"circuits", "30780c6ffca1b5994baee4ea17bbb39630180e5c9fda99cfbbeaa40713b0da12"},
       {"dense", "75068ec902b9d1a66ae3550c4edf17be19ccaa600f175995c238793262e20eeb"},
       {"exists", "fa0dc19a418c7544b02f86c95cf511dffa6d3ed8f7368b71b4311a4883446096"},
+      {"flows", "9b36075afe7d2d1bc62c365e0ebda84c17d1dedcd37742e109a702279a946bda"},
       {"few", "cba37f207e5a70899c9901591247d07120ec6decfbe87e94253bcbe7f9cb5991"},
       {"open", "67ba5ab15a19b8159750e6955afb85c2e005adadc8089f6b458bc6968b61df19"},
       {"pairs", "985663ed0db207b26b4836505208332383d4c577f9571f976a8e3ac299c9d991"},
@@ -94,6 +95,9 @@ TEST(Streams, TrainingHoldsNothingHeldOut) {
       const Lesson lesson = reading(stream, Split::train, index, 3);
       if (const auto* scene = std::get_if<Scene>(&lesson.picture)) {
         ASSERT_FALSE(shows_held_out(*scene)) << stream << ' ' << index;
+      }
+      if (const auto* diagram = std::get_if<Diagram>(&lesson.picture)) {
+        ASSERT_FALSE(shows_held_out(*diagram)) << stream << ' ' << index;
       }
       for (const Turn& turn : lesson.turns) {
         ASSERT_FALSE(turn.held) << stream << ' ' << index << turn.question;
