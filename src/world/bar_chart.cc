@@ -19,15 +19,15 @@ constexpr double kWidest = 18, kShare = .62;  // of a bar; of the room that it h
 
 double height_of(int value) { return kFoot - kAValue * value; }
 
-void draw_axes(Sketch& sketch) {
-  sketch.line({kLeft, height_of(10) - 2}, {kLeft, kFoot});
-  sketch.line({kLeft, kFoot}, {kRight, kFoot});
+void draw_axes(Strokes& strokes) {
+  strokes.line({kLeft, height_of(10) - 2}, {kLeft, kFoot});
+  strokes.line({kLeft, kFoot}, {kRight, kFoot});
   for (const int value : {0, 5, 10}) {
     const double y = height_of(value);
     const std::string text = std::to_string(value);
     const double half = (text.size() > 1 ? 2 * kGlyphWide + 2 : kGlyphWide) / 2;
-    sketch.line({kLeft - kTick, y}, {kLeft, y});
-    sketch.letters({kLeft - kTick - 2 - half, y}, text);
+    strokes.line({kLeft - kTick, y}, {kLeft, y});
+    strokes.letters({kLeft - kTick - 2 - half, y}, text);
   }
 }
 
@@ -84,23 +84,23 @@ double value_accuracy(const std::map<char, int>& said, const std::map<char, int>
   return all > 0 ? right / all : 0;
 }
 
-Sketch sketch_of(const BarChart& chart) {
-  Sketch sketch;
-  if (chart.bars.empty()) return sketch;
-  draw_axes(sketch);
+Strokes strokes_of(const BarChart& chart) {
+  Strokes strokes;
+  if (chart.bars.empty()) return strokes;
+  draw_axes(strokes);
   const double room = (kRight - kLeft) / static_cast<double>(chart.bars.size());
   const double half = std::min(kWidest, kShare * room) / 2;
   for (size_t i = 0; i < chart.bars.size(); ++i) {
     const Bar& bar = chart.bars[i];
     const double x = kLeft + room * (static_cast<double>(i) + .5), top = height_of(bar.value);
-    sketch.letters({x, kFoot + kLetterDrop}, {&bar.letter, 1});
+    strokes.letters({x, kFoot + kLetterDrop}, {&bar.letter, 1});
     if (bar.value == 0) continue;
-    sketch.fill({x - half, top}, {x + half, kFoot}, kColours[static_cast<size_t>(bar.colour)].rgb);
+    strokes.fill({x - half, top}, {x + half, kFoot}, kColours[static_cast<size_t>(bar.colour)].rgb);
     const Point outline[] = {
         {x - half, kFoot}, {x - half, top}, {x + half, top}, {x + half, kFoot}};
-    sketch.path(outline);
+    strokes.path(outline);
   }
-  return sketch;
+  return strokes;
 }
 
 }  // namespace janus

@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "world/sketch.h"
+#include "world/strokes.h"
 
 namespace janus {
 
@@ -31,6 +31,6 @@ std::map<char, int> parse_chart(const std::string& text);
 // 0 to 1: bars whose value is right, of those that are there or are said to be.
 double value_accuracy(const std::map<char, int>& said, const std::map<char, int>& truth);
 
-Sketch sketch_of(const BarChart& chart);
+Strokes strokes_of(const BarChart& chart);
 
 }  // namespace janus

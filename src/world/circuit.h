@@ -9,7 +9,7 @@
 #include <string>
 #include <vector>
 
-#include "world/sketch.h"
+#include "world/strokes.h"
 
 namespace janus {
 
@@ -56,6 +56,6 @@ std::set<char> lit_lamps(const Wiring& wiring);
 // With one switch set.
 Wiring with_switch(Wiring wiring, char letter, bool open);
 
-Sketch sketch_of(const Circuit& circuit);
+Strokes strokes_of(const Circuit& circuit);
 
 }  // namespace janus

@@ -21,7 +21,7 @@ constexpr double kDiagonal = .70710678118654752;
 // Draws on the canvas turned or mirrored; letters stay upright.
 class Wirer {
  public:
-  Wirer(Sketch& sketch, int turned) : sketch_(sketch), turned_(turned) {}
+  Wirer(Strokes& strokes, int turned) : strokes_(strokes), turned_(turned) {}
 
   // A wire from end to end with elements at these distances from its beginning. `outside`: the side
   // on which letters stand.
@@ -50,13 +50,13 @@ class Wirer {
     line(middle + along * kGap - aside * kShortPlate, middle + along * kGap + aside * kShortPlate);
   }
 
-  void line(Point from, Point to) { sketch_.line(seen(from), seen(to)); }
+  void line(Point from, Point to) { strokes_.line(seen(from), seen(to)); }
 
  private:
   void element(const Element& e, Point middle, Point along, Point outside) {
     const auto at = [&](double x, double y) { return middle + along * x + outside * y; };
     if (e.component == Component::lamp) {
-      sketch_.circle(seen(middle), kLamp);
+      strokes_.circle(seen(middle), kLamp);
       const double k = kLamp * kDiagonal;
       line(at(-k, -k), at(k, k));
       line(at(-k, k), at(k, -k));
@@ -66,11 +66,11 @@ class Wirer {
                                             at(8, -kZigzag), at(10, 0)}};
       for (size_t i = 1; i < zigzag.size(); ++i) line(zigzag[i - 1], zigzag[i]);
     } else {
-      sketch_.circle(seen(at(-kLever, 0)), kContact);
-      sketch_.circle(seen(at(kLever, 0)), kContact);
+      strokes_.circle(seen(at(-kLever, 0)), kContact);
+      strokes_.circle(seen(at(kLever, 0)), kContact);
       line(at(-kLever, 0), e.open ? at(4.5, -9.5) : at(kLever, 0));
     }
-    sketch_.letters(seen(at(0, kLabel)), {&e.letter, 1});
+    strokes_.letters(seen(at(0, kLabel)), {&e.letter, 1});
   }
 
   Point seen(Point p) const {
@@ -79,7 +79,7 @@ class Wirer {
     return turned_ & 4 ? Point{p.y, p.x} : p;
   }
 
-  Sketch& sketch_;
+  Strokes& strokes_;
   int turned_;
 };
 
@@ -137,15 +137,15 @@ void draw_lying(const Circuit& circuit, Wirer& wirer) {
 
 }  // namespace
 
-Sketch sketch_of(const Circuit& circuit) {
-  Sketch sketch;
-  if (circuit.empty()) return sketch;
-  Wirer wirer(sketch, circuit.turned);
+Strokes strokes_of(const Circuit& circuit) {
+  Strokes strokes;
+  if (circuit.empty()) return strokes;
+  Wirer wirer(strokes, circuit.turned);
   wirer.source({kLow, kLow}, {kLow, kHigh});
   (circuit.branches[0].empty() ? draw_loop
    : circuit.across            ? draw_lying
                                : draw_standing)(circuit, wirer);
-  return sketch;
+  return strokes;
 }
 
 }  // namespace janus

@@ -66,7 +66,7 @@ std::string written(const Hand& hand) {
 }  // namespace
 
 Rendering render_diagram(const Diagram& diagram, int size) {
-  return std::visit([&](const auto& d) { return sketch_of(d).draw(d.hand, size); }, diagram);
+  return std::visit([&](const auto& d) { return strokes_of(d).draw(d.hand, size); }, diagram);
 }
 
 Diagram bare(const Diagram& diagram) {

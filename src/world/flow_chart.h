@@ -9,7 +9,7 @@
 #include <string>
 #include <vector>
 
-#include "world/sketch.h"
+#include "world/strokes.h"
 
 namespace janus {
 
@@ -56,7 +56,7 @@ FlowGraph parse_flow(const std::string& text);
 // 0 to 1 over edges; what could not be read counts as an edge that is not there.
 double edge_f1(const FlowGraph& said, const FlowGraph& truth);
 
-Sketch sketch_of(const FlowChart& chart);
+Strokes strokes_of(const FlowChart& chart);
 
 // Where lines and the words beside them lie. Nothing where they would touch what they should not.
 struct FlowLayout {

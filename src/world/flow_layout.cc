@@ -180,15 +180,15 @@ std::optional<FlowLayout> lay_out(const FlowChart& chart) {
 
 namespace {
 
-void draw_node(const FlowChart& chart, const FlowNode& node, Sketch& sketch) {
+void draw_node(const FlowChart& chart, const FlowNode& node, Strokes& strokes) {
   constexpr double kQuarter = 3.14159265358979323846 / 2;
   const Point centre = centre_of(chart, node), half = half_size(node.box);
   if (node.box == Box::terminal) {
     const double x = half.x - kRound;
-    sketch.line(centre + Point{-x, -kRound}, centre + Point{x, -kRound});
-    sketch.line(centre + Point{-x, kRound}, centre + Point{x, kRound});
-    sketch.arc(centre + Point{x, 0}, kRound, -kQuarter, kQuarter);
-    sketch.arc(centre + Point{-x, 0}, kRound, kQuarter, 3 * kQuarter);
+    strokes.line(centre + Point{-x, -kRound}, centre + Point{x, -kRound});
+    strokes.line(centre + Point{-x, kRound}, centre + Point{x, kRound});
+    strokes.arc(centre + Point{x, 0}, kRound, -kQuarter, kQuarter);
+    strokes.arc(centre + Point{-x, 0}, kRound, kQuarter, 3 * kQuarter);
   } else {
     const double k = node.box == Box::process ? 1 : 0;  // corners, or the middles of the sides
     const Point corners[] = {{-half.x, -half.y * k},
@@ -198,27 +198,27 @@ void draw_node(const FlowChart& chart, const FlowNode& node, Sketch& sketch) {
                              {-half.x, -half.y * k}};
     std::vector<Point> path;
     for (const Point& corner : corners) path.push_back(centre + corner);
-    sketch.path(path);
+    strokes.path(path);
   }
-  sketch.letters(centre, {&node.letter, 1});
+  strokes.letters(centre, {&node.letter, 1});
 }
 
 }  // namespace
 
-Sketch sketch_of(const FlowChart& chart) {
-  Sketch sketch;
-  for (const FlowNode& node : chart.nodes) draw_node(chart, node, sketch);
+Strokes strokes_of(const FlowChart& chart) {
+  Strokes strokes;
+  for (const FlowNode& node : chart.nodes) draw_node(chart, node, strokes);
   const auto layout = lay_out(chart);
-  if (!layout) return sketch;
+  if (!layout) return strokes;
   for (size_t i = 0; i < chart.edges.size(); ++i) {
     const std::vector<Point>& line = layout->lines[i];
-    sketch.path(line);
-    sketch.head(line[line.size() - 2], line.back());
+    strokes.path(line);
+    strokes.head(line[line.size() - 2], line.back());
     if (layout->labels[i]) {
-      sketch.letters(*layout->labels[i], chart.edges[i].branch == Branch::yes ? "Y" : "N");
+      strokes.letters(*layout->labels[i], chart.edges[i].branch == Branch::yes ? "Y" : "N");
     }
   }
-  return sketch;
+  return strokes;
 }
 
 }  // namespace janus

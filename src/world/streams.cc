@@ -207,6 +207,7 @@ const auto& named(const Table& table, std::string_view name) {
 
 std::span<const std::string_view> drawing_streams() { return kDrawingNames; }
 std::span<const std::string_view> reading_streams() { return kReadingNames; }
+std::span<const std::string_view> diagram_streams() { return std::span(kReadingNames).last(3); }
 std::span<const std::string_view> codec_streams() { return kCodecNames; }
 std::span<const std::string_view> edit_streams() {
   static constexpr std::array<std::string_view, 1> kNames = {"edits"};

@@ -34,6 +34,7 @@ struct Lesson {
   std::vector<Turn> turns;
 };
 std::span<const std::string_view> reading_streams();
+std::span<const std::string_view> diagram_streams();  // those of them about diagrams
 Lesson reading(std::string_view stream, Split split, uint64_t index, int turns);
 
 // A picture, an instruction and the picture that ought to come out: "edits" (edit_sample).

@@ -68,9 +68,9 @@ TEST(Diagrams, RecordsAreJson) {
 // The nearest of all letters drawn true is the one that was drawn with the most shaking hand.
 TEST(Diagrams, LettersCanBeToldApartAt96Pixels) {
   const auto drawn = [](char letter, double shaking, Point at, uint32_t seed) {
-    Sketch sketch;
-    sketch.letters(at, {&letter, 1});
-    return sketch.draw({seed, shaking, 0, 0}, 96).image.rgb;
+    Strokes strokes;
+    strokes.letters(at, {&letter, 1});
+    return strokes.draw({seed, shaking, 0, 0}, 96).image.rgb;
   };
   for (const Glyph& glyph : kGlyphs) {
     for (const char c : glyph.strokes) {

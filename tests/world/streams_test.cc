@@ -10,6 +10,8 @@
 
 #include "base/error.h"
 #include "base/sha256.h"
+#include "io/bpe_train.h"
+#include "io/tokenizer.h"
 #include "world/diagram_tasks.h"
 #include "world/layout.h"
 
@@ -128,6 +130,21 @@ TEST(Streams, TextsAreOfAllStreams) {
   const Turn turn = reading(reading_streams()[0], Split::train, 7, 1).turns[0];
   EXPECT_TRUE(world_text(7 * streams + drawing_streams().size())
                   .starts_with(turn.question + "\n " + turn.answer + '\n'));
+}
+
+// A tokenizer that learns from the texts has each word of diagrams as one token; digits stand
+// alone.
+TEST(Streams, WordsOfDiagramsAreTokens) {
+  BpeTrainer trainer;
+  for (uint64_t i = 0; i < 13'000; ++i) trainer.add(world_text(i));
+  const Tokenizer tokenizer = Tokenizer::parse(trainer.train(2033, {}), "test");
+  for (const char* word :
+       {"source", "series", "parallel", "open", "closed", "start", "to",      "yes",   "no",
+        "end",    "R",      "L",        "S",    "A",      "H",     "circuit", "chart", "bar",
+        "flow",   "lamps",  "(",        ")",    ",",      ";",     "none",    "and"}) {
+    EXPECT_EQ(tokenizer.encode(std::string(" ") + word).size(), 1u) << word;
+  }
+  EXPECT_EQ(tokenizer.encode(" 7").size(), 2u);
 }
 
 // What a fact of a yes/no question or a caption says is true of the scene, by the words alone.

@@ -1,7 +1,7 @@
 // A pen that shakes moves every line near a place alike, so lines that meet stay together: the
 // canvas is bent, a little and smoothly, and the strokes are drawn on it straight.
 // SPDX-License-Identifier: MIT
-#include "world/sketch.h"
+#include "world/strokes.h"
 
 #include <algorithm>
 #include <array>
@@ -160,13 +160,13 @@ Hand draw_hand(Philox& random) {
   return hand;
 }
 
-void Sketch::line(Point from, Point to) { segments_.push_back({from, to}); }
+void Strokes::line(Point from, Point to) { segments_.push_back({from, to}); }
 
-void Sketch::path(std::span<const Point> points) {
+void Strokes::path(std::span<const Point> points) {
   for (size_t i = 1; i < points.size(); ++i) line(points[i - 1], points[i]);
 }
 
-void Sketch::arc(Point centre, double radius, double from, double to) {
+void Strokes::arc(Point centre, double radius, double from, double to) {
   const int steps = std::max(1, static_cast<int>(std::ceil((to - from) / kArcStep - 1e-9)));
   const auto at = [&](int i) {
     const double angle = from + (to - from) * i / steps;
@@ -175,13 +175,13 @@ void Sketch::arc(Point centre, double radius, double from, double to) {
   for (int i = 0; i < steps; ++i) line(at(i), at(i + 1));
 }
 
-void Sketch::circle(Point centre, double radius) { arc(centre, radius, 0, 2 * kPi); }
+void Strokes::circle(Point centre, double radius) { arc(centre, radius, 0, 2 * kPi); }
 
-void Sketch::fill(Point low, Point high, const Rgb& colour) {
+void Strokes::fill(Point low, Point high, const Rgb& colour) {
   areas_.push_back({low, high, colour});
 }
 
-void Sketch::letters(Point centre, std::string_view text) {
+void Strokes::letters(Point centre, std::string_view text) {
   const double step = kGlyphWide + kGlyphGap;
   double x = centre.x - (step * static_cast<double>(text.size()) - kGlyphGap) / 2;
   for (const char letter : text) {
@@ -199,7 +199,7 @@ void Sketch::letters(Point centre, std::string_view text) {
   }
 }
 
-void Sketch::head(Point from, Point tip) {
+void Strokes::head(Point from, Point tip) {
   const Point along = (tip - from) * (1 / length(tip - from));
   const Point back = tip - along * kHeadLong, aside = Point{-along.y, along.x} * kHeadWide;
   line(back + aside, tip);
@@ -207,7 +207,7 @@ void Sketch::head(Point from, Point tip) {
   line(back + aside, back - aside);
 }
 
-Rendering Sketch::draw(const Hand& hand, int size) const {
+Rendering Strokes::draw(const Hand& hand, int size) const {
   check(size >= 16 && size <= 2048, Code::bad_input, "a diagram cannot be drawn at ", size,
         " pixels: 16 to 2048 are possible");
   Sheet sheet(hand, size);

@@ -32,7 +32,7 @@ inline constexpr double kInk = 1.6;       // width of a stroke
 inline constexpr double kGlyphHigh = 12;  // of a letter, so that it is legible at 96 pixels
 inline constexpr double kGlyphWide = kGlyphHigh * 4 / 6;
 
-class Sketch {
+class Strokes {
  public:
   void line(Point from, Point to);
   void path(std::span<const Point> points);
