@@ -47,6 +47,7 @@ class EvalVerb {
   uint64_t seed_ = 1;
   std::optional<double> guidance_;
   bool controls_ = false;
+  bool circular_ = false;
   bool list_ = false;
   bool json_ = false;
   bool quiet_ = false;
@@ -71,6 +72,8 @@ EvalVerb::EvalVerb(CLI::App& app, const Interrupt& interrupt) : interrupt_(inter
       ->check(CLI::Range(0.0, 100.0));
   app.add_flag("--controls", controls_,
                "Ask every question again with the objects taken out of the picture");
+  app.add_flag("--circular", circular_,
+               "Ask each question of toyland:choices with its options in every rotation");
   app.add_flag("--json", json_, "One JSON object a figure on stdout");
   app.add_flag("--quiet", quiet_, "No notes on stderr");
   model_.add_verbose(app);
@@ -124,12 +127,13 @@ void EvalVerb::report(const toyland::Part& part, const std::vector<toyland::Figu
 void EvalVerb::run_part(const toyland::Part& part, Engine& engine,
                         const toyland::Settings& settings, ProgressBar& bar) {
   const std::filesystem::path folder = output_;
-  const Json kept = {{"suite", std::string(kSuite) + ':' + part.stream},
-                     {"model", engine.info().hash},
-                     {"images", settings.images},
-                     {"seed", settings.seed},
-                     {"guidance", settings.guidance},
-                     {"controls", settings.controls}};
+  Json kept = {{"suite", std::string(kSuite) + ':' + part.stream},
+               {"model", engine.info().hash},
+               {"images", settings.images},
+               {"seed", settings.seed},
+               {"guidance", settings.guidance},
+               {"controls", settings.controls}};
+  if (settings.circular && part.stream == "choices") kept["circular"] = true;
   CaseFile file(folder / (part.stream + ".jsonl"), kept);
   toyland::run(part, engine, settings, file, wanted(), [&](int64_t done, int64_t total) {
     bar.show(part.stream, done, total, part.asks == toyland::Asks::to_draw ? "prompts" : "samples");
@@ -165,6 +169,7 @@ void EvalVerb::run() {
   settings.seed = seed_;
   settings.guidance = guidance_ ? static_cast<float>(*guidance_) : engine.info().guidance;
   settings.controls = controls_;
+  settings.circular = circular_;
   for (const toyland::Part& part : parts) {
     const std::string why = toyland::why_not(part, engine.info());
     if (!why.empty() && !named()) {

@@ -28,6 +28,7 @@ struct Settings {
   uint64_t seed = 0;
   float guidance = 0;
   bool controls = false;
+  bool circular = false;  // multiple choice with its options in every rotation
 };
 
 // Whether a model was taught what a part asks for; else why not, for people.

@@ -19,6 +19,12 @@ using Told = std::function<void(int64_t done, int64_t total)>;
 nlohmann::ordered_json found_json(const Detection& picture);
 Detection found_of(const nlohmann::ordered_json& json);
 
+// The name of a case, and the sample it is of.
+inline std::string key(uint64_t index, int k) {
+  return std::to_string(index) + '/' + std::to_string(k);
+}
+inline uint64_t index_of(const std::string& name) { return std::stoull(name); }
+
 // Means by name, in the order in which names come.
 class Table {
  public:
@@ -38,6 +44,15 @@ class Table {
  private:
   std::vector<Figure> rows_;
 };
+
+// Questions, one case each.
+void run_reading(const Part& part, Engine& engine, const Settings& settings, CaseFile& file,
+                 const Wanted& wanted, const Told& told);
+// The first `most` pictures that were asked about and answered wrongly.
+std::vector<Image> misread(const Part& part, Engine& engine, const CaseFile& file, size_t most);
+// What the parts have besides their grades: F1 of yes, both questions of a picture, every rotation,
+// whole diagrams, and controls.
+void add_reading_figures(const Part& part, const CaseFile& file, std::vector<Figure>& figures);
 
 // Edits by instruction, one picture each.
 void run_edits(const Part& part, Engine& engine, const Settings& settings, CaseFile& file,

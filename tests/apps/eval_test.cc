@@ -8,6 +8,7 @@
 
 #include "apps/toyland.h"
 #include "program.h"
+#include "world/choices.h"
 
 namespace janus {
 namespace {
@@ -98,6 +99,101 @@ TEST(EvalProgram, JudgesEditsWhereTheModelWasTaughtThem) {
   const Outcome refused = evaluate(untaught, "toyland:edits", {"--limit", "8"});
   EXPECT_EQ(refused.code, 1);
   EXPECT_NE(refused.err.find("was not taught to edit"), std::string::npos) << refused.err;
+}
+
+// It never saw a diagram: what counts is that truths pass and all is told apart.
+TEST(EvalProgram, JudgesDiagrams) {
+  const Folder folder;
+  const std::vector<std::string> few = {"--limit", "6", "--controls"};
+  const Outcome outcome = evaluate(folder, "toyland:flows,charts,circuits", few);
+  ASSERT_EQ(outcome.code, 0) << outcome.err;
+  for (const std::string part : {"flows", "charts", "circuits"}) {
+    auto all = figures(outcome, part);
+    EXPECT_EQ(all["all"]["count"], 12);
+    EXPECT_LT(all["all"]["value"], .3);
+    EXPECT_EQ(all["whole"]["count"], 6);
+    EXPECT_EQ(all["whole and exact"]["count"], 6);
+    EXPECT_EQ(all["questions"]["count"], 6);
+    const int held =
+        all.contains("questions, held out") ? all["questions, held out"]["count"] : Json(0);
+    const int seen = all.contains("questions, seen") ? all["questions, seen"]["count"] : Json(0);
+    EXPECT_EQ(held + seen, 6);
+    EXPECT_EQ(all["control: true answers"]["value"], 1);
+    EXPECT_EQ(all["control: true answers"]["count"], 12);
+    EXPECT_EQ(all["control: the commonest answer"]["count"], 6);
+    EXPECT_EQ(all["control: whole, without the objects"]["count"], 6);
+    EXPECT_EQ(all["control: questions, without the objects"]["count"], 6);
+    EXPECT_TRUE(std::filesystem::exists(folder.file("out/" + part + "-failures.png")));
+    const Json line = Json::parse(lines_of(read_file(folder.file("out/" + part + ".jsonl")))[1]);
+    for (const char* key : {"exact", "blind", "record"}) EXPECT_TRUE(line.contains(key)) << key;
+    EXPECT_EQ(line["record"]["task"], part);
+  }
+  EXPECT_EQ(evaluate(folder, "toyland:flows,charts,circuits", few).out, outcome.out);
+}
+
+TEST(EvalProgram, TurnsOptionsRound) {
+  const Folder folder, plain;
+  const Outcome outcome = evaluate(folder, "toyland:choices", {"--limit", "13", "--circular"});
+  ASSERT_EQ(outcome.code, 0) << outcome.err;
+  auto turned = figures(outcome, "choices");
+  auto once = figures(evaluate(plain, "toyland:choices", {"--limit", "13"}), "choices");
+  EXPECT_EQ(turned["all"], once["all"]);  // rotations do not count as questions
+  EXPECT_EQ(turned["circular"]["count"], 13);
+  EXPECT_LE(turned["circular"]["value"], turned["all"]["value"]);
+  EXPECT_EQ(turned["circular, place"]["count"], 1);
+  EXPECT_FALSE(once.contains("circular"));
+  // Right is what is right in each of a sample's lines.
+  std::map<int, std::pair<size_t, double>> samples;
+  const std::vector<std::string> lines = lines_of(read_file(folder.file("out/choices.jsonl")));
+  for (size_t i = 1; i < lines.size(); ++i) {
+    const Json line = Json::parse(lines[i]);
+    auto& [count, least] =
+        samples.try_emplace(std::stoi(line["case"].get<std::string>()), 0, 1.).first->second;
+    EXPECT_EQ(line.value("turned", 0), count);
+    ++count;
+    least = std::min(least, line["grade"].get<double>());
+  }
+  double right = 0;
+  for (const auto& [index, sample] : samples) {
+    EXPECT_TRUE(sample.first >= 2 && sample.first <= 4) << index;
+    right += sample.second;
+  }
+  EXPECT_NEAR(turned["circular"]["value"], right / 13, 1e-6);
+  const Outcome other = evaluate(plain, "toyland:choices", {"--limit", "13", "--circular"});
+  EXPECT_EQ(other.code, 1);
+  EXPECT_NE(other.err.find("other settings"), std::string::npos) << other.err;
+}
+
+// Who always says A is right where A is, and in no question of two options or more in every
+// rotation.
+TEST(Eval, AnEverSameLetterIsNeverRightAllRound) {
+  const Folder folder;
+  CaseFile file(folder.file("choices.jsonl"), {});
+  double right = 0;
+  for (uint64_t index = 0; index < 26; ++index) {
+    const ChoiceSample sample = choice_sample(Split::test, index);
+    for (int k = 0; k < static_cast<int>(sample.options.size()); ++k) {
+      const std::string letter(1, choice_letter(sample, k));
+      nlohmann::ordered_json line = {{"case", std::to_string(index) + '/' + std::to_string(k)},
+                                     {"category", sample.leaf},
+                                     {"held", false},
+                                     {"question", choice_prompt(sample, k)},
+                                     {"truth", letter},
+                                     {"answer", "A"},
+                                     {"grade", letter == "A" ? 1 : 0}};
+      if (k > 0) line["turned"] = k;
+      if (k == 0) right += letter == "A";
+      file.add(line);
+    }
+  }
+  std::map<std::string, double> values;
+  for (const auto& f : toyland::figures(toyland::parts("choices")[0], file)) {
+    values[f.name] = f.value;
+  }
+  EXPECT_GT(right, 0);
+  EXPECT_NEAR(values.at("all"), right / 26, 1e-9);
+  EXPECT_EQ(values.at("circular"), 0);
+  EXPECT_EQ(values.at("circular, place"), 0);
 }
 
 // Stopped anywhere, even within a line, a run goes on to the same figures.
