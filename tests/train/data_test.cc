@@ -142,6 +142,25 @@ TEST(Data, CropsShowTheirObject) {
   EXPECT_GE(covered, 48);  // scenes without objects are a few
 }
 
+// A row is a picture with the whole of it or some questions; no patch of it has a toy.
+TEST(Data, DiagramsAreRowsToAnswer) {
+  std::string text = tiny_recipe(false);
+  text = text.substr(0, text.find("[[data]]"));
+  for (const std::string stream : {"flows", "charts", "circuits"}) {
+    text += "[[data]]\npath = \"toyland/" + stream + "\"\ntask = \"understand\"\nturns = 3\n";
+  }
+  const Recipe recipe = parse_recipe(
+      text, "tiny", std::vector<std::string>{"batch.micro=12", "model.language.vocabulary=640"});
+  const LanguageBatch batch = first_batch(recipe, tiny_prompts());
+  ASSERT_EQ(batch.ask.size(), 12u);
+  const auto side = static_cast<size_t>(recipe.model.config.image);
+  for (const AskRow& row : batch.ask) {
+    EXPECT_EQ(row.pixels.size(), 3 * side * side);
+    EXPECT_EQ(std::count(row.covered.begin(), row.covered.end(), true), 0);
+    EXPECT_EQ(row.shapes, std::vector<int64_t>(row.covered.size(), kShapeCount));
+  }
+}
+
 TEST(Data, ConditionsAreDroppedAsOftenAsSaid) {
   const PromptBuilder prompts = tiny_prompts();
   const Recipe recipe =
