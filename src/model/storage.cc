@@ -4,6 +4,11 @@
 #include "model/gguf_names.h"
 
 namespace janus {
+namespace {
+
+constexpr std::string_view kTextHead = "lm_head.weight";
+
+}  // namespace
 
 Dtype matrix_type(std::string_view name, int64_t inputs, Dtype wanted, Dtype otherwise) {
   if (traits(wanted).block == 1) return wanted;
@@ -11,7 +16,8 @@ Dtype matrix_type(std::string_view name, int64_t inputs, Dtype wanted, Dtype oth
   const std::string_view group = tensor_group(name);
   if (inputs % traits(type).block != 0) return otherwise;
   if (group == "language") return type;
-  return group == "vision" || group == "adaptors" ? Dtype::q8_0 : otherwise;
+  const bool eight = group == "vision" || group == "adaptors" || name == kTextHead;
+  return eight ? Dtype::q8_0 : otherwise;
 }
 
 bool is_weight_type(Dtype type) {

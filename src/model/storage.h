@@ -12,9 +12,9 @@
 namespace janus {
 
 // Of a matrix with rows of `inputs`, by its transformers name. `wanted` where it is no type of
-// blocks. Else matrices of the language tower have it, those of the vision tower and both adaptors
-// too, though never fewer bits than q8_0; heads, embeddings, the codec and rows that are no whole
-// blocks are `otherwise`. q4_k and q6_k, which are only read, become q8_0.
+// blocks. Else matrices of the language tower have it, those of the vision tower, both adaptors and
+// the text head too, though never fewer bits than q8_0; the image head, embeddings, the codec and
+// rows that are no whole blocks are `otherwise`. q4_k and q6_k, which are only read, become q8_0.
 Dtype matrix_type(std::string_view name, int64_t inputs, Dtype wanted, Dtype otherwise);
 
 // --- in memory -----------------------------------------------------------------------------------

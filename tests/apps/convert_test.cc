@@ -222,7 +222,8 @@ TEST(ConvertProgram, InfoShowsTypesByGroup) {
   EXPECT_EQ(info["types"], nlohmann::json::parse(R"(["bf16", "f32", "q8_0"])"));
   EXPECT_EQ(info["stored"]["language"]["q8_0"], 2 * (4 * 64 * 64 + 3 * 160 * 64));
   EXPECT_EQ(info["stored"]["language"]["f32"], 5 * 64);
-  EXPECT_EQ(info["stored"]["heads"]["bf16"], 640 * 64 + 64 * 64 + 256 * 64);
+  EXPECT_EQ(info["stored"]["heads"]["q8_0"], 640 * 64);            // of text
+  EXPECT_EQ(info["stored"]["heads"]["bf16"], 64 * 64 + 256 * 64);  // of pictures
   EXPECT_FALSE(info["stored"]["codec"].contains("q8_0"));
   const Outcome table = run_program({"info", "-m", file});
   EXPECT_NE(table.out.find("stored.vision.q8_0 "), std::string::npos) << table.out;

@@ -123,7 +123,7 @@ TEST(HeldBlocks, GoByRule) {
   EXPECT_EQ(w.aligner[0].dtype, Dtype::q8_0);
   EXPECT_EQ(w.gen_aligner[0].dtype, Dtype::bf16);  // rows of 8
   EXPECT_EQ(w.gen_aligner[1].dtype, Dtype::q8_0);
-  EXPECT_EQ(w.text_head.dtype, Dtype::bf16);
+  EXPECT_EQ(w.text_head.dtype, Dtype::q8_0);
   EXPECT_EQ(w.gen_hidden.dtype, Dtype::bf16);
   EXPECT_EQ(w.gen_logits.dtype, Dtype::bf16);
   EXPECT_EQ(w.embed_text.rows.view.dtype, Dtype::bf16);

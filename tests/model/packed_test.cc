@@ -182,9 +182,9 @@ TEST(Packed, ComesApartAgain) {
     convert(golden("tiny-official"), dir / "plain.gguf", type);
     pack(golden("tiny-official"), dir / "packed.gguf", type);
     convert(dir / "packed.gguf", dir / "back.gguf", {});
-    EXPECT_EQ(bytes_of_tensors(dir / "back.gguf"), bytes_of_tensors(dir / "plain.gguf"));
+    EXPECT_TRUE(bytes_of_tensors(dir / "back.gguf") == bytes_of_tensors(dir / "plain.gguf"));
     pack(dir / "back.gguf", dir / "again.gguf", type);
-    EXPECT_EQ(bytes_of_tensors(dir / "again.gguf"), bytes_of_tensors(dir / "packed.gguf"));
+    EXPECT_TRUE(bytes_of_tensors(dir / "again.gguf") == bytes_of_tensors(dir / "packed.gguf"));
   }
 }
 
@@ -274,7 +274,8 @@ class Damaged : public ::testing::Test {
   // By what the rule of storage says of the tiny model.
   static std::string type_of(const std::string& name) {
     const bool blocks = name.starts_with("lm.layers") || name.starts_with("vision.encoder") ||
-                        name.starts_with("aligner") || name.starts_with("gen_aligner.hidden");
+                        name.starts_with("aligner") || name.starts_with("gen_aligner.hidden") ||
+                        name.starts_with("lm_head");
     return blocks ? "q8_0" : "bf16";
   }
 

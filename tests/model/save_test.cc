@@ -180,7 +180,7 @@ TEST(Save, Q8StaysWithinHalfAStepAndIsStable) {
       ASSERT_LE(std::abs(x[i] - y[i]), bound) << name << ' ' << i;
     }
   }
-  EXPECT_EQ(quantised, 2 * 7 + 2 * 6 + 3);
+  EXPECT_EQ(quantised, 2 * 7 + 2 * 6 + 3 + 1);
   // Without a type, what was q8_0 becomes bf16 in a directory.
   to_directory(dir / "a.gguf", dir / "plain");
   for (const auto& [name, tensor] : open_checkpoint_dir(dir / "plain")) {
@@ -207,12 +207,15 @@ TEST(Save, TypesGoByRule) {
   EXPECT_EQ(type("model.vision_model.encoder.layers.0.mlp.fc1.weight", {64, 64}, q4), q8);
   EXPECT_EQ(type("model.vision_model.encoder.layers.0.mlp.fc1.weight", {64, 64}, {}, q4), q4);
   EXPECT_EQ(type("model.aligner.fc1.weight", {64, 64}, q4), q8);
-  EXPECT_EQ(type("lm_head.weight", {64, 64}, q4), Dtype::bf16);
+  EXPECT_EQ(type("lm_head.weight", {64, 64}, q4), q8);
+  EXPECT_EQ(type("lm_head.weight", {64, 48}, q4), Dtype::bf16);
+  EXPECT_EQ(type("model.generation_head.proj_out.weight", {64, 64}, q4), Dtype::bf16);
   EXPECT_EQ(type(matrix, {256, 256}, {}, Dtype::q4_k), q8);
   EXPECT_EQ(type(matrix, {256, 256}, {}, Dtype::q6_k), q8);
-  EXPECT_EQ(type("lm_head.weight", {256, 256}, {}, Dtype::q6_k), Dtype::bf16);
+  EXPECT_EQ(type("lm_head.weight", {256, 256}, {}, Dtype::q6_k), q8);
   EXPECT_EQ(type("model.generation_aligner.fc1.weight", {64, 8}, q8), Dtype::bf16);
-  EXPECT_EQ(type("lm_head.weight", {64, 64}, q8), Dtype::bf16);
+  EXPECT_EQ(type("lm_head.weight", {64, 64}, q8), q8);
+  EXPECT_EQ(type("lm_head.weight", {64, 64}, {}, q8), q8);
   EXPECT_EQ(type("model.generation_head.proj_out.weight", {64, 64}, q8), Dtype::bf16);
   EXPECT_EQ(type("model.language_model.embed_tokens.weight", {64, 64}, q8), Dtype::bf16);
   EXPECT_EQ(type("model.generation_embeddings.weight", {64, 32}, q8), Dtype::bf16);

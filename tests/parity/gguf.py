@@ -59,14 +59,17 @@ def bits(array):
     return numpy.ascontiguousarray(array).tobytes()
 
 
+EIGHT = ("model.vision_model.", "model.aligner.", "model.generation_aligner.", "lm_head.")  # beside q4_0
+
+
 def kept_wide(name, shape):
     """f32 whatever is asked: vectors, position embeddings, the book of codes."""
     return len(shape) == 1 or name.endswith(("position_embedding.weight", "quantize.embedding.weight"))
 
 
 def quantised(name, shape):
-    """What types of blocks hold: matrices of the towers and adaptors with rows of whole blocks."""
-    other = ("lm_head.", "model.generation_head.", "model.generation_embeddings.", "model.vqmodel.")
+    """What types of blocks hold: matrices of towers, adaptors and text head with rows of whole blocks."""
+    other = ("model.generation_head.", "model.generation_embeddings.", "model.vqmodel.")
     return len(shape) == 2 and shape[1] % 32 == 0 and not name.startswith(other) and "embed_tokens" not in name
 
 
@@ -84,7 +87,7 @@ def check_file(path, values, kind):
             wanted = Type.F32
         elif kind in ("q8_0", "q4_0") and not quantised(name, value.shape):
             wanted = Type.BF16
-        elif kind == "q4_0" and name.startswith(("model.vision_model.", "model.aligner.", "model.generation_aligner.")):
+        elif kind == "q4_0" and name.startswith(EIGHT):
             wanted = Type.Q8_0
         assert tensor.tensor_type == wanted, f"{name} is {tensor.tensor_type.name}"
         assert list(tensor.shape) == list(reversed(value.shape)), f"{name} is {tensor.shape}"
