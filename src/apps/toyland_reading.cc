@@ -19,7 +19,7 @@ constexpr int kLongestAnswer = 96;  // tokens
 constexpr int kTurns = 2;
 constexpr std::string_view kChoices = "choices";
 
-bool is_blind(const Lesson& lesson) {
+bool without_picture(const Lesson& lesson) {
   return std::holds_alternative<std::monostate>(lesson.picture);
 }
 
@@ -42,7 +42,7 @@ Lesson lesson_of(const Part& part, const Settings& settings, uint64_t index) {
 AskRequest request_for(const Lesson& lesson, size_t k, const Engine& engine) {
   AskRequest request;
   request.max_tokens = kLongestAnswer;
-  if (is_blind(lesson)) {
+  if (without_picture(lesson)) {
     for (size_t i = 0; i < k; ++i) {
       request.messages.push_back({"user", lesson.turns[i].question, {}});
       request.messages.push_back({"assistant", lesson.turns[i].answer, {}});
@@ -116,10 +116,9 @@ void add_circular(const CaseFile& file, std::vector<Figure>& figures) {
   const auto turned = [](const auto& entry) { return entry.second.contains("turned"); };
   if (std::none_of(file.cases().begin(), file.cases().end(), turned)) return;
   Table table;
-  for (const auto& [index, row] : least_grades(file)) table.add("circular", row.second);
-  for (const auto& [index, row] : least_grades(file)) {
-    table.add("circular, " + row.first, row.second);
-  }
+  const auto least = least_grades(file);
+  for (const auto& [index, row] : least) table.add("circular", row.second);
+  for (const auto& [index, row] : least) table.add("circular, " + row.first, row.second);
   for (const Figure& figure : table.means()) figures.push_back(figure);
 }
 
@@ -158,7 +157,7 @@ void run_reading(const Part& part, Engine& engine, const Settings& settings, Cas
   for (int64_t next = 0; next < part.samples; ++next) {
     const auto index = static_cast<uint64_t>(next);
     const Lesson lesson = lesson_of(part, settings, index);
-    const bool blind = settings.controls && !is_blind(lesson);
+    const bool blind = settings.controls && !without_picture(lesson);
     for (size_t k = 0; k < lesson.turns.size(); ++k) {
       if (file.has(key(index, static_cast<int>(k)))) continue;
       const auto ask = [&](const Lesson& shown) {

@@ -18,6 +18,8 @@ struct Stretch {
   int64_t at = 0;
 };
 
+inline constexpr int64_t kMostInBucket = 4 << 20;  // numbers
+
 class Buckets {
  public:
   // `sizes`: numbers of each parameter, in that order; `most`: of a bucket.

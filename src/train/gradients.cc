@@ -11,8 +11,8 @@
 namespace janus::train {
 namespace {
 
-// Numbers of a bucket: 16 MB at most, of a small model a part that leaves something to overlap.
-constexpr int64_t kMost = 4 << 20, kLeast = 1 << 13, kSome = 12;
+// Numbers of a bucket: of a small model a part that leaves something to overlap.
+constexpr int64_t kLeast = 1 << 13, kSome = 12;
 constexpr int kNobody = -1;
 
 thread_local int shard_at_work = kNobody;  // of this thread, while it goes back through its loss
@@ -43,7 +43,7 @@ Division divide(const NamedTensors& parameters, const std::vector<std::string>& 
     sizes.push_back(tensors.back().numel());
   }
   const int64_t all = std::accumulate(sizes.begin(), sizes.end(), int64_t{0});
-  const int64_t most = std::clamp(all / kSome, kLeast, kMost);
+  const int64_t most = std::clamp(all / kSome, kLeast, kMostInBucket);
   return {names, tensors, Buckets(sizes, processes, most), sharing};
 }
 

@@ -78,7 +78,6 @@ class LanguageTask final : public Task {
   torch::Tensor outline_loss(const torch::Tensor& logits, std::span<const DrawRow> rows) const;
   torch::Tensor ask_loss(std::span<const AskRow> rows, bool probing, Figures& figures);
   torch::Tensor probe_loss(const torch::Tensor& logits, std::span<const AskRow> rows) const;
-  int64_t pack() const { return recipe_.batch.pack ? recipe_.batch.max_len : 0; }
 
   Recipe recipe_;
   Processes& processes_;
@@ -307,7 +306,8 @@ torch::Tensor LanguageTask::draw_loss(std::span<const DrawRow> rows, Figures& fi
   CodeCache* kept = kept_ ? &*kept_ : nullptr;
   const torch::Tensor codes = codes_of(net_, rows, kept);  // [B, N]
   const torch::Tensor sources = source_codes(net_, rows, kept);
-  const Inputs inputs = draw_inputs(rows, recipe_.model.config, prompts_.ids(), pack());
+  const Inputs inputs =
+      draw_inputs(rows, recipe_.model.config, prompts_.ids(), recipe_.packed_length());
   torch::Tensor logits, subject, outline;
   {
     const Precision precision(recipe_);
@@ -389,7 +389,8 @@ torch::Tensor target_shares(std::span<const AskRow> rows, const Shares& shares) 
 }
 
 torch::Tensor LanguageTask::ask_loss(std::span<const AskRow> rows, bool probing, Figures& figures) {
-  const Inputs inputs = ask_inputs(rows, recipe_.model.config, prompts_.ids(), pack());
+  const Inputs inputs =
+      ask_inputs(rows, recipe_.model.config, prompts_.ids(), recipe_.packed_length());
   const torch::Tensor pixels = stack_pixels(rows, recipe_.model.config.vision.image);
   probing = probing && pixels.size(0) > 0;
   torch::Tensor logits, probe;

@@ -10,6 +10,7 @@
 
 #include "base/free_memory.h"
 #include "model/weight_names.h"
+#include "train/buckets.h"
 #include "train/stage.h"
 
 namespace janus::train {
@@ -291,7 +292,7 @@ int64_t TrainingMemory::total() const {
 int64_t gradients(const Recipe& recipe, int64_t trained, int threads, int processes) {
   const bool passes = recipe.batch.accumulate > 1;
   if (processes == 1) return trained * (threads + (passes ? 1 : 0));
-  constexpr int64_t kOnTheWay = 3 * (16 << 20);  // buckets.h: what goes out, comes in, is added up
+  constexpr int64_t kOnTheWay = 3 * kFloat * kMostInBucket;  // goes out, comes in, is added up
   const int64_t part = trained / processes;
   const int64_t kept = recipe.parallel.sharing == Sharing::none              ? trained
                        : recipe.parallel.sharing == Sharing::state && passes ? trained + part

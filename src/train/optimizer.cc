@@ -112,15 +112,6 @@ void Optimizer::add_parts() {
   }
 }
 
-double Optimizer::step(double lr, Shards& shards) {
-  StepGradients gradients;
-  for (const auto& [name, weight] : parameters_) {
-    gradients.parts.push_back(weight.grad());
-    gradients.met.push_back(weight.grad().defined());
-  }
-  return step(lr, gradients, shards);
-}
-
 double Optimizer::norm_of(const std::vector<torch::Tensor>& gradients, Shards& shards) {
   std::vector<torch::Tensor> norms(gradients.size());
   share_out(shards, gradients, [&](size_t i) {

@@ -58,8 +58,8 @@ class Optimizer {
 
   // Clips the gradients, then updates the parameters and their average, each on one of the shards'
   // threads: which one changes no bit. Returns the global norm before clipping; when it is not
-  // finite nothing is changed. The gradients are the parameters' own, or those of a Division.
-  double step(double lr, Shards& shards);
+  // finite nothing is changed. Gradients are of all parameters in the order of their names, or of
+  // the division's stretches.
   double step(double lr, const StepGradients& gradients, Shards& shards);
 
   // Puts the averaged weights in place of the trained ones, and back. No-op without EMA.

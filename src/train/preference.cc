@@ -83,7 +83,7 @@ torch::Tensor Preference::of(std::span<const DrawRow> rows, const Shares& shares
   const torch::Tensor chosen = codes_of(net_, rows, kept);
   const torch::Tensor rejected = rejected_codes(net_, rows, kept);
   const torch::Tensor sources = source_codes(net_, rows, kept);
-  const Inputs inputs = draw_inputs(rows, recipe_.model.config, ids_, pack());
+  const Inputs inputs = draw_inputs(rows, recipe_.model.config, ids_, recipe_.packed_length());
   const torch::Tensor row = rows_of(std::vector<int64_t>(rows.size(), chosen.size(1)));
   const auto log_p = [&](Janus& net, const torch::Tensor& codes) {
     const torch::Tensor hidden = net->decode_at(inputs, draw_vectors(net, codes, sources, rows));
@@ -101,7 +101,7 @@ torch::Tensor Preference::of(std::span<const AskRow> rows, const Shares& shares,
   for (const AskRow& row : rows) worse.emplace_back().dialogue = *row.rejected;
   const torch::Tensor pixels = stack_pixels(rows, recipe_.model.config.vision.image);
   const auto log_p = [&](Janus& net, std::span<const AskRow> asked, const torch::Tensor& seen) {
-    const Inputs inputs = ask_inputs(asked, recipe_.model.config, ids_, pack());
+    const Inputs inputs = ask_inputs(asked, recipe_.model.config, ids_, recipe_.packed_length());
     std::vector<int64_t> counts;
     for (const AskRow& row : asked) counts.push_back(targets_of(row).count);
     return sums(net->text_logits(net->decode_at(inputs, seen)), torch::tensor(inputs.labels),

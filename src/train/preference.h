@@ -43,8 +43,6 @@ class Preference {
   torch::Tensor loss_of(const std::function<Pairs(Janus& net)>& log_p, const torch::Tensor& counted,
                         const Shares& shares, Figures& figures);
 
-  int64_t pack() const { return recipe_.batch.pack ? recipe_.batch.max_len : 0; }
-
   Recipe recipe_;
   Janus net_;
   std::optional<Janus> copy_;  // p0 where no adapter learns

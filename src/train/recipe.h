@@ -163,6 +163,8 @@ struct Recipe {
 
   // Whether what is learnt is a difference from model.init, which is then needed to resume.
   bool measures_from_init() const { return lora.rank > 0 || preference.beta > 0; }
+  // The longest sequence of several samples; 0 where each has one of its own.
+  int64_t packed_length() const { return batch.pack ? batch.max_len : 0; }
   bool trains_codec() const { return data.front().task == Teaches::reconstruct; }
 };
 

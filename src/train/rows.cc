@@ -37,10 +37,6 @@ torch::Tensor sum_of_losses(const torch::Tensor& logits, const torch::Tensor& la
   return torch::cross_entropy_loss(logits, labels, {}, at::Reduction::Sum);
 }
 
-torch::Tensor pixels_of(const std::vector<float>& values, int64_t side) {
-  return torch::tensor(values).view({-1, 3, side, side});
-}
-
 torch::Tensor drawing_loss(Judge& judge, const FileRow& row, RowLoss& loss) {
   const DrawRow drawn = draw_row(row, judge.prompts, judge.config);
   const std::span<const DrawRow> rows(&drawn, 1);
@@ -58,7 +54,7 @@ torch::Tensor reading_loss(Judge& judge, const FileRow& row, RowLoss& loss) {
   torch::Tensor vectors;  // stays undefined without a picture
   if (!taught.pixels.empty()) {
     vectors =
-        judge.net->embed_image(pixels_of(taught.pixels, judge.config.vision.image)).flatten(0, 1);
+        judge.net->embed_image(stack_pixels({&taught, 1}, judge.config.vision.image)).flatten(0, 1);
   }
   loss.targets = static_cast<int64_t>(inputs.labels.size());
   return sum_of_losses(judge.net->text_logits(judge.net->decode_at(inputs, vectors)),

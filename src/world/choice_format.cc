@@ -6,17 +6,12 @@
 #include <sstream>
 
 #include "world/choices.h"
+#include "world/wording.h"
 
 namespace janus {
 namespace {
 
 constexpr int kTail = 5;  // a lone letter counts among the last words only
-
-std::string lower(std::string text) {
-  std::transform(text.begin(), text.end(), text.begin(),
-                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
-  return text;
-}
 
 std::vector<std::string> turned_options(const ChoiceSample& sample, int turned) {
   std::vector<std::string> options;

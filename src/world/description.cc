@@ -2,10 +2,10 @@
 // opens a mention, what follows (place, relation) belongs to the mention opened last.
 // SPDX-License-Identifier: MIT
 #include "world/description.h"
+#include "world/wording.h"
 
 #include <algorithm>
 #include <array>
-#include <cctype>
 #include <optional>
 
 namespace janus {
@@ -43,24 +43,9 @@ int palette_index(std::string_view word) {
   return -1;
 }
 
-// The words of a text in lower case; everything else parts them.
-std::vector<std::string> words_of(std::string_view text) {
-  std::vector<std::string> words(1);
-  for (const char raw : text) {
-    const auto c = static_cast<unsigned char>(raw);
-    if (std::isalnum(c)) {
-      words.back() += static_cast<char>(std::tolower(c));
-    } else if (!words.back().empty()) {
-      words.emplace_back();
-    }
-  }
-  if (words.back().empty()) words.pop_back();
-  return words;
-}
-
 class Reader {
  public:
-  explicit Reader(std::string_view text) : words_(words_of(text)) {}
+  explicit Reader(std::string_view text) : words_(words_of(lower(text))) {}
 
   Description read() {
     while (at_ < words_.size()) {

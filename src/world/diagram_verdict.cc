@@ -7,6 +7,7 @@
 
 #include "world/diagram_tasks.h"
 #include "world/letters.h"
+#include "world/wording.h"
 #include "world/yes_no.h"
 
 namespace janus {
@@ -16,25 +17,6 @@ constexpr std::array<std::string_view, 21> kNumbers = {
     "zero",     "one",     "two",     "three",     "four",     "five",     "six",
     "seven",    "eight",   "nine",    "ten",       "eleven",   "twelve",   "thirteen",
     "fourteen", "fifteen", "sixteen", "seventeen", "eighteen", "nineteen", "twenty"};
-
-std::vector<std::string> words_of(const std::string& text) {
-  std::vector<std::string> words(1);
-  for (const char c : text) {
-    if (std::isalnum(static_cast<unsigned char>(c))) {
-      words.back() += c;
-    } else if (!words.back().empty()) {
-      words.emplace_back();
-    }
-  }
-  if (words.back().empty()) words.pop_back();
-  return words;
-}
-
-std::string lower(std::string word) {
-  std::transform(word.begin(), word.end(), word.begin(),
-                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
-  return word;
-}
 
 bool is_number(const std::string& word) {
   return !word.empty() && std::all_of(word.begin(), word.end(),

@@ -2,10 +2,10 @@
 // answer holds those of the truth and no others. SPDX-License-Identifier: MIT
 #include <algorithm>
 #include <array>
-#include <cctype>
 #include <set>
 
 #include "world/tasks.h"
+#include "world/wording.h"
 
 namespace janus {
 namespace {
@@ -62,18 +62,11 @@ std::set<std::string_view> vocabulary(unsigned words) {
 std::set<std::string> key_words(const std::string& text, const std::set<std::string_view>& known) {
   constexpr std::array<std::string_view, 5> kDigits = {"zero", "one", "two", "three", "four"};
   std::set<std::string> found;
-  std::string word;
-  for (const char raw : text + ' ') {
-    const unsigned char c = static_cast<unsigned char>(raw);
-    if (std::isalnum(c)) {
-      word += static_cast<char>(std::tolower(c));
-      continue;
-    }
+  for (std::string word : words_of(lower(text))) {
     if (word.size() == 1 && word[0] >= '0' && word[0] <= '4') {
       word = kDigits[static_cast<size_t>(word[0] - '0')];
     }
     if (known.contains(word)) found.insert(word);
-    word.clear();
   }
   return found;
 }

@@ -207,7 +207,15 @@ const auto& named(const Table& table, std::string_view name) {
 
 std::span<const std::string_view> drawing_streams() { return kDrawingNames; }
 std::span<const std::string_view> reading_streams() { return kReadingNames; }
-std::span<const std::string_view> diagram_streams() { return std::span(kReadingNames).last(3); }
+std::span<const std::string_view> diagram_streams() {
+  // Last in the table, so that their names are in one stretch.
+  constexpr auto kFirst = static_cast<size_t>(
+      std::ranges::find_if(kReading, [](const ReadingStream& s) { return s.same != nullptr; }) -
+      kReading.begin());
+  static_assert(std::all_of(kReading.begin() + kFirst, kReading.end(),
+                            [](const ReadingStream& s) { return s.same != nullptr; }));
+  return std::span(kReadingNames).subspan(kFirst);
+}
 std::span<const std::string_view> codec_streams() { return kCodecNames; }
 std::span<const std::string_view> edit_streams() {
   static constexpr std::array<std::string_view, 1> kNames = {"edits"};

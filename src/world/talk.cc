@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <array>
-#include <cctype>
 
 #include "world/talk_facts.h"
 #include "world/wording.h"
@@ -320,22 +319,6 @@ void Talk::compute() {
   (this->*kAll[static_cast<size_t>(random_.below(static_cast<int>(kAll.size())))])();
 }
 
-std::string plain(const std::string& text) {
-  std::string words;
-  bool gap = false;
-  for (const char raw : text) {
-    const auto c = static_cast<unsigned char>(raw);
-    if (!std::isalnum(c)) {
-      gap = true;
-      continue;
-    }
-    if (gap && !words.empty()) words += ' ';
-    gap = false;
-    words += static_cast<char>(std::tolower(c));
-  }
-  return words;
-}
-
 }  // namespace
 
 TalkSample talk_sample(Split split, uint64_t index) {
@@ -357,7 +340,7 @@ TalkSample talk_sample(Split split, uint64_t index) {
 }
 
 bool says_the_same(const std::string& answer, const std::string& truth) {
-  return plain(answer) == plain(truth);
+  return words_of(lower(answer)) == words_of(lower(truth));
 }
 
 }  // namespace janus

@@ -2,7 +2,9 @@
 // SPDX-License-Identifier: MIT
 #include "world/wording.h"
 
+#include <algorithm>
 #include <array>
+#include <cctype>
 #include <numeric>
 
 namespace janus {
@@ -105,6 +107,26 @@ std::string with_head(Philox& random, Split split, const std::string& words) {
   if (split != Split::train) return std::string(kBenchmarkHead) + words;
   const std::string_view head = kHeads[static_cast<size_t>(pick(random, kHeadShares))];
   return as_typed(random, std::string(head) + words);
+}
+
+std::vector<std::string> words_of(std::string_view text) {
+  std::vector<std::string> words(1);
+  for (const char c : text) {
+    if (std::isalnum(static_cast<unsigned char>(c))) {
+      words.back() += c;
+    } else if (!words.back().empty()) {
+      words.emplace_back();
+    }
+  }
+  if (words.back().empty()) words.pop_back();
+  return words;
+}
+
+std::string lower(std::string_view text) {
+  std::string small(text);
+  std::ranges::transform(small, small.begin(),
+                         [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  return small;
 }
 
 }  // namespace janus

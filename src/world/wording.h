@@ -26,6 +26,10 @@ Phrasing choose_phrasing(Philox& random, Split split, std::span<const std::strin
 using Gaps = std::vector<std::pair<std::string_view, std::string>>;
 std::string fill(std::string_view text, const Gaps& gaps);
 
+// The runs of letters and digits of a text, as they are written; everything else parts them.
+std::vector<std::string> words_of(std::string_view text);
+std::string lower(std::string_view text);
+
 // A digit for a number, capital, full stop, please, spelling of colour, a question mark or an
 // article left out, a wrong article, a slip of one letter.
 std::string as_typed(Philox& random, std::string text);

@@ -3,7 +3,6 @@
 #include "world/yes_no.h"
 
 #include <algorithm>
-#include <cctype>
 #include <utility>
 
 #include "world/description.h"
@@ -261,16 +260,9 @@ const std::array<int, kNearest>& nearest_shapes(int shape) {
 
 Verdict yes_or_no(const std::string& answer) {
   bool yes = false, no = false;
-  std::string word;
-  for (const char raw : answer + ' ') {
-    const auto c = static_cast<unsigned char>(raw);
-    if (std::isalnum(c)) {
-      word += static_cast<char>(std::tolower(c));
-      continue;
-    }
+  for (const std::string& word : words_of(lower(answer))) {
     yes |= word == "yes";
     no |= word == "no";
-    word.clear();
   }
   if (yes == no) return Verdict::unknown;
   return yes ? Verdict::yes : Verdict::no;

@@ -44,14 +44,6 @@ Recipe parsed(const std::vector<std::string>& overrides = {}) {
   return parse_recipe(recipe("rows.jsonl"), "lora", overrides);
 }
 
-std::map<std::string, std::vector<std::byte>> bytes_of(const std::filesystem::path& file) {
-  std::map<std::string, std::vector<std::byte>> all;
-  for (const auto& [name, tensor] : read_safetensors(file)) {
-    all[name].assign(tensor.data.begin(), tensor.data.end());
-  }
-  return all;
-}
-
 TEST(Lora, ChangesNothingAtFirst) {
   torch::NoGradGuard off;
   Janus net(load_config(golden("tiny-hf")));

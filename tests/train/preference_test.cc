@@ -51,14 +51,6 @@ PromptBuilder prompts() {
   return PromptBuilder(Tokenizer::load(golden("tiny-hf/tokenizer.json")), 64, std::string());
 }
 
-std::map<std::string, std::vector<std::byte>> bytes_of(const std::filesystem::path& file) {
-  std::map<std::string, std::vector<std::byte>> all;
-  for (const auto& [name, tensor] : read_safetensors(file)) {
-    all[name].assign(tensor.data.begin(), tensor.data.end());
-  }
-  return all;
-}
-
 std::vector<nlohmann::json> metrics(const std::filesystem::path& run) {
   std::istringstream lines(read_text(run / "metrics.jsonl"));
   std::vector<nlohmann::json> all;

@@ -28,14 +28,6 @@ void begin(const std::filesystem::path& run, bool codec,
   begin_run(run, merge_recipe(tiny_recipe(codec), "tiny", overrides));
 }
 
-std::map<std::string, std::vector<std::byte>> bytes_of(const std::filesystem::path& file) {
-  std::map<std::string, std::vector<std::byte>> all;
-  for (const auto& [name, tensor] : read_safetensors(file)) {
-    all[name].assign(tensor.data.begin(), tensor.data.end());
-  }
-  return all;
-}
-
 // The figure of the last line of metrics.jsonl that has it.
 double last_figure(const std::filesystem::path& run, const std::string& name) {
   std::istringstream lines(read_text(run / "metrics.jsonl"));

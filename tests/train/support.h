@@ -2,7 +2,11 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <cstddef>
+#include <filesystem>
+#include <map>
 #include <string>
+#include <vector>
 
 #include "files.h"
 #include "io/safetensors.h"
@@ -21,6 +25,14 @@ inline torch::Tensor golden_tensor(const std::string& file, const std::string& n
   torch::Tensor values = torch::empty(stored.shape);
   stored.read_f32(0, {values.data_ptr<float>(), static_cast<size_t>(values.numel())});
   return values;
+}
+
+inline std::map<std::string, std::vector<std::byte>> bytes_of(const std::filesystem::path& file) {
+  std::map<std::string, std::vector<std::byte>> all;
+  for (const auto& [name, tensor] : read_safetensors(file)) {
+    all[name].assign(tensor.data.begin(), tensor.data.end());
+  }
+  return all;
 }
 
 // Largest difference as a share of the reference's root mean square.
