@@ -8,5 +8,8 @@ if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
   list(APPEND avx512_flags -Wno-uninitialized -Wno-maybe-uninitialized)
 endif()
 set_source_files_properties(${isa_dir}/isa_avx512.cc PROPERTIES COMPILE_OPTIONS "${avx512_flags}")
-set_source_files_properties(${isa_dir}/isa_avx512vnni.cc PROPERTIES
-                            COMPILE_OPTIONS "${avx512_flags};-mavx512vnni")
+set(isa_vnni_flags ${avx512_flags} -mavx512vnni)
+set(isa_vnni_flags ${isa_vnni_flags} PARENT_SCOPE)  # of tests, which has such a file too
+set_source_files_properties(${isa_dir}/isa_avx512vnni.cc PROPERTIES COMPILE_OPTIONS "${isa_vnni_flags}")
+set_source_files_properties(${isa_dir}/isa_amx.cc PROPERTIES
+                            COMPILE_OPTIONS "${isa_vnni_flags};-mamx-tile;-mamx-int8;-mamx-bf16")

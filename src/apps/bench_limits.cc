@@ -53,7 +53,7 @@ struct Peak {
 
 Peak peak_of(const std::string& level) {
 #if defined(__x86_64__)
-  if (level.starts_with("avx512")) return {run_avx512, 16};
+  if (level.starts_with("avx512") || level == "amx") return {run_avx512, 16};
   if (level == "avx2") return {run_avx2, 8};
 #endif
   return {run_base, 4};
@@ -134,7 +134,35 @@ template <Dot kDot>
   return end_chains(sums);
 }
 
+// Whole registers of 16 rows of 64 bytes; six of the eight hold sums.
+template <Dot kDot>
+[[gnu::target("amx-tile,amx-int8,amx-bf16")]] float dot_tiles(float seed) {
+  alignas(64) unsigned char shapes[64] = {1};  // palette 1; bytes of a row from 16 on, rows from 48
+  for (int i = 0; i < 8; ++i) shapes[16 + 2 * i] = 64, shapes[48 + i] = 16;
+  alignas(64) float zeros[16 * 16] = {seed};
+  __asm__ volatile("ldtilecfg %0" : : "m"(shapes));
+  __asm__ volatile("tileloadd (%0,%1,1), %%tmm6" : : "r"(zeros), "r"(int64_t{64}) : "memory");
+  __asm__ volatile("tileloadd (%0,%1,1), %%tmm7" : : "r"(zeros), "r"(int64_t{64}) : "memory");
+  static_assert(kChains == 12);
+  for (int64_t turn = 0; turn < 2 * kTurns; ++turn) {
+    if constexpr (kDot == Dot::bytes) {
+      __asm__ volatile(
+          "tdpbsud %tmm7, %tmm6, %tmm0\n\ttdpbsud %tmm7, %tmm6, %tmm1\n\t"
+          "tdpbsud %tmm7, %tmm6, %tmm2\n\ttdpbsud %tmm7, %tmm6, %tmm3\n\t"
+          "tdpbsud %tmm7, %tmm6, %tmm4\n\ttdpbsud %tmm7, %tmm6, %tmm5");
+    } else {
+      __asm__ volatile(
+          "tdpbf16ps %tmm7, %tmm6, %tmm0\n\ttdpbf16ps %tmm7, %tmm6, %tmm1\n\t"
+          "tdpbf16ps %tmm7, %tmm6, %tmm2\n\ttdpbf16ps %tmm7, %tmm6, %tmm3\n\t"
+          "tdpbf16ps %tmm7, %tmm6, %tmm4\n\ttdpbf16ps %tmm7, %tmm6, %tmm5");
+    }
+  }
+  __asm__ volatile("tilerelease");
+  return seed;
+}
+
 Peak byte_peak_of(const std::string& level) {
+  if (level == "amx") return {dot_tiles<Dot::bytes>, 16 * 16 * 64};
   if (level == "avx512vnni") return {dot_wide<Dot::bytes>, 64};
   if (level == "avx512") return {dot_wide<Dot::pairs>, 64};
   if (level == "avx2") return {dot_avx2, 32};
@@ -143,6 +171,7 @@ Peak byte_peak_of(const std::string& level) {
 
 // None without the instructions, or where the level is to be without them.
 Peak bf16_peak_of(const std::string& level) {
+  if (level == "amx") return {dot_tiles<Dot::bf16>, 16 * 16 * 32};
   const bool there = level.starts_with("avx512") && __builtin_cpu_supports("avx512bf16");
   return there ? Peak{dot_wide<Dot::bf16>, 32} : Peak{nullptr, 0};
 }

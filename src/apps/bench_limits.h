@@ -12,14 +12,15 @@ namespace janus {
 struct Limits {
   double read_bytes = 0;      // a second, all threads together
   double f32_operations = 0;  // a second; a multiply-add is two
-  // Products of bytes with sums of them, as the level's kernels take them: in one instruction, in
-  // two by way of 16 bits, or of 16-bit numbers at the base level.
+  // Products of bytes with sums of them, as the level's kernels take them: under tile registers, in
+  // one instruction, in two by way of 16 bits, or of 16-bit numbers at the base level.
   double int8_operations = 0;
-  double bf16_operations = 0;  // by dot products of bf16; 0 where the processor has none
+  // By dot products of bf16, under tile registers at that level; 0 where the processor has none.
+  double bf16_operations = 0;
 };
 
-// `level`: "base", "avx2", "avx512", "avx512vnni" (others: as base); it must be one the machine
-// has. `check` is called between measurements and may throw.
+// `level`: "base", "avx2", "avx512", "avx512vnni", "amx" (others: as base); it must be one the
+// machine has. `check` is called between measurements and may throw.
 Limits measure_limits(int threads, const std::string& level, const std::function<void()>& check);
 
 }  // namespace janus

@@ -105,7 +105,7 @@ void ModelFlags::add_backend(CLI::App& app) {
   app.add_option("-t,--threads", threads, "Threads (default: physical cores this process may use)")
       ->check(CLI::Range(1, 4096));
   app.add_option("--isa", isa, "Highest instruction set to use")
-      ->check(CLI::IsMember({"base", "avx2", "avx512", "avx512vnni"}));
+      ->check(CLI::IsMember({"base", "avx2", "avx512", "avx512vnni", "amx"}));
 }
 
 void ModelFlags::add_types(CLI::App& app) {

@@ -4,6 +4,8 @@
 #include <cpuid.h>
 #include <immintrin.h>
 #include <sched.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cmath>
@@ -38,12 +40,20 @@ constexpr bool has(uint64_t word, std::initializer_list<int> bits) {
   return std::all_of(bits.begin(), bits.end(), [=](int bit) { return word >> bit & 1; });
 }
 
+// Linux saves tile registers for who has asked (arch_prctl ARCH_REQ_XCOMP_PERM, kernel 5.16).
+bool tiles_are_given(uint64_t saved) {
+  constexpr int kTileShapes = 17, kTileData = 18;  // of XCR0
+  constexpr long kRequest = 0x1023;
+  return has(saved, {kTileShapes, kTileData}) &&
+         syscall(SYS_arch_prctl, kRequest, long{kTileData}) == 0;
+}
+
 Isa parse_isa(const std::string& name, const char* where) {
   for (const Isa level : kIsaLevels) {
     if (isa_name(level) == name) return level;
   }
   fail(Code::bad_input, where, ": unknown instruction-set level \"", name,
-       "\"; known: base, avx2, avx512, avx512vnni");
+       "\"; known: base, avx2, avx512, avx512vnni, amx");
 }
 
 // Cores the control group's quota is worth; 0 where there is none.
@@ -81,6 +91,8 @@ std::string_view isa_name(Isa level) {
       return "avx512";
     case Isa::avx512vnni:
       return "avx512vnni";
+    case Isa::amx:
+      return "amx";
   }
   return "?";
 }
@@ -89,6 +101,7 @@ Isa detect_isa() {
   constexpr int kFma = 12, kOsxsave = 27, kAvx = 28, kF16c = 29;               // leaf 1, ecx
   constexpr int kAvx2 = 5, kAvx512f = 16, kAvx512dq = 17, kBw = 30, kVl = 31;  // leaf 7, ebx
   constexpr int kVnni = 11;                                                    // leaf 7, ecx
+  constexpr int kAmxBf16 = 22, kAmxTile = 24, kAmxInt8 = 25;                   // leaf 7, edx
   const uint32_t features = cpuid(1, 0).c;
   const CpuidWords extended = cpuid(7, 0);
   if (!has(features, {kFma, kOsxsave, kAvx, kF16c}) || !has(extended.b, {kAvx2})) return Isa::base;
@@ -96,7 +109,10 @@ Isa detect_isa() {
   if (!has(saved, {1, 2})) return Isa::base;  // xmm, ymm
   if (!has(extended.b, {kAvx512f, kAvx512dq, kBw, kVl})) return Isa::avx2;
   if (!has(saved, {5, 6, 7})) return Isa::avx2;  // masks, zmm
-  return has(extended.c, {kVnni}) ? Isa::avx512vnni : Isa::avx512;
+  if (!has(extended.c, {kVnni})) return Isa::avx512;
+  return has(extended.d, {kAmxBf16, kAmxTile, kAmxInt8}) && tiles_are_given(saved)
+             ? Isa::amx
+             : Isa::avx512vnni;
 }
 
 Isa choose_isa(const std::string& cap) {

@@ -14,13 +14,15 @@ enum class Isa {
   avx2,        // AVX2, FMA and F16C
   avx512,      // AVX-512 F, BW, DQ and VL
   avx512vnni,  // … and VNNI
+  amx,         // … and tile registers for bytes and bf16
 };
 
-inline constexpr Isa kIsaLevels[] = {Isa::base, Isa::avx2, Isa::avx512, Isa::avx512vnni};
+inline constexpr Isa kIsaLevels[] = {Isa::base, Isa::avx2, Isa::avx512, Isa::avx512vnni, Isa::amx};
 
 std::string_view isa_name(Isa level);
 
-// The highest level that both processor and operating system (saved registers) provide.
+// The highest level that both processor and operating system (saved registers) provide. Tile
+// registers are given on request, for the whole process and ever after; this asks for them.
 Isa detect_isa();
 
 // The level to use: what is detected, capped by `cap` and by JANUSPRO_ISA where they are not empty.

@@ -126,8 +126,8 @@ Room batch_room(const Sizes& sizes, const BatchShape& shape) {
   const bool reads = shape.shown > 0;
   const int64_t rows = std::max({step_rows(shape), prompt_pass(shape).rows, kept_pass(shape).rows,
                                  reads ? config.vision.tokens() : int64_t{0}});
-  room.scratch = block_rows_bytes(config, sizes.backend, sizes.weights,
-                                  reads ? Parts{} : kDrawingParts, rows) +
+  room.scratch = prepared_rows_bytes(config, sizes.backend, sizes.weights,
+                                     reads ? Parts{} : kDrawingParts, rows) +
                  Buffer::held(workspace_bytes(config, shape)) +
                  bytes_of(Dtype::f32, shape.rows * config.vq.codes);  // logits of first codes
   if (reads) room.scratch += floats(config.vision.tokens(), config.llama.width);
@@ -197,7 +197,7 @@ Room asking_room(const Sizes& sizes, const AnswerShape& shape) {
                                 shape.pictures > 0 ? config.vision.tokens() : int64_t{0});
   room.cache = KvCache::bytes(sizes.backend, config.llama, sizes.cache,
                               KvCache::blocks_for(shape.positions));
-  room.scratch = block_rows_bytes(config, sizes.backend, sizes.weights, kReadingParts, rows) +
+  room.scratch = prepared_rows_bytes(config, sizes.backend, sizes.weights, kReadingParts, rows) +
                  Buffer::held(workspace_bytes(config, shape)) +
                  shape.pictures * floats(config.vision.tokens(), width);
   room.pictures = 2 * shape.pixel_bytes + (shape.pictures > 0 ? floats(side * side, 3) : 0);

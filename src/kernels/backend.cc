@@ -95,8 +95,8 @@ void check_blocks(const char* op, const Rows& rows, const KvLayer& cache) {
 
 }  // namespace
 
-int64_t Backend::block_rows_bytes(Dtype dtype, int64_t rows, int64_t inputs) const {
-  return multiplied_as_stored(dtype) ? do_block_rows_bytes(rows, inputs) : 0;
+int64_t Backend::prepared_rows_bytes(Dtype dtype, int64_t rows, int64_t inputs) const {
+  return do_prepared_rows_bytes(dtype, rows, inputs);
 }
 
 int64_t Backend::low_rank_bytes(int64_t rank) { return bytes_of(Dtype::f32, kLowRankRows * rank); }

@@ -125,9 +125,9 @@ class Backend {
   // shared by all convolutions.
   int64_t filter_bytes(int kernel, int64_t channels, int64_t outputs) const;
 
-  // Bytes that linear takes for rows of x in blocks, for weights of that type; kept, and shared by
-  // all products.
-  int64_t block_rows_bytes(Dtype dtype, int64_t rows, int64_t inputs) const;
+  // Bytes that linear takes for rows of x as products with weights of that type want them; kept,
+  // and shared by all products.
+  int64_t prepared_rows_bytes(Dtype dtype, int64_t rows, int64_t inputs) const;
 
   // Bytes that linear takes for the numbers between A and B of additions up to that rank; kept, and
   // shared by all products.
@@ -187,7 +187,7 @@ class Backend {
   // kPlacedTogether rows or fewer. The memory may hold anything; what no row fills becomes zero.
   virtual void do_place(Weight&, int64_t first, std::span<const std::byte> rows) const = 0;
   virtual void do_share_out(int64_t n, const std::function<void(int64_t)>&) const = 0;
-  virtual int64_t do_block_rows_bytes(int64_t rows, int64_t inputs) const = 0;
+  virtual int64_t do_prepared_rows_bytes(Dtype, int64_t rows, int64_t inputs) const = 0;
   virtual int64_t do_packed_bytes(Dtype, int64_t outputs, int64_t inputs) const = 0;
   virtual int64_t do_kv_block_bytes(Dtype, int heads, int width) const = 0;
   virtual int64_t do_filter_bytes(int kernel, int64_t channels, int64_t outputs) const = 0;

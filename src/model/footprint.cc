@@ -18,14 +18,15 @@ namespace {
 class Footprint : public WeightVisitor {
  public:
   // `source`: what is mapped from it is counted so; null where nothing is.
-  Footprint(const Backend& backend, Dtype matrices, const TensorSource* source = nullptr)
-      : backend_(backend), matrices_(matrices), source_(source) {}
+  Footprint(const Backend& backend, Dtype matrices, const TensorSource* source = nullptr,
+            int64_t rows = 0)
+      : backend_(backend), matrices_(matrices), source_(source), rows_(rows) {}
 
   void matrix(Weight&, int64_t outputs, int64_t inputs, const FieldTensors& weight,
               const FieldTensors& bias) override {
     const Dtype type = held_as(weight, inputs, matrices_);
     packed(type, outputs, inputs, weight, bias);
-    if (multiplied_as_stored(type)) widest_ = std::max(widest_, inputs);
+    prepared_ = std::max(prepared_, backend_.prepared_rows_bytes(type, rows_, inputs));
   }
   void conv(Conv& field, int64_t outputs, int64_t channels, const FieldTensors& weight,
             const FieldTensors& bias) override {
@@ -43,8 +44,8 @@ class Footprint : public WeightVisitor {
 
   int64_t bytes() const { return bytes_; }
   int64_t mapped() const { return mapped_; }
-  int64_t filters() const { return filters_; }  // the largest
-  int64_t widest() const { return widest_; }    // row of a matrix of blocks
+  int64_t filters() const { return filters_; }    // the largest
+  int64_t prepared() const { return prepared_; }  // the largest
 
  private:
   void packed(Dtype type, int64_t outputs, int64_t inputs, const FieldTensors& weight,
@@ -67,7 +68,8 @@ class Footprint : public WeightVisitor {
   int64_t bytes_ = 0;
   int64_t mapped_ = 0;
   int64_t filters_ = 0;
-  int64_t widest_ = 0;
+  int64_t rows_;
+  int64_t prepared_ = 0;
 };
 
 }  // namespace
@@ -84,12 +86,12 @@ ModelBytes model_bytes(const Config& config, const Backend& backend, Dtype matri
   return {footprint.bytes() + footprint.mapped(), footprint.mapped()};
 }
 
-int64_t block_rows_bytes(const Config& config, const Backend& backend, Dtype matrices,
-                         const Parts& parts, int64_t rows) {
-  Footprint footprint(backend, matrices);
+int64_t prepared_rows_bytes(const Config& config, const Backend& backend, Dtype matrices,
+                            const Parts& parts, int64_t rows) {
+  Footprint footprint(backend, matrices, nullptr, rows);
   Weights empty;
   visit_weights(config, empty, footprint, parts);
-  return Buffer::held(backend.block_rows_bytes(matrices, rows, footprint.widest()));
+  return Buffer::held(footprint.prepared());
 }
 
 int64_t filter_bytes(const Config& config, const Backend& backend, const Parts& parts) {

@@ -22,9 +22,10 @@ struct ModelBytes {
 ModelBytes model_bytes(const Config& config, const Backend& backend, Dtype matrices,
                        const Parts& parts, const TensorSource* source = nullptr);
 
-// What the backend keeps of `rows` rows in blocks once they went through all matrices of `parts`.
-int64_t block_rows_bytes(const Config& config, const Backend& backend, Dtype matrices,
-                         const Parts& parts, int64_t rows);
+// What the backend keeps of `rows` rows as products want them once they went through all matrices
+// of `parts`.
+int64_t prepared_rows_bytes(const Config& config, const Backend& backend, Dtype matrices,
+                            const Parts& parts, int64_t rows);
 
 // What the backend keeps of the codec's filters once a picture went through the given parts of it.
 int64_t filter_bytes(const Config& config, const Backend& backend, const Parts& parts);

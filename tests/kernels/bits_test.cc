@@ -7,6 +7,7 @@
 #include <cstring>
 #include <string>
 
+#include "levels.h"
 #include "op_checks.h"
 
 namespace janus {
@@ -23,9 +24,7 @@ bool same_bits(const Tensor& a, const Tensor& b) {
 
 class Bits : public testing::TestWithParam<std::string> {
  protected:
-  std::unique_ptr<Backend> open(int threads) const {
-    return open_backend("cpu", threads, GetParam());
-  }
+  std::unique_ptr<Backend> open(int threads) const { return open_level(GetParam(), threads); }
 
   void image_alone_and_among_others(int64_t side) const;
 };
@@ -171,7 +170,7 @@ TEST_P(Bits, OfAttentionDoNotDependOnCutsOrNeighbours) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(Levels, Bits, testing::ValuesIn(available_isa_levels()),
+INSTANTIATE_TEST_SUITE_P(Levels, Bits, testing::ValuesIn(tested_levels()),
                          [](const auto& level) { return level.param; });
 
 }  // namespace

@@ -12,7 +12,7 @@
 #include <vector>
 
 #include "base/error.h"
-#include "kernels/open.h"
+#include "levels.h"
 #include "op_inputs.h"
 
 namespace janus {
@@ -62,7 +62,7 @@ void expect_same_bits(const Tensor& got, const Tensor& expected, const std::stri
 class LevelBlocks : public testing::TestWithParam<std::string> {};
 
 TEST_P(LevelBlocks, HaveTheBitsOfRef) {
-  const auto backend = open_backend("cpu", 2, GetParam()), ref = open_backend("ref");
+  const auto backend = open_level(GetParam(), 2), ref = open_backend("ref");
   constexpr int64_t kOutputs = 53;  // three panels and a tail
   for (const Dtype dtype : kTypes) {
     for (const int64_t inputs : {32, 64, 96, 1056, 2080}) {
@@ -85,7 +85,8 @@ TEST_P(LevelBlocks, HaveTheBitsOfRef) {
 
 TEST_P(LevelBlocks, LetWhatIsNotFiniteThrough) {
   for (const char* name : {"cpu", "ref"}) {
-    const auto backend = open_backend(name, 2, GetParam());
+    const auto backend =
+        name == std::string("ref") ? open_backend("ref") : open_level(GetParam(), 2);
     for (const Dtype dtype : kTypes) {
       const Weight w = pack(*backend, dtype, random_tensor(2, {20, 64}).view);
       for (const float bad :
@@ -105,7 +106,7 @@ TEST_P(LevelBlocks, LetWhatIsNotFiniteThrough) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(Levels, LevelBlocks, testing::ValuesIn(available_isa_levels()),
+INSTANTIATE_TEST_SUITE_P(Levels, LevelBlocks, testing::ValuesIn(tested_levels()),
                          [](const auto& level) { return level.param; });
 
 // Two blocks: the first of x has the scale 1/2 and halves that go to even, the second is zero but

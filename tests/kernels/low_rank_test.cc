@@ -5,7 +5,7 @@
 #include <cmath>
 
 #include "base/error.h"
-#include "kernels/open.h"
+#include "levels.h"
 #include "op_checks.h"
 #include "op_inputs.h"
 
@@ -58,8 +58,8 @@ void add_product(const Tensor& x, uint64_t name, int64_t first, int64_t outputs,
 TEST(LowRank, AdditionsCountWithTheProduct) {
   std::vector<std::unique_ptr<Backend>> backends;
   backends.push_back(open_backend("ref"));
-  for (const std::string& isa : available_isa_levels()) {
-    backends.push_back(open_backend("cpu", 2, isa));
+  for (const std::string& isa : tested_levels()) {
+    backends.push_back(open_level(isa, 2));
   }
   for (const auto& backend : backends) {
     for (const Dtype type : {Dtype::f32, Dtype::bf16, Dtype::q8_0, Dtype::q4_0}) {

@@ -8,7 +8,7 @@
 
 #include "base/cpu.h"
 #include "kernels/cpu/backend.h"
-#include "kernels/cpu/select.h"
+#include "levels.h"
 #include "op_checks.h"
 
 namespace janus {
@@ -304,7 +304,7 @@ class Mutations : public testing::TestWithParam<std::string> {
  protected:
   template <class Mutant>
   void expect_caught(const char* op, const char* what) const {
-    const Mutant mutant(select_kernels(choose_isa(GetParam())), 1);
+    const Mutant mutant(kernels_of(GetParam()), 1);
     ASSERT_EQ(mutant.name(), "cpu " + GetParam());
     EXPECT_TRUE(any_check_fails(op, mutant)) << op << ": " << what << " slipped through";
   }
@@ -346,7 +346,7 @@ TEST_P(Mutations, OfImagesAreCaught) {
   expect_caught<NearestTakesTheLastOnTies>("nearest_code", "the last of equals");
 }
 
-INSTANTIATE_TEST_SUITE_P(Levels, Mutations, testing::ValuesIn(available_isa_levels()),
+INSTANTIATE_TEST_SUITE_P(Levels, Mutations, testing::ValuesIn(tested_levels()),
                          [](const auto& level) { return level.param; });
 
 }  // namespace

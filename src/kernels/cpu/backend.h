@@ -1,6 +1,6 @@
 // CpuBackend: how the vocabulary is made fast on a processor. These files cut the work into pieces
 // for the threads; the arithmetic is in the table of the instruction-set level. A piece is always
-// some outputs whole, so that no cut can change a bit. Next: linear.cc, blocks.cc,
+// some outputs whole, so that no cut can change a bit. Next: linear.cc, prepared.cc,
 // conv.cc, attend.cc, rows.cc, image.cc here, then the .inl files.
 // SPDX-License-Identifier: MIT
 #pragma once
@@ -77,7 +77,7 @@ class CpuBackend : public Backend {
  protected:
   void do_place(Weight&, int64_t first, std::span<const std::byte> rows) const override;
   void do_share_out(int64_t n, const std::function<void(int64_t)>&) const override;
-  int64_t do_block_rows_bytes(int64_t rows, int64_t inputs) const override;
+  int64_t do_prepared_rows_bytes(Dtype, int64_t rows, int64_t inputs) const override;
   int64_t do_packed_bytes(Dtype, int64_t outputs, int64_t inputs) const override;
   int64_t do_kv_block_bytes(Dtype, int heads, int width) const override;
   int64_t do_filter_bytes(int kernel, int64_t channels, int64_t outputs) const override;
@@ -102,12 +102,27 @@ class CpuBackend : public Backend {
   struct Shared {
     std::mutex in_use;
     Buffer memory;
+
+    std::byte* at_least(int64_t bytes) {
+      if (memory.bytes() < bytes) {
+        memory = Buffer();  // the old goes before the new comes
+        memory = Buffer(bytes);
+      }
+      return memory.data();
+    }
   };
 
   cpu::MatmulArgs product(const cpu::Windows& x, const Weight& w, Tensor out,
                           Epilogue epilogue) const;
   void multiply(const cpu::MatmulArgs& args, int64_t rows) const;
   void linear_blocks(Tensor x, const Weight& w, const cpu::MatmulArgs& product) const;
+  void linear_tiles(Tensor x, const Weight& w, const cpu::MatmulArgs& product) const;
+  // prepare(row, tile, rows of the tile) for every row of x; then multiply(part, scratch) for all
+  // parts of the product, which begin with whole tiles of `beside` rows. scratch_floats(largest
+  // part).
+  template <class Prepare, class Scratch, class Multiply>
+  void multiply_prepared(Tensor x, const Weight& w, int64_t beside, const Prepare& prepare,
+                         const Scratch& scratch_floats, const Multiply& multiply) const;
   void convolve_tiles(const cpu::MatmulArgs& args, int64_t images, const Pause& between) const;
   // fn(row) for every row, in pieces of some ten thousand elements.
   template <class F>
@@ -121,10 +136,11 @@ class CpuBackend : public Backend {
 
   const cpu::KernelTable& table_;
   const cpu::BlockKernels& blocks_;
+  const cpu::TileKernels* tiles_;  // or null
   std::unique_ptr<Workers> workers_;
-  // What a convolution by tiles has transformed; rows of a product in blocks.
+  // What a convolution by tiles has transformed; rows as a product wants them.
   std::unique_ptr<Shared> filters_ = std::make_unique<Shared>();
-  std::unique_ptr<Shared> block_rows_ = std::make_unique<Shared>();
+  std::unique_ptr<Shared> prepared_rows_ = std::make_unique<Shared>();
 };
 
 }  // namespace janus

@@ -1,6 +1,7 @@
 // Products with weights in blocks of 32, over what the ISA file defines: Codes8 and Codes4, a vector
 // of weights; spread4, a group of x for all of them; Sums8 and Sums4, whole sums of a block and
-// their value times the scale of x; kBlockSums, the vectors of sums in a tile; kAdded8, what is
+// their value times the scale of x; kBlockSums, the vectors of sums in a tile; kRowsBeside, the
+// rows of x that lie together; kAdded8, what is
 // added to numbers of q8_0 when multiplied; kSumsAreFloats, see kAsFloat; block_largest and
 // block_round. One output is added block after block from zero, as kernels/backend.h has it,
 // whatever tile it is in.
@@ -15,7 +16,7 @@ constexpr int kBlockVecs = kPanel / Vec::kWidth;
 // Rows of a tile of that many panels.
 constexpr int block_tile_rows(int panels) {
   const int rows = kBlockSums / (panels * kBlockVecs);
-  return rows < 1 ? 1 : rows < kQuantRows ? rows : kQuantRows;
+  return rows < 1 ? 1 : rows < kFewBlockRows ? rows : kFewBlockRows;
 }
 constexpr int kBlockPanels = kBlockVecs == 1 ? 2 : 1;  // of a tile for many rows
 // Blocks that pass a part's rows before the next: two panels of them (17 kB of q8_0) and a tile of
@@ -149,7 +150,7 @@ void block_rows_of(const BlockArgs& b, int64_t rows, const QuantBlock* x,
 }
 
 int64_t block_scratch(const BlockArgs&, const MatmulPart& part) {
-  constexpr int64_t kFew = 4 * kQuantRows * kPanel;
+  constexpr int64_t kFew = 4 * kFewBlockRows * kPanel;
   const int64_t many =
       (part.row_end - part.row_begin) * (part.panel_end - part.panel_begin) * kPanel;
   return many > kFew ? many : kFew;
@@ -205,14 +206,13 @@ void pass_blocks(const BlockArgs& b, const MatmulPart& part, int64_t panel, int6
   const int64_t blocks = all - k < kBlockChunk ? all - k : kBlockChunk;
   const char* at[P];
   for (int p = 0; p < P; ++p) at[p] = block_at(b, panel + p, k);
-  for (int64_t r = 0; r < rows; r += kQuantRows) {
-    const int64_t some = rows - r < kQuantRows ? rows - r : kQuantRows;
+  for (int64_t r = 0; r < rows; r += kRowsBeside) {
+    const int64_t some = rows - r < kRowsBeside ? rows - r : kRowsBeside;
     const QuantBlock* x = b.x + (part.row_begin + r) * all + k * some;
     block_rows_of<P>(b, some, x, at, blocks, c + r * kPanel, rows * kPanel);
   }
 }
 
-// part.row_begin is a multiple of kQuantRows.
 void multiply_many(const BlockArgs& b, const MatmulPart& part, float* scratch) {
   const int64_t rows = part.row_end - part.row_begin;
   const auto sums_of = [&](int64_t p) { return scratch + (p - part.panel_begin) * rows * kPanel; };
@@ -231,6 +231,7 @@ void multiply_many(const BlockArgs& b, const MatmulPart& part, float* scratch) {
 
 constexpr BlockKernels make_blocks(const char* level) {
   return {.level = level,
+          .rows_beside = kRowsBeside,
           .quantise = quantise,
           .multiply_few = multiply_few,
           .multiply_many = multiply_many,

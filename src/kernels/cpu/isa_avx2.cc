@@ -172,6 +172,7 @@ struct Sums4 {
 };
 
 constexpr int kBlockSums = 8;
+constexpr int kRowsBeside = 8;
 constexpr int kAdded8 = 0;
 constexpr bool kSumsAreFloats = true;
 

@@ -57,6 +57,7 @@ struct Sums4 {
 };
 
 constexpr int kBlockSums = 16;  // of one tile: registers, or what pays
+constexpr int kRowsBeside = 8;  // of x, in blocks
 constexpr int kAdded8 = 0;      // to the numbers of q8_0, where codes are multiplied as above
 constexpr bool kSumsAreFloats = true;
 

@@ -176,6 +176,7 @@ struct Sums8 {
 using Sums4 = Sums8;
 
 constexpr int kBlockSums = 4;
+constexpr int kRowsBeside = 8;
 constexpr int kAdded8 = 0;
 constexpr bool kSumsAreFloats = false;
 

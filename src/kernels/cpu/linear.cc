@@ -1,5 +1,5 @@
 // Matrices on the processor: the packed layout, and how one product is cut into parts. Weights in
-// blocks are blocks.cc's.
+// blocks, and those under tile registers, are prepared.cc's.
 // SPDX-License-Identifier: MIT
 #include <algorithm>
 #include <vector>
@@ -126,6 +126,7 @@ void CpuBackend::do_linear(Tensor x, const Weight& w, Tensor out, Epilogue epilo
                              .pad = 0};
   const cpu::MatmulArgs args = product(windows, w, out, epilogue);
   if (multiplied_as_stored(w.dtype)) return linear_blocks(x, w, args);
+  if (tiles_ && w.dtype == Dtype::bf16) return linear_tiles(x, w, args);
   multiply(args, rows);
 }
 

@@ -21,7 +21,10 @@ void Workers::reserve(int workers, int64_t floats) {
 }
 
 CpuBackend::CpuBackend(const cpu::Level& level, int threads)
-    : table_(level.table), blocks_(level.blocks), workers_(std::make_unique<Workers>(threads)) {}
+    : table_(level.table),
+      blocks_(level.blocks),
+      tiles_(level.tiles),
+      workers_(std::make_unique<Workers>(threads)) {}
 
 void CpuBackend::do_gather(const Table& table, std::span<const int32_t> ids, Tensor out) const {
   const Tensor& rows = table.rows.view;

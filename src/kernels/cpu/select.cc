@@ -7,7 +7,8 @@ cpu::Level select_kernels(Isa level) {
   const cpu::KernelTable& table = level >= Isa::avx512 ? cpu::kAvx512Kernels
                                   : level >= Isa::avx2 ? cpu::kAvx2Kernels
                                                        : cpu::kBaseKernels;
-  return {table, level >= Isa::avx512vnni ? cpu::kAvx512VnniBlocks : table.blocks};
+  if (level >= Isa::amx) return {table, cpu::kAmxKernels.blocks, &cpu::kAmxKernels.tiles};
+  return {table, level >= Isa::avx512vnni ? cpu::kAvx512VnniBlocks : table.blocks, nullptr};
 }
 
 }  // namespace janus

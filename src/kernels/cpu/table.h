@@ -64,8 +64,9 @@ struct MatmulPart {
 // halves are numbers 4i … 4i + 3, the high ones numbers 16 + 4i …, all + 8. Every vector lies
 // within one cache line.
 
-inline constexpr int kQuant = 32;     // numbers of one block
-inline constexpr int kQuantRows = 8;  // rows of x that lie together in blocks
+inline constexpr int kQuant = 32;        // numbers of one block
+inline constexpr int kFewBlockRows = 8;  // rows of x up to which weights are streamed once
+inline constexpr int kTileHeight = 16;   // rows of a tile register
 
 enum class Blocks : uint8_t { q8_0, q4_0 };
 
@@ -89,20 +90,58 @@ struct BlockArgs {
   MatmulArgs product;  // its `x` and `format` are not read
   Blocks blocks;       // of the weights
   int64_t rows;        // of x
-  const QuantBlock*
-      x;  // tiles of kQuantRows rows, the last perhaps fewer: [K/32][rows of the tile]
+  // Tiles of rows_beside rows, the last perhaps fewer: [K/32][rows of the tile]. What a processor
+  // reads of rows that the last one lacks, it drops: block_bytes has room for it.
+  const QuantBlock* x;
 };
+
+constexpr int64_t block_bytes(int64_t rows, int64_t inputs) {
+  return (rows * (inputs / kQuant) + kTileHeight) * int64_t{sizeof(QuantBlock)};
+}
 
 struct BlockKernels {
   const char* level;
+  int rows_beside;  // rows of x that lie together in blocks
 
   // A row of x in blocks, `step` from one to the next.
   void (*quantise)(const float* x, int64_t inputs, Blocks weights, QuantBlock* out, int64_t step);
-  // Weights streamed once, for at most kQuantRows rows; and for more, whole tiles of them. Both
-  // give the same bits. scratch: block_scratch floats, 64-byte aligned.
+  // Weights streamed once, for at most kFewBlockRows rows; and for more, parts that begin at a
+  // multiple of rows_beside. Both give the same bits. scratch: block_scratch floats, 64-byte
+  // aligned.
   void (*multiply_few)(const BlockArgs&, const MatmulPart&, float* scratch);
   void (*multiply_many)(const BlockArgs&, const MatmulPart&, float* scratch);
   int64_t (*block_scratch)(const BlockArgs&, const MatmulPart&);
+};
+
+// --- bf16 weights under tiles -------------------------------------------------------------------
+//
+// A row of x as three rows of bf16 whose sum it is, each holding the eight leading bits of what the
+// ones before leave: products with bf16 weights are exact, sums are of f32. What is not finite is
+// in the first of the three. A block of kSumBlock terms is three sums, added smallest first,
+// whatever rows are beside; then block after block as above.
+
+inline constexpr int kTileTerms = 32;  // bf16 numbers in a row of a tile register
+inline constexpr int kPieces = 3;
+
+struct TileArgs {
+  MatmulArgs product;  // its `x` is not read
+  // Tiles of kTileHeight rows, the last perhaps fewer: [K/32][kPieces][rows of the tile][32], zeros
+  // behind the last term; room as in BlockArgs.
+  const uint16_t* x;
+};
+
+constexpr int64_t piece_bytes(int64_t rows, int64_t inputs) {
+  const int64_t steps = (inputs + kTileTerms - 1) / kTileTerms;
+  return (rows * steps * kPieces + kTileHeight) * kTileTerms * int64_t{sizeof(uint16_t)};
+}
+
+struct TileKernels {
+  // A row of x in pieces, `rows` of a tile beside it.
+  void (*split)(const float* x, int64_t inputs, int64_t rows, uint16_t* out);
+  // A part that begins at a multiple of kTileHeight rows. scratch: tile_scratch floats, 64-byte
+  // aligned.
+  void (*multiply)(const TileArgs&, const MatmulPart&, float* scratch);
+  int64_t (*tile_scratch)(const TileArgs&, const MatmulPart&);
 };
 
 // One block of keys and values under a few rows of queries; the online softmax carries `top`, `sum`
@@ -181,10 +220,17 @@ extern const KernelTable kAvx2Kernels;
 extern const KernelTable kAvx512Kernels;
 extern const BlockKernels kAvx512VnniBlocks;
 
+struct AmxKernels {
+  BlockKernels blocks;
+  TileKernels tiles;
+};
+extern const AmxKernels kAmxKernels;
+
 // What a processor runs.
 struct Level {
   const KernelTable& table;
   const BlockKernels& blocks;
+  const TileKernels* tiles;  // for products with bf16 matrices; null: the table's
 };
 
 }  // namespace janus::cpu

@@ -18,7 +18,7 @@ class RefBackend : public Backend {
  protected:
   void do_place(Weight&, int64_t first, std::span<const std::byte> rows) const override;
   void do_share_out(int64_t n, const std::function<void(int64_t)>&) const override;
-  int64_t do_block_rows_bytes(int64_t, int64_t) const override { return 0; }
+  int64_t do_prepared_rows_bytes(Dtype, int64_t, int64_t) const override { return 0; }
   int64_t do_packed_bytes(Dtype, int64_t outputs, int64_t inputs) const override;
   int64_t do_kv_block_bytes(Dtype, int heads, int width) const override;
   int64_t do_filter_bytes(int, int64_t, int64_t) const override { return 0; }
