@@ -84,6 +84,7 @@ class BenchVerb {
   int64_t context_ = 330;
   int64_t tokens_ = 576;
   int runs_ = 5;
+  double of_peak_ = 1;
   bool json_ = false;
 
   std::shared_ptr<const Backend> backend_;
@@ -113,6 +114,10 @@ BenchVerb::BenchVerb(CLI::App& app, const Interrupt& interrupt) : interrupt_(int
       ->capture_default_str();
   app.add_option("--runs", runs_, "Runs of each work, after one to warm up")
       ->check(CLI::Range(1, 1000))
+      ->capture_default_str();
+  app.add_option("--of-peak", of_peak_,
+                 "Of the peak of operations, what a limit takes for possible")
+      ->check(CLI::Range(0.01, 1.0))
       ->capture_default_str();
   quality_.add_to(app);
   app.add_flag("--json", json_, "One JSON object a line");
@@ -175,7 +180,7 @@ std::vector<double> BenchVerb::time(const std::function<void()>& once,
 
 void BenchVerb::report(const char* work, const Sizes& sizes, const Cost& cost,
                        const std::vector<double>& seconds, int64_t parts) {
-  const Bound bound = bound_of(cost, limits_);
+  const Bound bound = bound_of(cost, limits_.at(of_peak_));
   const Phase sum = total(cost);
   const double median = seconds[seconds.size() / 2], each = 1 / static_cast<double>(parts);
   const auto value = [](const std::optional<int64_t>& size) {
@@ -442,22 +447,7 @@ void BenchVerb::ahead() {
     const AheadResult result = measure_ahead({*model_, prompts, cache_, 1, window}, codes,
                                              [&] { return !interrupt_.asked(); });
     if (window == 1) plain = result.seconds;
-    if (json_) {
-      print(json_line({{"work", kAhead},
-                       {"window", window},
-                       {"codes", result.codes},
-                       {"passes", result.passes},
-                       {"seconds", result.seconds},
-                       {"gained", result.gained}}));
-      continue;
-    }
-    char text[120];
-    std::snprintf(text, sizeof text,
-                  "ahead, window %3s: %6.1f passes for %lld codes, %8.1f ms a picture, %.2f x\n",
-                  window == 0 ? "any" : std::to_string(window).c_str(), result.passes,
-                  static_cast<long long>(result.codes), result.seconds * 1e3,
-                  plain / result.seconds);
-    print(text);
+    print(ahead_line(result, window, plain, json_));
   }
 }
 

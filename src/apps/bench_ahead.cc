@@ -3,8 +3,10 @@
 
 #include <algorithm>
 #include <chrono>
-#include <string>
+#include <cstdio>
+#include <nlohmann/json.hpp>
 
+#include "apps/command.h"
 #include "base/error.h"
 
 namespace janus {
@@ -54,6 +56,21 @@ AheadResult measure_ahead(const Drawing& drawing, std::vector<std::vector<int32_
   result.passes = static_cast<double>(passes) / pictures;
   result.seconds /= pictures;
   return result;
+}
+
+std::string ahead_line(const AheadResult& result, int window, double plain, bool json) {
+  if (json) {
+    const nlohmann::ordered_json values{{"work", "ahead"},           {"window", window},
+                                        {"codes", result.codes},     {"passes", result.passes},
+                                        {"seconds", result.seconds}, {"gained", result.gained}};
+    return json_line(values);
+  }
+  char text[120];
+  std::snprintf(text, sizeof text,
+                "ahead, window %3s: %6.1f passes for %lld codes, %8.1f ms a picture, %.2f x\n",
+                window == 0 ? "any" : std::to_string(window).c_str(), result.passes,
+                static_cast<long long>(result.codes), result.seconds * 1e3, plain / result.seconds);
+  return text;
 }
 
 }  // namespace janus

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <functional>
+#include <string>
 #include <vector>
 
 #include "generate/draw.h"
@@ -20,5 +21,8 @@ struct AheadResult {
 // codes are not those of `expected`, which is filled where it is empty.
 AheadResult measure_ahead(const Drawing& drawing, std::vector<std::vector<int32_t>>& expected,
                           const std::function<bool()>& wanted);
+
+// What is printed of a window (0: the one chosen while drawing), beside `plain` seconds with none.
+std::string ahead_line(const AheadResult& result, int window, double plain, bool json);
 
 }  // namespace janus

@@ -17,6 +17,12 @@ struct Limits {
   double int8_operations = 0;
   // By dot products of bf16, under tile registers at that level; 0 where the processor has none.
   double bf16_operations = 0;
+
+  // Where operations reach that part of their peak.
+  Limits at(double of_peak) const {
+    return {read_bytes, of_peak * f32_operations, of_peak * int8_operations,
+            of_peak * bf16_operations};
+  }
 };
 
 // `level`: "base", "avx2", "avx512", "avx512vnni", "amx" (others: as base); it must be one the
