@@ -124,6 +124,12 @@ class JANUSPRO_API Engine {
   // are needed, and Code::not_supported is thrown where the model was not taught to.
   std::vector<Picture> edit(const EditRequest& request, const DrawEvents& events = {});
 
+  // The codec by itself: the codes of a picture's middle square at the model's size, row by row
+  // from the top, and the picture of codes. On the calling thread, beside what runs. encode() wants
+  // what an edit does. Code::bad_input for codes that are too few, too many or not in the book.
+  std::vector<int32_t> encode(const Image& image);
+  Image decode(std::span<const int32_t> codes);
+
   // The model's answer to the last message. Throws as draw() does.
   Answer ask(const AskRequest& request, const OnText& on_text = {});
 

@@ -1,12 +1,9 @@
 // The door: options -> model, tokenizer and backend; requests -> tasks over generate/, which run
 // together (scheduler.h). SPDX-License-Identifier: MIT
 #include <cmath>
-#include <mutex>
-#include <optional>
 
 #include "api/c/door.h"
-#include "api/scheduler.h"
-#include "api/task.h"
+#include "api/parts.h"
 #include "base/dtype.h"
 #include "base/error.h"
 #include "generate/ask.h"
@@ -14,7 +11,6 @@
 #include "generate/embed.h"
 #include "generate/load.h"
 #include "generate/plan.h"
-#include "generate/preview.h"
 #include "januspro/januspro.hpp"
 #include "kernels/open.h"
 #include "model/checkpoint_check.h"
@@ -23,28 +19,6 @@
 #include "model/weight_names.h"
 
 namespace janus {
-
-struct Engine::Parts {
-  Checkpoint checkpoint;
-  Model model;
-  PromptBuilder prompts;
-  Setup setup;
-  int pictures_at_once;
-  ModelInfo info;
-  std::shared_ptr<const PreviewMap> preview;
-  std::mutex preview_fit;              // one fits at a time
-  std::mutex preview_set;              // preview() looks while others draw
-  std::optional<Scheduler> scheduler;  // last, as its tasks use the rest
-
-  std::shared_ptr<Task> task(std::span<const DrawRequest> requests, const DrawEvents& events);
-  std::shared_ptr<Task> task(const EditRequest& request, const DrawEvents& events);
-  std::shared_ptr<Task> task(std::shared_ptr<const DrawOrder> order, const DrawEvents& events);
-  std::shared_ptr<Task> task(const AskRequest& request, const OnText& on_text);
-  std::shared_ptr<Task> task(const EmbedRequest& request);
-  void check_reads() const;
-  std::shared_ptr<const DrawOrder> order(const EditRequest& request) const;
-  Setup setup_now() const;
-};
 
 namespace {
 
@@ -230,20 +204,21 @@ Engine Engine::load(const EngineOptions& options) {
 
 std::shared_ptr<Task> Engine::Parts::task(std::span<const DrawRequest> requests,
                                           const DrawEvents& events) {
-  checkpoint.require(kDrawingParts);
-  check(info.draws, Code::bad_input,
-        "the engine was loaded to read only; load it with halves \"draw\" or \"both\" to draw");
+  check_draws();
   // What cannot be drawn is refused now.
   return task(draw_order(setup.config, prompts, completed(requests, info.guidance)), events);
 }
 
 std::shared_ptr<Task> Engine::Parts::task(const EditRequest& request, const DrawEvents& events) {
   const auto asked = order(request);
-  const janus::Parts needed = asked->source ? janus::Parts{} : kEditingParts;
-  checkpoint.require(needed);
-  check(needed.within(setup.parts), Code::bad_input, "the engine was loaded without ",
-        asked->source ? "all of what an instruction" : "the codec's encoder, which an edit",
-        " needs; load it with halves ", asked->source ? "" : "\"edit\" or ", "\"both\"");
+  if (asked->source) {
+    checkpoint.require({});
+    check(janus::Parts{}.within(setup.parts), Code::bad_input,
+          "the engine was loaded without all of what an instruction needs; load it with halves "
+          "\"both\"");
+  } else {
+    check_encodes();
+  }
   return task(asked, events);
 }
 
@@ -271,6 +246,19 @@ std::shared_ptr<Task> Engine::Parts::task(std::shared_ptr<const DrawOrder> order
                         {events.partials, events.on_partial});
   };
   return Task::drawing(order->requests, info.image_tokens, {plan, begin});
+}
+
+void Engine::Parts::check_draws() const {
+  checkpoint.require(kDrawingParts);
+  check(info.draws, Code::bad_input,
+        "the engine was loaded to read only; load it with halves \"draw\" or \"both\" to draw");
+}
+
+void Engine::Parts::check_encodes() const {
+  checkpoint.require(kEditingParts);
+  check(kEditingParts.within(setup.parts), Code::bad_input,
+        "the engine was loaded without the codec's encoder, which an edit needs; load it with "
+        "halves \"edit\" or \"both\"");
 }
 
 void Engine::Parts::check_reads() const {
@@ -449,45 +437,5 @@ Job CDoor::ask(Engine& engine, const AskRequest& request, const OnText& on_text)
   return run(engine, request, on_text);
 }
 Job CDoor::embed(Engine& engine, const EmbedRequest& request) { return run(engine, request); }
-
-// --- the preview ---------------------------------------------------------------------------------
-
-void Engine::prepare_preview(const std::filesystem::path& folder,
-                             const std::function<bool()>& wanted) {
-  const std::lock_guard turn(parts_->preview_fit);
-  if (parts_->preview) return;  // set by who has the turn alone
-  std::optional<PreviewMap> map;
-  if (auto kept = parts_->checkpoint.preview()) {
-    map = PreviewMap::of(std::move(*kept), parts_->model.config());
-  }
-  const std::filesystem::path file =
-      folder.empty() ? folder : folder / ("preview-" + parts_->info.hash + ".safetensors");
-  if (!map && !file.empty()) map = PreviewMap::load(file, parts_->model);
-  const bool is_new = !map;
-  if (is_new) {
-    map = PreviewMap::fit(parts_->model, [&] {
-      check(!wanted || wanted(), Code::cancelled, "fitting the preview was stopped");
-    });
-  }
-  const auto shared = std::make_shared<const PreviewMap>(std::move(*map));
-  {
-    const std::lock_guard lock(parts_->preview_set);
-    parts_->preview = shared;
-  }
-  if (!is_new || file.empty()) return;
-  std::error_code ignored;  // save() says what is wrong with the folder
-  std::filesystem::create_directories(folder, ignored);
-  shared->save(file);
-}
-
-Image Engine::preview(std::span<const int32_t> codes) const {
-  std::shared_ptr<const PreviewMap> map;
-  {
-    const std::lock_guard lock(parts_->preview_set);
-    map = parts_->preview;
-  }
-  check(map != nullptr, Code::bad_input, "preview() was called before prepare_preview()");
-  return map->show(parts_->model, codes);
-}
 
 }  // namespace janus

@@ -7,6 +7,7 @@
 
 #include "apps/toyland_parts.h"
 #include "base/error.h"
+#include "base/rng.h"
 #include "world/geneval.h"
 #include "world/streams.h"
 
@@ -42,6 +43,21 @@ DrawRequest request_for(const DrawSample& sample, uint64_t index, const Settings
 double grade_of(const DrawSample& sample, const Detection& picture) {
   return sample.category == "dense" ? drawing_grade(sample, picture)
                                     : (geneval_reason(sample, picture).empty() ? 1 : 0);
+}
+
+// What no better drawing could have: the verdict on the true scene as the codec brings it back.
+double codec_grade(Engine& engine, const Detector& detector, const DrawSample& sample) {
+  const Image truth = render(sample.scene, engine.info().image).image;
+  return grade_of(sample, detector.detect(engine.decode(engine.encode(truth))));
+}
+
+// … and what drawing blindly has: that on a picture of random codes.
+double noise_grade(Engine& engine, const Detector& detector, const DrawSample& sample,
+                   uint64_t seed) {
+  Philox random(seed, 0);
+  std::vector<int32_t> codes(static_cast<size_t>(engine.info().image_tokens));
+  for (int32_t& code : codes) code = random.below(engine.info().codes);
+  return grade_of(sample, detector.detect(engine.decode(codes)));
 }
 
 Json drawn_case(const Part& part, const DrawSample& sample, uint64_t index, const Picture& picture,
@@ -80,7 +96,13 @@ void run_drawing(const Part& part, Engine& engine, const Settings& settings, Cas
     for (const Picture& picture : engine.draw(requests, events)) {
       const auto at = static_cast<size_t>(picture.request);
       if (file.has(key(indices[at], picture.index))) continue;
-      file.add(drawn_case(part, samples[at], indices[at], picture, detector.detect(picture.image)));
+      const DrawSample& sample = samples[at];
+      Json line = drawn_case(part, sample, indices[at], picture, detector.detect(picture.image));
+      if (picture.index == 0) {
+        if (engine.info().edits) line["codec"] = codec_grade(engine, detector, sample);
+        line["noise"] = noise_grade(engine, detector, sample, picture.seed);
+      }
+      file.add(line);
     }
     told(next, part.samples);
   }
@@ -101,6 +123,8 @@ void add_drawing_controls(const Part& part, const CaseFile& file, std::vector<Fi
     if (!name.ends_with("/0")) continue;
     const Detection truth = Detector(96).detect(render(own.scene, 96).image);
     table.add("control: true scenes", grade_of(own, truth));
+    if (line.contains("codec")) table.add("control: true scenes by the codec", line["codec"]);
+    if (line.contains("noise")) table.add("control: random codes", line["noise"]);
   }
   for (const Figure& figure : table.means()) figures.push_back(figure);
 }

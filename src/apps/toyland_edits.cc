@@ -10,48 +10,59 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-EditRequest request_for(const EditSample& sample, uint64_t index, const Settings& settings,
-                        int size) {
-  EditRequest request;
-  request.instruction = sample.instruction;
-  request.image = render(sample.before, size).image;
-  request.drawing.seed = settings.seed + index;
-  request.drawing.guidance = settings.guidance;
-  return request;
-}
+std::vector<EditSample> turns_of(uint64_t index) { return edit_turns(Split::test, index); }
 
-Picture edited(Engine& engine, const EditSample& sample, uint64_t index, const Settings& settings,
-               const Wanted& wanted) {
+// After the last turn; each changes what the one before made.
+Picture edited(Engine& engine, const std::vector<EditSample>& turns, uint64_t index,
+               const Settings& settings, const Wanted& wanted) {
   DrawEvents events;
   events.on_step = [&](const Progress&) { return wanted(); };
-  return engine.edit(request_for(sample, index, settings, engine.info().image), events).at(0);
+  Picture picture;
+  picture.image = render(turns.front().before, engine.info().image).image;
+  for (const EditSample& turn : turns) {
+    EditRequest request;
+    request.instruction = turn.instruction;
+    request.image = std::move(picture.image);
+    request.drawing.seed = settings.seed + index;
+    request.drawing.guidance = settings.guidance;
+    picture = engine.edit(request, events).at(0);
+  }
+  return picture;
 }
 
-EditSample sample_of(uint64_t index) { return edit_sample(Split::test, index); }
+Json edited_case(const std::vector<EditSample>& turns, uint64_t index, const Picture& picture,
+                 const Detection& found) {
+  const EditSample& last = turns.back();
+  Json instructions = Json::array(), records = Json::array();
+  bool held = false;
+  for (const EditSample& turn : turns) {
+    instructions.push_back(turn.instruction);
+    records.push_back(Json::parse(edit_record(turn, Split::test, index)));
+    held |= turn.held;
+  }
+  return {{"case", std::to_string(index)},
+          {"category", turns.size() > 1 ? "two turns" : last.op},
+          {"held", held},
+          {"instructions", instructions},
+          {"seed", picture.seed},
+          {"grade", edit_done(last, found) ? 1 : 0},
+          {"preservation",
+           edit_preservation(last, picture.image, render(last.after, picture.image.width).image)},
+          {"found", found_json(found)},
+          {"records", records}};
+}
 
 }  // namespace
 
 void run_edits(const Part& part, Engine& engine, const Settings& settings, CaseFile& file,
                const Wanted& wanted, const Told& told) {
-  const int size = engine.info().image;
-  const Detector detector(size);
+  const Detector detector(engine.info().image);
   for (int64_t next = 0; next < part.samples; ++next) {
     const auto index = static_cast<uint64_t>(next);
-    const std::string name = std::to_string(index);
-    if (file.has(name)) continue;
-    const EditSample sample = sample_of(index);
-    const Picture picture = edited(engine, sample, index, settings, wanted);
-    const Detection found = detector.detect(picture.image);
-    file.add({{"case", name},
-              {"category", sample.op},
-              {"held", sample.held},
-              {"instruction", sample.instruction},
-              {"seed", picture.seed},
-              {"grade", edit_done(sample, found) ? 1 : 0},
-              {"preservation",
-               edit_preservation(sample, picture.image, render(sample.after, size).image)},
-              {"found", found_json(found)},
-              {"record", Json::parse(edit_record(sample, Split::test, index))}});
+    if (file.has(std::to_string(index))) continue;
+    const std::vector<EditSample> turns = turns_of(index);
+    const Picture picture = edited(engine, turns, index, settings, wanted);
+    file.add(edited_case(turns, index, picture, detector.detect(picture.image)));
     told(next + 1, part.samples);
   }
 }
@@ -62,9 +73,9 @@ std::vector<Image> failed_edits(Engine& engine, const Settings& settings, const 
   for (const auto& [name, line] : file.cases()) {
     if (line["grade"] == 1 || images.size() + 2 > most) continue;
     const uint64_t index = std::stoull(name);
-    const EditSample sample = sample_of(index);
-    images.push_back(render(sample.before, engine.info().image).image);
-    images.push_back(edited(engine, sample, index, settings, wanted).image);
+    const std::vector<EditSample> turns = turns_of(index);
+    images.push_back(render(turns.front().before, engine.info().image).image);
+    images.push_back(edited(engine, turns, index, settings, wanted).image);
   }
   return images;
 }
@@ -77,12 +88,12 @@ void add_edit_figures(const CaseFile& file, std::vector<Figure>& figures) {
     const double preservation = line["preservation"];
     kept.add("preservation, dB", preservation);
     ops.add("preservation, dB: " + line["category"].get<std::string>(), preservation);
-    const EditSample sample = sample_of(std::stoull(name));
+    const std::vector<EditSample> turns = turns_of(std::stoull(name));
     const auto done = [&](const Scene& scene) {
-      return edit_done(sample, detector.detect(render(scene, kSize).image)) ? 1 : 0;
+      return edit_done(turns.back(), detector.detect(render(scene, kSize).image)) ? 1 : 0;
     };
-    controls.add("control: ideal pictures", done(sample.after));
-    controls.add("control: the source unchanged", done(sample.before));
+    controls.add("control: ideal pictures", done(turns.back().after));
+    controls.add("control: the source unchanged", done(turns.front().before));
   }
   for (const Table& table : {kept, ops, controls}) {
     for (const Figure& figure : table.means()) figures.push_back(figure);

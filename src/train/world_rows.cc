@@ -106,7 +106,7 @@ Row WorldRows::row(uint64_t index) const {
     return draw_row(drawing(source_.stream, Split::train, index), prompts_, config_);
   }
   if (source_.task == Teaches::edit) {
-    return draw_row(edit_sample(Split::train, index), prompts_, config_);
+    return draw_row(edit_turns(Split::train, index).back(), prompts_, config_);
   }
   return ask_row(reading(source_.stream, Split::train, index, static_cast<int>(source_.turns)),
                  prompts_, config_);

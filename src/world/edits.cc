@@ -76,10 +76,13 @@ class Editing {
   Editing(Philox& random, Split split) : random_(random), split_(split) {}
 
   bool attempt(int op);
+  bool attempt_after(const EditSample& first, int op);
   EditSample sample;
 
  private:
+  bool edit(int op);
   bool set_scene(size_t least, size_t most);
+  bool is_there(const Object& object) const;
   bool change(int op, Gaps& gaps);
   bool recolour(Gaps& gaps);
   bool remove();
@@ -108,16 +111,22 @@ bool Editing::set_scene(size_t least, size_t most) {
   } while (n < least || n > most);
   while (sample.before.objects.size() < n) {
     const Object next = draw_object(random_, pairs);
-    for (const Object& o : sample.before.objects) {
-      if (o.shape == next.shape && o.colour == next.colour) return false;
-    }
+    if (is_there(next)) return false;
     sample.before.objects.push_back(next);
   }
   draw_backdrop(random_, sample.before);
   lay_out(random_, sample.before);
   sample.after = sample.before;
+  sample.told.assign(n, Told::place);
   target_ = static_cast<size_t>(random_.below(static_cast<int>(n)));
   return true;
+}
+
+// Its class and colour would mean two objects.
+bool Editing::is_there(const Object& object) const {
+  return std::any_of(
+      sample.before.objects.begin(), sample.before.objects.end(),
+      [&](const Object& o) { return o.shape == object.shape && o.colour == object.colour; });
 }
 
 std::string Editing::called(size_t i) const {
@@ -146,7 +155,9 @@ bool Editing::recolour(Gaps& gaps) {
 }
 
 bool Editing::remove() {
-  sample.after.objects.erase(sample.after.objects.begin() + static_cast<std::ptrdiff_t>(target_));
+  const auto at = static_cast<std::ptrdiff_t>(target_);
+  sample.after.objects.erase(sample.after.objects.begin() + at);
+  sample.told.erase(sample.told.begin() + at);
   return true;
 }
 
@@ -154,11 +165,10 @@ bool Editing::add(Gaps& gaps) {
   Object object = draw_object(random_, split_ == Split::train ? Pairs::seen : Pairs::all);
   object.r = random_.uniform(16, 22);
   object.rot = random_.uniform(-.25, .25);
-  for (const Object& o : sample.before.objects) {
-    if (o.shape == object.shape && o.colour == object.colour) return false;
-  }
+  if (is_there(object)) return false;
   if (!settle(object, sample.after.objects.size())) return false;
   sample.after.objects.push_back(object);
+  sample.told.push_back(Told::nothing);
   sample.changed.clear();
   sample.made = {static_cast<int>(sample.after.objects.size()) - 1};
   gaps.emplace_back("new", noun_phrase({.shape = object.shape, .colour = object.colour}));
@@ -187,6 +197,7 @@ bool Editing::move(Gaps& gaps) {
     if (!settle(moved, target_)) return false;
     if (!at_side(moved) || !well_inside(moved)) continue;
     target() = moved;
+    sample.told[target_] = Told::cell;
     sample.made = {static_cast<int>(target_)};
     gaps.emplace_back("side", kSides[side]);
     return true;
@@ -209,6 +220,7 @@ bool Editing::swap(Gaps& gaps) {
   Object &a = target(), &b = sample.after.objects[other];
   std::swap(a.cx, b.cx);
   std::swap(a.cy, b.cy);
+  std::swap(sample.told[target_], sample.told[other]);  // each goes where the other was
   gaps.emplace_back("b", called(other));
   sample.changed.push_back(static_cast<int>(other));
   sample.made = sample.changed;
@@ -222,6 +234,7 @@ bool Editing::backdrop(Gaps& gaps) {
     if (!stands_out(o.colour, palette)) return false;
   }
   sample.after.palette = palette;
+  sample.backdrop = true;
   sample.changed.clear();
   gaps.emplace_back("palette", kPalettes[static_cast<size_t>(palette)].name);
   return true;
@@ -248,11 +261,35 @@ bool Editing::change(int op, Gaps& gaps) {
   }
 }
 
+// Objects that an op wants, at least and at most.
+size_t least_of(int op) { return op == 1 || op == 6 ? 2 : 1; }
+size_t most_of(int op) { return op == 2 ? 3 : kMostObjects; }
+
 bool Editing::attempt(int op) {
   sample = {};
-  const bool needs_two = op == 1 || op == 6;
-  const size_t least = needs_two ? 2 : 1, most = op == 2 ? 3 : kMostObjects;
-  if (!set_scene(least, most)) return false;
+  return set_scene(least_of(op), most_of(op)) && edit(op);
+}
+
+// Another op, so that it does not undo the first.
+bool Editing::attempt_after(const EditSample& first, int op) {
+  const size_t n = first.after.objects.size();
+  if (kOps[static_cast<size_t>(op)] == first.op || n < least_of(op) || n > most_of(op))
+    return false;
+  sample = {};
+  for (const Object& object : first.after.objects) {
+    if (is_there(object)) return false;
+    sample.before.objects.push_back(object);
+  }
+  sample.before = sample.after = first.after;
+  sample.told = first.told;
+  sample.touched = first.touched;
+  sample.backdrop = first.backdrop;
+  target_ = static_cast<size_t>(random_.below(static_cast<int>(n)));
+  const bool was_added = first.op == kOps[2] && target_ + 1 == n;
+  return !(op == 1 && was_added) && edit(op);
+}
+
+bool Editing::edit(int op) {
   sample.changed = {static_cast<int>(target_)};
   Gaps gaps = {{"a", called(target_)}};
   if (!change(op, gaps)) return false;
@@ -266,6 +303,12 @@ bool Editing::attempt(int op) {
   sample.instruction = fill(phrasing.text, gaps);
   if (split_ == Split::train) sample.instruction = as_typed(random_, sample.instruction);
   sample.op = kOps[static_cast<size_t>(op)];
+  for (const int i : sample.changed) {
+    sample.touched.push_back(sample.before.objects[static_cast<size_t>(i)]);
+  }
+  for (const int i : sample.made) {
+    sample.touched.push_back(sample.after.objects[static_cast<size_t>(i)]);
+  }
   return true;
 }
 
@@ -283,6 +326,17 @@ EditSample edit_sample(Split split, uint64_t index) {
   return editing.sample;
 }
 
+std::vector<EditSample> edit_turns(Split split, uint64_t index) {
+  std::vector<EditSample> turns = {edit_sample(split, index)};
+  if (index / kEditOps % 10 != 9) return turns;
+  Philox random = world_stream(split, "edits again", index);
+  Editing editing(random, split);
+  for (int attempt = 0; attempt < kTries && turns.size() == 1; ++attempt) {
+    if (editing.attempt_after(turns[0], random.below(kEditOps))) turns.push_back(editing.sample);
+  }
+  return turns;
+}
+
 std::string edit_record(const EditSample& sample, Split split, uint64_t index) {
   return "{\"op\":\"" + sample.op + "\",\"instruction\":\"" + sample.instruction +
          "\",\"before\":" + scene_record(sample.before, split, "edits", index) +
@@ -291,18 +345,15 @@ std::string edit_record(const EditSample& sample, Split split, uint64_t index) {
 
 bool edit_done(const EditSample& sample, const Detection& picture) {
   if (!scene_exact(picture, sample.after)) return false;
-  if (sample.op == "backdrop" && picture.palette != sample.after.palette) return false;
-  // Each object of the target has one of its kind at its place; new ones may lie anywhere.
+  if (sample.backdrop && picture.palette != sample.after.palette) return false;
+  // Each object of the target has one of its kind where it was told to be.
   for (size_t i = 0; i < sample.after.objects.size(); ++i) {
     const Object& wanted = sample.after.objects[i];
-    const bool anywhere = sample.op == "add" && i + 1 == sample.after.objects.size();
-    const bool by_cell =
-        sample.op == "move" && !sample.made.empty() && sample.made[0] == static_cast<int>(i);
     const bool found =
         std::any_of(picture.objects.begin(), picture.objects.end(), [&](const Found& f) {
           if (f.shape != wanted.shape || f.colour != wanted.colour) return false;
-          if (anywhere) return true;
-          if (by_cell) return cell_of(as_object(f)) == cell_of(wanted);
+          if (sample.told[i] == Told::nothing) return true;
+          if (sample.told[i] == Told::cell) return cell_of(as_object(f)) == cell_of(wanted);
           return std::hypot(f.cx - wanted.cx, f.cy - wanted.cy) <= kTolerance;
         });
     if (!found) return false;
@@ -324,12 +375,10 @@ double edit_preservation(const EditSample& sample, const Image& picture, const I
   for (int y = 0; y < ideal.height; ++y) {
     for (int x = 0; x < ideal.width; ++x) {
       const double ux = (x + .5) * kCanvas / ideal.width, uy = (y + .5) * kCanvas / ideal.height;
-      const auto touched = [&](const std::vector<int>& which, const Scene& scene) {
-        return std::any_of(which.begin(), which.end(), [&](int i) {
-          return in_grown_box(scene.objects[static_cast<size_t>(i)], ux, uy);
-        });
-      };
-      if (touched(sample.changed, sample.before) || touched(sample.made, sample.after)) continue;
+      if (std::any_of(sample.touched.begin(), sample.touched.end(),
+                      [&](const Object& o) { return in_grown_box(o, ux, uy); })) {
+        continue;
+      }
       const size_t at =
           3 * (static_cast<size_t>(y) * static_cast<size_t>(ideal.width) + static_cast<size_t>(x));
       for (size_t c = 0; c < 3; ++c) {

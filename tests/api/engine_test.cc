@@ -199,6 +199,25 @@ std::filesystem::path own_folder(const char* name) {
   return folder;
 }
 
+TEST(Api, TheCodecGoesBothWays) {
+  Engine engine = Engine::load(tiny_options());
+  const std::vector<Picture> drawn = engine.draw({.prompt = "blue"});
+  EXPECT_EQ(engine.decode(drawn[0].codes), drawn[0].image);
+  // Codes of a picture are those that an edit keeps.
+  const Image picture = load_picture(golden("images/astronaut-64.png"));
+  const std::vector<int32_t> codes = engine.encode(picture);
+  EXPECT_EQ(codes, engine.edit({.image = picture, .keep = 1})[0].codes);
+
+  std::vector<int32_t> few(codes.begin(), codes.end() - 1), wrong = codes;
+  wrong[3] = engine.info().codes;
+  EXPECT_THROW(static_cast<void>(engine.decode(few)), Error);
+  EXPECT_THROW(static_cast<void>(engine.decode(wrong)), Error);
+  EXPECT_THROW(static_cast<void>(engine.encode({})), Error);
+  EngineOptions drawing = tiny_options();
+  drawing.halves = "draw";
+  EXPECT_THROW(static_cast<void>(Engine::load(drawing).encode(picture)), Error);
+}
+
 TEST(Api, PreviewIsFittedOnceAndKept) {
   const auto folder = own_folder("kept");
   Engine first = Engine::load(tiny_options());

@@ -47,6 +47,9 @@ TEST(EvalProgram, DrawsReadsAndJudges) {
   EXPECT_EQ(drawn["control: true scenes"]["value"], 1);
   EXPECT_EQ(drawn["control: true scenes"]["count"], 12);
   EXPECT_LT(drawn["control: shuffled prompts"]["value"], .3);
+  EXPECT_GT(drawn["control: true scenes by the codec"]["value"], .8);
+  EXPECT_EQ(drawn["control: true scenes by the codec"]["count"], 12);
+  EXPECT_EQ(drawn["control: random codes"]["value"], 0);
   EXPECT_EQ(read["all"]["count"], 12);
   EXPECT_GT(read["all"]["value"], .4);
   EXPECT_EQ(read["control: without the objects"]["count"], 12);

@@ -48,6 +48,54 @@ TEST(Edits, OthersStay) {
   }
 }
 
+// Both turns done pass; either alone does not, unless the second's op leaves the same scene in
+// view.
+TEST(Edits, SecondTurnsGoOnFromTheFirst) {
+  const Detector detector(96);
+  std::map<std::string, int> ops;
+  int two = 0;
+  for (uint64_t index = 0; index < 2400; ++index) {
+    const std::vector<EditSample> turns = edit_turns(Split::test, index);
+    if (turns.size() == 1) continue;
+    ++two;
+    const EditSample &first = turns[0], &second = turns[1];
+    ++ops[second.op];
+    ASSERT_EQ(edit_record(first, Split::test, index),
+              edit_record(edit_sample(Split::test, index), Split::test, index));
+    ASSERT_NE(first.op, second.op);
+    ASSERT_EQ(scene_record(second.before, Split::test, "edits", index),
+              scene_record(first.after, Split::test, "edits", index));
+    ASSERT_EQ(second.told.size(), second.after.objects.size());
+    const auto done = [&](const Scene& scene) {
+      return edit_done(second, detector.detect(render(scene, 96).image));
+    };
+    EXPECT_TRUE(done(second.after)) << first.instruction << ", " << second.instruction;
+    EXPECT_FALSE(done(first.before)) << first.instruction << ", " << second.instruction;
+    EXPECT_FALSE(done(first.after)) << first.instruction << ", " << second.instruction;
+    EXPECT_GE(second.touched.size(), first.touched.size());
+  }
+  EXPECT_GT(two, 200);
+  EXPECT_LE(two, 240);
+  EXPECT_EQ(ops.size(), static_cast<size_t>(kEditOps));
+}
+
+// What the first turn leaves open stays open: an added object may lie elsewhere when another is
+// painted.
+TEST(Edits, WhatWasAddedMayLieAnywhere) {
+  int seen = 0;
+  for (uint64_t index = 0; index < 24000; ++index) {
+    const std::vector<EditSample> turns = edit_turns(Split::test, index);
+    if (turns.size() == 1 || turns[0].op != "add" || turns[1].op != "recolour") continue;
+    const EditSample& second = turns[1];
+    ++seen;
+    const auto added = static_cast<size_t>(turns[0].made[0]);
+    for (size_t i = 0; i < second.told.size(); ++i) {
+      EXPECT_EQ(second.told[i], i == added ? Told::nothing : Told::place) << index;
+    }
+  }
+  EXPECT_GT(seen, 5);
+}
+
 TEST(Edits, TrainingHoldsNothingHeldOut) {
   std::map<std::string, int> ops;
   for (uint64_t index = 0; index < 8000; ++index) {
@@ -61,6 +109,8 @@ TEST(Edits, TrainingHoldsNothingHeldOut) {
                           ? 0
                           : sample.before.objects[static_cast<size_t>(sample.changed[0])].shape;
     ASSERT_FALSE(held_out_edit(op, first)) << sample.instruction;
+    const EditSample last = edit_turns(Split::train, index).back();
+    ASSERT_FALSE(last.held || shows_held_out(last.after)) << last.instruction;
   }
   for (const auto& [op, count] : ops) EXPECT_EQ(count, 1000) << op;
 }
