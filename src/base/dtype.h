@@ -63,7 +63,7 @@ constexpr int64_t bytes_of(Dtype type, int64_t elements) {
 
 // Whether products are taken with blocks of that type as they are (kernels/backend.h).
 constexpr bool multiplied_as_stored(Dtype type) {
-  return type == Dtype::q8_0 || type == Dtype::q4_0;
+  return type == Dtype::q8_0 || type == Dtype::q4_0 || type == Dtype::q4_k || type == Dtype::q6_k;
 }
 
 // The type that a user or a file spells so; nothing where there is none.

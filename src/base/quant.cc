@@ -9,6 +9,7 @@
 
 #include "base/error.h"
 #include "base/half.h"
+#include "base/k_quant.h"
 
 namespace janus {
 namespace {
@@ -130,60 +131,6 @@ void decode_q4_0(const std::byte* from, float* to, int64_t n) {
   }
 }
 
-// --- q4_k: 256 numbers in 8 runs of 32; a value is scale · code - least, both of 6 bits a run
-// times an f16 of the block ----------------------------------------------------------------------
-
-// f16 scale, f16 least, then the 6-bit numbers of the runs: of runs 0 to 3 in 6 bits of a byte
-// each; of runs 4 to 7 four bits in bytes 8 to 11 and two above those of runs 0 to 3.
-void decode_q4_k(const std::byte* from, float* to, int64_t n) {
-  constexpr DtypeTraits kType = traits(Dtype::q4_k);
-  constexpr int kRun = 32, kRuns = 8;
-  for (int64_t i = 0; i < n; i += kType.block, from += kType.bytes) {
-    const float scale = f16_at(from), least = f16_at(from + 2);
-    const auto packed = [from](int at) { return std::to_integer<int>(from[4 + at]); };
-    for (int run = 0; run < kRuns; ++run) {
-      const int pair = run % 4;
-      const bool high = run >= 4;
-      const int factor =
-          high ? (packed(8 + pair) & 15) | (packed(pair) >> 6) << 4 : packed(pair) & 63;
-      const int offset =
-          high ? packed(8 + pair) >> 4 | (packed(4 + pair) >> 6) << 4 : packed(4 + pair) & 63;
-      const float step = scale * static_cast<float>(factor);
-      const float below = least * static_cast<float>(offset);
-      const std::byte* codes = from + 16 + run / 2 * kRun;
-      for (int k = 0; k < kRun; ++k) {
-        const int code = std::to_integer<int>(codes[k]) >> run % 2 * 4 & 15;
-        to[i + run * kRun + k] = step * static_cast<float>(code) - below;
-      }
-    }
-  }
-}
-
-// --- q6_k: 256 numbers in 16 runs of 16; a value is block scale · int8 of the run · (code - 32) --
-
-// 128 bytes with the low 4 bits, 64 with the high 2, 16 int8, f16 scale. Each half of 128 numbers
-// has 64 bytes of the first and 32 of the second.
-void decode_q6_k(const std::byte* from, float* to, int64_t n) {
-  constexpr DtypeTraits kType = traits(Dtype::q6_k);
-  constexpr int kHalf = 128, kQuarter = 32;
-  for (int64_t i = 0; i < n; i += kType.block, from += kType.bytes) {
-    const float scale = f16_at(from + 208);
-    for (int k = 0; k < kType.block; ++k) {
-      const int half = k / kHalf, quarter = k % kHalf / kQuarter, place = k % kQuarter;
-      const int low = std::to_integer<int>(from[64 * half + quarter % 2 * kQuarter + place]);
-      const int high = std::to_integer<int>(from[128 + 32 * half + place]);
-      const int code = (low >> quarter / 2 * 4 & 15) | (high >> 2 * quarter & 3) << 4;
-      const auto factor = static_cast<int8_t>(from[192 + k / 16]);
-      to[i + k] = scale * static_cast<float>(factor) * static_cast<float>(code - 32);
-    }
-  }
-}
-
-// Such files are read and never written.
-void refuse_encoding(const float*, std::byte*, int64_t) {
-  fail(Code::bug, "q4_k and q6_k are read only");
-}
-
 Storage storage_of(Dtype type) {
   switch (type) {
     case Dtype::f32:
@@ -197,9 +144,9 @@ Storage storage_of(Dtype type) {
     case Dtype::q4_0:
       return {encode_q4_0, decode_q4_0};
     case Dtype::q4_k:
-      return {refuse_encoding, decode_q4_k};
+      return {encode_q4_k, decode_q4_k};
     case Dtype::q6_k:
-      return {refuse_encoding, decode_q6_k};
+      return {encode_q6_k, decode_q6_k};
     default:
       fail(Code::bug, "numbers of type ", traits(type).name, " are read or written as f32");
   }

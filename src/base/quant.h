@@ -12,8 +12,8 @@
 namespace janus {
 
 // `values`, whole blocks, into bytes_of(type, values.size()) bytes. Numbers beyond the type's range
-// become infinite (f16, and the scales of q8_0 and q4_0). Throws Code::bug for a type that is not
-// floating point, for q4_k and q6_k, which are only read, and for sizes that do not fit.
+// become infinite (f16, and the scales of blocks). Throws Code::bug for a type that is not floating
+// point and for sizes that do not fit.
 void encode(Dtype type, std::span<const float> values, std::span<std::byte> out);
 
 // Elements [begin, begin + out.size()) of dense data, which may begin at any address.

@@ -11,15 +11,22 @@
 // on where a prompt was cut. So every sum runs over the summed dimension in one fixed block order,
 // and attention walks the cache in blocks of kKvBlock positions that start at position 0.
 //
-// Products with weights in blocks (q8_0, q4_0) give the same bits on every backend and level. Each
-// row of x is cut into blocks of 32 as the rows of W are. Of a block with largest size m the scale
-// is a = bf16(m · (1/127)), or 0 where m < 2⁻⁶⁴, and each number becomes q = x · (1/a) rounded to
-// the nearest whole number, halves to even; 1/127 and 1/a are f32, and |q| <= 127. With w the whole
-// numbers of a block of W and d its scale (w = code - 8 in q4_0),
+// Products with weights in blocks (q8_0, q4_0, q4_k, q6_k) give the same bits on every backend and
+// level. Each row of x is cut into blocks of 32. Of a block with largest size m the scale is
+// a = bf16(m · (1/127)), or 0 where m < 2⁻⁶⁴, and each number becomes q = x · (1/a) rounded to the
+// nearest whole number, halves to even; 1/127 and 1/a are f32, and |q| <= 127. In q8_0 and q4_0
+// rows of W have blocks of 32 too. With w the whole numbers of one and d its scale (w = code - 8 in
+// q4_0),
 //
 //     x·Wᵀ = Σ over blocks, rising, from zero, of  ((Σ q·w) · a) · d
 //
 // where Σ q·w is exact and every product and sum around it is rounded to f32, none of them fused.
+// q4_k has runs of 32 and q6_k of 16, whose numbers are step · code - below, or step · code, with
+// step and below exact in f32 (base/k_quant.h). So are the first factors here, and run after run,
+// rising, from zero, one fused multiply-add rounds once:
+//
+//     y = fma((Σ q·code) · a, step, y),  and in q4_k then  y = fma(-(Σ q) · a, below, y)
+//
 // A block with a number that is not finite gives outputs that are not; numbers are below 2⁹⁶.
 // SPDX-License-Identifier: MIT
 #pragma once
@@ -89,8 +96,8 @@ class Backend {
   virtual int threads() const = 0;
 
   // --- at load ---------------------------------------------------------------------------------
-  // rows [O, K] -> the backend's layout in `dtype` (f32, bf16, q8_0 or q4_0; K whole blocks); bias
-  // [O] or empty. Convolutions want f32 or bf16.
+  // rows [O, K] -> the backend's layout in `dtype` (f32, bf16, q8_0, q4_0, q4_k or q6_k; K whole
+  // blocks); bias [O] or empty. Convolutions want f32 or bf16.
   Weight pack(Dtype dtype, int64_t outputs, int64_t inputs, const RowSource& rows,
               std::span<const float> bias = {}) const;
   // The same from rows that are stored in that type of blocks already; their scales are finite.

@@ -2,9 +2,12 @@
 #include "kernels/panels.h"
 
 #include <algorithm>
+#include <array>
 #include <cstring>
+#include <type_traits>
+#include <utility>
 
-#include "kernels/cpu/table.h"
+#include "kernels/cpu/blocks.h"
 
 namespace janus {
 namespace {
@@ -14,62 +17,115 @@ using cpu::kPanel;
 
 static_assert(kPanel == kPanelOutputs);
 
-constexpr int64_t kScale = 2, kGroup = 4;  // bytes of a scale, and of codes that lie together
-
-Blocks blocks_of(Dtype dtype) { return dtype == Dtype::q8_0 ? Blocks::q8_0 : Blocks::q4_0; }
-
 int64_t inputs_of(Dtype dtype, int64_t row_bytes) {
   return row_bytes / traits(dtype).bytes * traits(dtype).block;
 }
 
-// What goes with block `b` of a panel of blocks: where the scale and the codes of a lane are.
-struct BlockPlace {
-  int64_t scale, codes;
+// Bytes of a file's block that stay in order in a panel: `together` of them, then those of the next
+// output.
+struct Field {
+  int64_t from;      // in the block
+  int64_t bytes;     // of the block
+  int64_t together;  // 1, 2 or 4
+  int64_t to;        // in the unit of a panel, of its first block and first output
+  int64_t step;      // from there to the same of the unit's next block
 };
-BlockPlace place_of(Blocks blocks, int64_t b, int64_t lane) {
-  const int64_t pair = b / 2 * cpu::pair_bytes(blocks), half = b % 2;
-  return {pair + (half * kPanel + lane) * kScale,
-          pair + 2 * kPanel * kScale + half * cpu::code_bytes(blocks) + lane * kGroup};
+
+// Of each type, what kernels/cpu/table.h says.
+constexpr int64_t kScales = 2 * kPanel;              // bytes of an f16 of each output
+constexpr int64_t kOfQ6 = kPanel * (16 + 128 + 64);  // of one block but its scale
+template <Blocks>
+inline constexpr std::array<Field, 0> kFields;
+template <>
+inline constexpr std::array kFields<Blocks::q8_0> = {Field{0, 2, 2, 0, kScales},
+                                                     Field{2, 32, 4, 2 * kScales, 32 * kPanel}};
+template <>
+inline constexpr std::array kFields<Blocks::q4_0> = {Field{0, 2, 2, 0, kScales},
+                                                     Field{2, 16, 4, 2 * kScales, 16 * kPanel}};
+template <>
+inline constexpr std::array kFields<Blocks::q4_k> = {
+    Field{0, 4, 2, 0, 0}, Field{4, 12, 1, 2 * kScales, 0},
+    Field{16, 128, 4, 2 * kScales + 12 * kPanel, 0}};
+template <>
+inline constexpr std::array kFields<Blocks::q6_k> = {
+    Field{208, 2, 2, 0, kScales}, Field{192, 16, 1, 2 * kScales, kOfQ6},
+    Field{0, 128, 4, 2 * kScales + 16 * kPanel, kOfQ6},
+    Field{128, 64, 4, 2 * kScales + 144 * kPanel, kOfQ6}};
+
+template <Blocks kBlocks>
+inline constexpr DtypeTraits kTraits = traits(kBlocks == Blocks::q8_0   ? Dtype::q8_0
+                                              : kBlocks == Blocks::q4_0 ? Dtype::q4_0
+                                              : kBlocks == Blocks::q4_k ? Dtype::q4_k
+                                                                        : Dtype::q6_k);
+
+// What stays together, as it lies in a file <-> in a panel, where q8_0's numbers are + 128.
+template <int64_t kBytes, bool kFlip>
+void move_together(const std::byte* from, std::byte* to) {
+  std::conditional_t<kBytes == 4, uint32_t, std::conditional_t<kBytes == 2, uint16_t, uint8_t>> v;
+  static_assert(sizeof v == kBytes);
+  std::memcpy(&v, from, kBytes);
+  if constexpr (kFlip) v ^= 0x80808080u;
+  std::memcpy(to, &v, kBytes);
 }
 
-// A group of codes as it lies in a file <-> in a panel, where q8_0's numbers are + 128.
-template <Blocks kBlocks>
-void move_group(const std::byte* from, std::byte* to) {
-  uint32_t codes;
-  static_assert(sizeof codes == kGroup);
-  std::memcpy(&codes, from, kGroup);
-  if constexpr (kBlocks == Blocks::q8_0) codes ^= 0x80808080u;
-  std::memcpy(to, &codes, kGroup);
+// Field kIndex of one output, between its block in a file and its unit of a panel.
+template <Blocks kBlocks, size_t kIndex, bool kTaken, class File, class Unit>
+void move_field(File* block, Unit* unit, int64_t which, int64_t lane) {
+  constexpr Field kField = kFields<kBlocks>[kIndex];
+  constexpr int64_t kBytes = kField.together;
+  constexpr bool kFlip = kBlocks == Blocks::q8_0 && kBytes == 4;
+  auto* in_file = block + kField.from;
+  auto* in_unit = unit + kField.to + which * kField.step + lane * kBytes;
+  for (int64_t i = 0; i < kField.bytes; i += kBytes) {
+    if constexpr (kTaken) {
+      move_together<kBytes, kFlip>(in_unit + i * kPanel, in_file + i);
+    } else {
+      move_together<kBytes, kFlip>(in_file + i, in_unit + i * kPanel);
+    }
+  }
+}
+
+// All fields of block `b` of output `lane` of a panel.
+template <Blocks kBlocks, bool kTaken, class File, class Panel>
+void move_block(File* row, Panel* panel, int64_t b, int64_t lane) {
+  constexpr DtypeTraits kType = kTraits<kBlocks>;
+  constexpr int64_t kInUnit = cpu::unit_blocks(kBlocks) * cpu::kQuant / kType.block;
+  auto* unit = panel + b / kInUnit * cpu::unit_bytes(kBlocks);
+  [&]<size_t... kIndex>(std::index_sequence<kIndex...>) {
+    (move_field<kBlocks, kIndex, kTaken>(row + b * kType.bytes, unit, b % kInUnit, lane), ...);
+  }
+  (std::make_index_sequence<kFields<kBlocks>.size()>());
 }
 
 // Block by block through all rows: what is written then lies together.
 template <Blocks kBlocks>
 void place_blocks(std::span<const std::byte> rows, int64_t count, int64_t size, std::byte* panel) {
-  constexpr int64_t kGroups = cpu::code_bytes(kBlocks) / kPanel / kGroup;
-  constexpr int64_t kBlock = kScale + kGroups * kGroup;
-  for (int64_t b = 0; b < size / kBlock; ++b) {
+  for (int64_t b = 0; b < size / kTraits<kBlocks>.bytes; ++b) {
     for (int64_t lane = 0; lane < count; ++lane) {
-      const std::byte* from = rows.data() + lane * size + b * kBlock;
-      const BlockPlace to = place_of(kBlocks, b, lane);
-      std::memcpy(panel + to.scale, from, kScale);
-      for (int64_t g = 0; g < kGroups; ++g) {
-        move_group<kBlocks>(from + kScale + g * kGroup, panel + to.codes + g * kPanel * kGroup);
-      }
+      move_block<kBlocks, false>(rows.data() + lane * size, panel, b, lane);
     }
   }
 }
 
 template <Blocks kBlocks>
 void take_blocks(const std::byte* panel, int64_t lane, std::span<std::byte> row) {
-  constexpr int64_t kGroups = cpu::code_bytes(kBlocks) / kPanel / kGroup;
-  constexpr int64_t kBlock = kScale + kGroups * kGroup;
-  for (int64_t b = 0; b < std::ssize(row) / kBlock; ++b) {
-    std::byte* to = row.data() + b * kBlock;
-    const BlockPlace from = place_of(kBlocks, b, lane);
-    std::memcpy(to, panel + from.scale, kScale);
-    for (int64_t g = 0; g < kGroups; ++g) {
-      move_group<kBlocks>(panel + from.codes + g * kPanel * kGroup, to + kScale + g * kGroup);
-    }
+  for (int64_t b = 0; b < std::ssize(row) / kTraits<kBlocks>.bytes; ++b) {
+    move_block<kBlocks, true>(row.data(), panel, b, lane);
+  }
+}
+
+// Calls fn with the type as a constant.
+template <class Fn>
+void with_blocks(Blocks blocks, const Fn& fn) {
+  switch (blocks) {
+    case Blocks::q8_0:
+      return fn.template operator()<Blocks::q8_0>();
+    case Blocks::q4_0:
+      return fn.template operator()<Blocks::q4_0>();
+    case Blocks::q4_k:
+      return fn.template operator()<Blocks::q4_k>();
+    case Blocks::q6_k:
+      return fn.template operator()<Blocks::q6_k>();
   }
 }
 
@@ -108,14 +164,15 @@ int64_t bytes_of_panel(Dtype dtype, int64_t inputs) {
 
 void place_panel(Dtype dtype, int64_t inputs, std::span<const std::byte> rows, std::byte* panel) {
   const int64_t size = bytes_of(dtype, inputs), count = std::ssize(rows) / size;
-  const bool pairs = !multiplied_as_stored(dtype) || inputs / cpu::kQuant % 2 == 0;
-  if (count < kPanel || !pairs) {  // there are bytes that no row fills
+  const bool whole = !multiplied_as_stored(dtype) ||
+                     inputs / cpu::kQuant % cpu::unit_blocks(blocks_of(dtype)) == 0;
+  if (count < kPanel || !whole) {  // there are bytes that no row fills
     std::memset(panel, 0, static_cast<size_t>(bytes_of_panel(dtype, inputs)));
   }
   if (dtype == Dtype::f32) return place_elements<float>(rows, count, size, panel);
   if (dtype == Dtype::bf16) return place_elements<uint16_t>(rows, count, size, panel);
-  if (dtype == Dtype::q8_0) return place_blocks<Blocks::q8_0>(rows, count, size, panel);
-  place_blocks<Blocks::q4_0>(rows, count, size, panel);
+  with_blocks(blocks_of(dtype),
+              [&]<Blocks kBlocks> { place_blocks<kBlocks>(rows, count, size, panel); });
 }
 
 void take_row(Dtype dtype, const std::byte* panels, int64_t index, std::span<std::byte> row) {
@@ -124,8 +181,7 @@ void take_row(Dtype dtype, const std::byte* panels, int64_t index, std::span<std
   const int64_t lane = index % kPanel;
   if (dtype == Dtype::f32) return take_elements<float>(panel, lane, row);
   if (dtype == Dtype::bf16) return take_elements<uint16_t>(panel, lane, row);
-  if (dtype == Dtype::q8_0) return take_blocks<Blocks::q8_0>(panel, lane, row);
-  take_blocks<Blocks::q4_0>(panel, lane, row);
+  with_blocks(blocks_of(dtype), [&]<Blocks kBlocks> { take_blocks<kBlocks>(panel, lane, row); });
 }
 
 }  // namespace janus

@@ -27,7 +27,7 @@ struct LowRankAddition;
 struct Weight {
   int64_t outputs = 0;                     // O
   int64_t inputs = 0;                      // K
-  Dtype dtype = Dtype::f32;                // of the packed elements: f32, bf16, q8_0 or q4_0
+  Dtype dtype = Dtype::f32;                // of the packed elements: f32, bf16 or one of blocks
   Buffer data;                             // the backend's own layout
   OwnedTensor bias;                        // [O] f32, or empty
   std::vector<LowRankAddition> additions;  // in the order in which they are added

@@ -40,10 +40,11 @@ TEST_P(Bits, DoNotDependOnThreads) {
 
 TEST_P(Bits, OfAProductDoNotDependOnTheRowsBeside) {
   const auto backend = open(2);
-  constexpr int64_t kRows = 600, kInputs = 704, kOutputs = 150;  // 9 panels and a tail, 3 blocks
+  constexpr int64_t kRows = 600, kInputs = 768, kOutputs = 150;  // 9 panels and a tail
   const OwnedTensor x = random_tensor(1, {kRows, kInputs});
   const OwnedTensor bias = random_tensor(3, {kOutputs});
-  for (const Dtype dtype : {Dtype::f32, Dtype::bf16, Dtype::q8_0, Dtype::q4_0}) {
+  for (const Dtype dtype :
+       {Dtype::f32, Dtype::bf16, Dtype::q8_0, Dtype::q4_0, Dtype::q4_k, Dtype::q6_k}) {
     const Weight w = pack(*backend, dtype, random_tensor(2, {kOutputs, kInputs}).view, bias.view);
     const OwnedTensor all(Dtype::f32, {kRows, kOutputs});
     backend->linear(x.view, w, all.view, Epilogue::gelu);

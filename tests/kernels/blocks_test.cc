@@ -8,6 +8,7 @@
 #include <cmath>
 #include <cstring>
 #include <limits>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -18,7 +19,13 @@
 namespace janus {
 namespace {
 
-constexpr std::array kTypes = {Dtype::q8_0, Dtype::q4_0};
+constexpr std::array kTypes = {Dtype::q8_0, Dtype::q4_0, Dtype::q4_k, Dtype::q6_k};
+
+// Where the f16 of a block are.
+std::vector<size_t> scales_of(Dtype dtype) {
+  if (dtype == Dtype::q4_k) return {0, 2};
+  return {dtype == Dtype::q6_k ? size_t{208} : size_t{0}};
+}
 
 // Any codes under scales of either sign, small ones without an exponent among them.
 Weight random_blocks(const Backend& backend, Dtype dtype, int64_t outputs, int64_t inputs) {
@@ -26,8 +33,10 @@ Weight random_blocks(const Backend& backend, Dtype dtype, int64_t outputs, int64
   const auto rows = [&](int64_t, std::span<std::byte> out) {
     for (std::byte& b : out) b = static_cast<std::byte>(random.below(256));
     for (size_t at = 0; at < out.size(); at += static_cast<size_t>(traits(dtype).bytes)) {
-      const auto scale = static_cast<uint16_t>(random.below(2) << 15 | random.below(0x3000));
-      std::memcpy(&out[at], &scale, sizeof scale);
+      for (const size_t place : scales_of(dtype)) {
+        const auto scale = static_cast<uint16_t>(random.below(2) << 15 | random.below(0x3000));
+        std::memcpy(&out[at + place], &scale, sizeof scale);
+      }
     }
   };
   return backend.pack_blocks(dtype, outputs, inputs, rows);
@@ -65,7 +74,8 @@ TEST_P(LevelBlocks, HaveTheBitsOfRef) {
   const auto backend = open_level(GetParam(), 2), ref = open_backend("ref");
   constexpr int64_t kOutputs = 53;  // three panels and a tail
   for (const Dtype dtype : kTypes) {
-    for (const int64_t inputs : {32, 64, 96, 1056, 2080}) {
+    for (const int64_t blocks : {1, 2, 3, 33, 65}) {
+      const int64_t inputs = traits(dtype).block == 32 ? blocks * 32 : (blocks + 2) / 3 * 256;
       const Weight w = random_blocks(*backend, dtype, kOutputs, inputs);
       const Weight plain = random_blocks(*ref, dtype, kOutputs, inputs);
       for (const int64_t rows : {1, 2, 3, 4, 5, 6, 7, 8, 9, 13, 16, 23, 40, 100}) {
@@ -88,11 +98,11 @@ TEST_P(LevelBlocks, LetWhatIsNotFiniteThrough) {
     const auto backend =
         name == std::string("ref") ? open_backend("ref") : open_level(GetParam(), 2);
     for (const Dtype dtype : kTypes) {
-      const Weight w = pack(*backend, dtype, random_tensor(2, {20, 64}).view);
+      const Weight w = pack(*backend, dtype, random_tensor(2, {20, 256}).view);
       for (const float bad :
            {std::numeric_limits<float>::quiet_NaN(), std::numeric_limits<float>::infinity(),
             -std::numeric_limits<float>::infinity()}) {
-        OwnedTensor x = random_tensor(1, {3, 64});
+        OwnedTensor x = random_tensor(1, {3, 256});
         x.view.row(1)[40] = bad;
         const OwnedTensor out(Dtype::f32, {3, 20});
         backend->linear(x.view, w, out.view);
@@ -137,31 +147,112 @@ TEST(RefBlocks, AreWorkedOutByHand) {
   EXPECT_EQ(out.view.f32()[0], first + second);
 }
 
+// One number of x in each of two runs, of q4_k with their least numbers: these count for all of x,
+// and only a run's own x.
+TEST(RefBlocks, OfRunsAreWorkedOutByHand) {
+  const auto ref = open_backend("ref");
+  OwnedTensor x(Dtype::f32, {1, 256});
+  x.view.f32()[0] = 63.5f;     // scale 1/2, q = 127
+  x.view.f32()[1] = -1.25f;    // -2
+  x.view.f32()[255] = -63.5f;  // in the last run
+  const auto product = [&](Dtype dtype, const std::vector<std::byte>& block) {
+    const Weight w = ref->pack_blocks(dtype, 1, 256, [&](int64_t, std::span<std::byte> out) {
+      std::copy(block.begin(), block.end(), out.begin());
+    });
+    const OwnedTensor out(Dtype::f32, {1, 1});
+    ref->linear(x.view, w, out.view);
+    return out.view.f32()[0];
+  };
+  const auto put = [](std::vector<std::byte>& block, size_t at, uint16_t f16) {
+    std::memcpy(&block[at], &f16, 2);
+  };
+  std::vector<std::byte> four(144);
+  put(four, 0, 0x4000);            // 2
+  put(four, 2, 0x3800);            // 1/2
+  four[4] = std::byte{3};          // run 0: 3 of them a step,
+  four[8] = std::byte{5};          // … and 5/2 below
+  four[4 + 11] = std::byte{0x21};  // run 7: 1 of them, and 2/2 below
+  four[16] = std::byte{7};         // number 0
+  four[17] = std::byte{15};        // number 1
+  four[143] = std::byte{0xb0};     // number 255: 11
+  EXPECT_EQ(product(Dtype::q4_k, four), (127 * 7 - 2 * 15) / 2.0f * 6 - 125 / 2.0f * 2.5f +
+                                            (-127 * 11) / 2.0f * 2 + 127 / 2.0f * 1);
+  std::vector<std::byte> six(210);
+  put(six, 208, 0xb800);            // -1/2
+  six[192] = std::byte{3};          // run 0
+  six[192 + 15] = std::byte{0xfe};  // run 15: -2
+  six[0] = std::byte{5};            // number 0: 5 - 32
+  six[1] = std::byte{15};           // number 1: 63 - 32
+  six[129] = std::byte{3};
+  six[127] = std::byte{0x40};  // number 255: 4 + 16 - 32
+  six[191] = std::byte{0x40};
+  EXPECT_EQ(product(Dtype::q6_k, six),
+            (127 * -27 - 2 * 31) / 2.0f * -1.5f + (-127 * -12) / 2.0f * 1.0f);
+}
+
+// 1321·2⁴⁴ and then 2³⁰ + 1 more: a little above halfway between two f32, by a part that f64 cannot
+// hold. Who rounds to f64 and then to f32 goes to the even one below.
+TEST_P(LevelBlocks, OfRunsAreAddedRoundingOnce) {
+  for (const char* name : {"cpu", "ref"}) {
+    const auto backend = open_backend(name, 1, GetParam());
+    const auto rows = [](int64_t o, std::span<std::byte> out) {
+      std::ranges::fill(out, std::byte{0});
+      const uint16_t scale = 0x6529;  // 1321
+      std::memcpy(&out[208], &scale, 2);
+      const int sign = o % 2 == 0 ? 1 : -1;
+      out[192] = static_cast<std::byte>(sign & 255);           // of numbers 0 and 1, both 1
+      out[192 + 2] = static_cast<std::byte>(25 * sign & 255);  // of numbers 32 and 33: 6 and 1
+      out[0] = out[1] = out[33] = std::byte{1};
+      out[32] = std::byte{6};
+      out[128] = out[129] = std::byte{2 | 2 << 2};
+    };
+    const Weight w = backend->pack_blocks(Dtype::q6_k, 4, 256, rows);
+    OwnedTensor x(Dtype::f32, {1, 256});
+    x.view.f32()[0] = 127 * 0x1p37f;  // scale 2³⁷
+    x.view.f32()[1] = 0x1p37f;
+    x.view.f32()[32] = 127 * 41;  // scale 41, and 1321 · 25 · 41 · (127·6 + 31) = 2³⁰ + 1
+    x.view.f32()[33] = 31 * 41;
+    const OwnedTensor out(Dtype::f32, {1, 4});
+    backend->linear(x.view, w, out.view);
+    const float expected = 1321 * 0x1p44f + 0x1p31f;
+    for (int64_t o = 0; o < 4; ++o) {
+      EXPECT_EQ(out.view.f32()[o], o % 2 == 0 ? expected : -expected) << name << ' ' << o;
+    }
+  }
+}
+
 // What blocks lose against f32 weights: half a step of either side.
 TEST(RefBlocks, StayNearTheNumbers) {
   const auto ref = open_backend("ref");
   const OwnedTensor x = random_tensor(1, {4, 512}), w = random_tensor(2, {30, 512});
   const OwnedTensor exact(Dtype::f32, {4, 30}), out(Dtype::f32, {4, 30});
   ref->linear(x.view, pack(*ref, Dtype::f32, w.view), exact.view);
-  double power = 0, q8 = 0, q4 = 0;
+  std::map<Dtype, double> off;
   for (const Dtype dtype : kTypes) {
+    double power = 0;
     ref->linear(x.view, pack(*ref, dtype, w.view), out.view);
     for (int64_t i = 0; i < out.view.count(); ++i) {
       const double e = static_cast<double>(out.view.f32()[i] - exact.view.f32()[i]);
-      (dtype == Dtype::q8_0 ? q8 : q4) += e * e;
-      if (dtype == Dtype::q8_0) power += std::pow(static_cast<double>(exact.view.f32()[i]), 2);
+      off[dtype] += e * e;
+      power += std::pow(static_cast<double>(exact.view.f32()[i]), 2);
     }
+    off[dtype] = std::sqrt(off[dtype] / power);
   }
   // Uniform numbers: a step of 1/127 has 1/127/√12 of the largest, √3 of the mean, on each side.
-  EXPECT_LT(std::sqrt(q8 / power), 1.5 * std::sqrt(2.0) / 127 / 2);
-  EXPECT_LT(std::sqrt(q4 / power), 1.5 / 8 / 2);
-  EXPECT_GT(q4, q8);
+  EXPECT_LT(off[Dtype::q8_0], 1.5 * std::sqrt(2.0) / 127 / 2);
+  EXPECT_LT(off[Dtype::q6_k], 1.5 * std::sqrt(2.0) / 31 / 2);
+  EXPECT_LT(off[Dtype::q4_0], 1.5 / 8 / 2);
+  EXPECT_LT(off[Dtype::q4_k], 1.5 / 7.5 / 2);
+  EXPECT_GT(off[Dtype::q6_k], off[Dtype::q8_0]);
+  EXPECT_GT(off[Dtype::q4_k], off[Dtype::q6_k]);
+  EXPECT_GT(off[Dtype::q4_0], off[Dtype::q4_k]);  // whose codes reach from the least to the largest
 }
 
 TEST(RefBlocks, WantWholeBlocks) {
   const auto ref = open_backend("ref");
   EXPECT_THROW(pack(*ref, Dtype::q8_0, random_tensor(2, {3, 40}).view), Error);
-  EXPECT_THROW(pack(*ref, Dtype::q4_k, random_tensor(2, {3, 256}).view), Error);
+  EXPECT_THROW(pack(*ref, Dtype::q4_k, random_tensor(2, {3, 288}).view), Error);
+  EXPECT_THROW(pack(*ref, Dtype::q6_k, random_tensor(2, {3, 128}).view), Error);
   const auto nothing = [](int64_t, std::span<std::byte>) {};
   EXPECT_THROW(ref->pack_blocks(Dtype::bf16, 3, 32, nothing), Error);
 }

@@ -34,6 +34,30 @@ void place_plainly(Dtype dtype, std::span<const std::byte> row, std::byte* panel
       panel[(unit * 16 + lane) * bytes + at] = row[i];
       continue;
     }
+    if (dtype == Dtype::q4_k) {
+      // Scale and least; 12 bytes of packed numbers; codes.
+      const size_t to = unit * 16 * 144;
+      if (at < 4) {
+        panel[to + at / 2 * 32 + lane * 2 + at % 2] = row[i];
+      } else if (at < 16) {
+        panel[to + 64 + (at - 4) * 16 + lane] = row[i];
+      } else {
+        panel[to + 256 + (at - 16) / 4 * 64 + lane * 4 + at % 4] = row[i];
+      }
+      continue;
+    }
+    if (dtype == Dtype::q6_k) {
+      // Scales of two blocks; of either 16 factors, low bits, high bits.
+      const size_t pair = unit / 2 * 2 * 16 * 210, block = pair + 64 + unit % 2 * 16 * 208;
+      if (at >= 208) {
+        panel[pair + unit % 2 * 32 + lane * 2 + at % 2] = row[i];
+      } else if (at >= 192) {
+        panel[block + (at - 192) * 16 + lane] = row[i];
+      } else {
+        panel[block + 256 + at / 4 * 64 + lane * 4 + at % 4] = row[i];
+      }
+      continue;
+    }
     // Of two blocks: scales of the first and of the second, codes of the first and of the second.
     const size_t pair = unit / 2 * 2 * 16 * bytes, half = unit % 2;
     if (at < 2) {
@@ -46,14 +70,16 @@ void place_plainly(Dtype dtype, std::span<const std::byte> row, std::byte* panel
   }
 }
 
-// 37 outputs: the last panel has lanes that no row fills; 96 inputs: half of the last pair of
-// blocks is nobody's.
+// 37 outputs: the last panel has lanes that no row fills; three blocks: half of the last pair is
+// nobody's.
 TEST(Pack, ManyRowsAtOnceAreTheRowsOneByOne) {
-  constexpr int64_t kOutputs = 37, kInputs = 96, kFirst = 32;
-  for (const Dtype dtype : {Dtype::f32, Dtype::bf16, Dtype::q8_0, Dtype::q4_0}) {
-    const std::vector<std::byte> rows = plain_rows(dtype, kOutputs, kInputs);
-    const auto size = static_cast<size_t>(bytes_of(dtype, kInputs));
-    const auto panel = static_cast<size_t>(bytes_of_panel(dtype, kInputs));
+  constexpr int64_t kOutputs = 37, kFirst = 32;
+  for (const Dtype dtype :
+       {Dtype::f32, Dtype::bf16, Dtype::q8_0, Dtype::q4_0, Dtype::q4_k, Dtype::q6_k}) {
+    const int64_t inputs = 3 * std::max<int64_t>(traits(dtype).block, 32);
+    const std::vector<std::byte> rows = plain_rows(dtype, kOutputs, inputs);
+    const auto size = static_cast<size_t>(bytes_of(dtype, inputs));
+    const auto panel = static_cast<size_t>(bytes_of_panel(dtype, inputs));
     std::vector<std::byte> panels(panel * static_cast<size_t>(count_panels(kOutputs)));
     for (int64_t r = 0; r < kOutputs; ++r) {
       place_plainly(dtype, std::span(rows).subspan(static_cast<size_t>(r) * size, size),
@@ -63,7 +89,7 @@ TEST(Pack, ManyRowsAtOnceAreTheRowsOneByOne) {
     for (const char* name : {"ref", "cpu"}) {
       const std::unique_ptr<Backend> backend = open_backend(name, 3);
       const std::vector<std::byte>& expected = name == std::string("ref") ? rows : panels;
-      Weight w = backend->unfilled(dtype, kOutputs, kInputs);
+      Weight w = backend->unfilled(dtype, kOutputs, inputs);
       ASSERT_EQ(w.data.bytes(), std::ssize(expected));
       std::memset(w.data.data(), 0xff, expected.size());
       backend->place(w, 0, std::span(rows).first(kFirst * size));

@@ -55,6 +55,7 @@ inline Vec operator-(Vec a, Vec b) { return {_mm256_sub_ps(a.v, b.v)}; }
 inline Vec operator*(Vec a, Vec b) { return {_mm256_mul_ps(a.v, b.v)}; }
 inline Vec operator/(Vec a, Vec b) { return {_mm256_div_ps(a.v, b.v)}; }
 inline Vec fma(Vec a, Vec b, Vec c) { return {_mm256_fmadd_ps(a.v, b.v, c.v)}; }
+inline Vec fused(Vec a, Vec b, Vec c) { return fma(a, b, c); }
 inline Vec max(Vec a, Vec b) { return {_mm256_max_ps(a.v, b.v)}; }
 inline Vec min(Vec a, Vec b) { return {_mm256_min_ps(a.v, b.v)}; }
 inline Vec sqrt(Vec a) { return {_mm256_sqrt_ps(a.v)}; }
@@ -169,6 +170,21 @@ struct Sums4 {
     const __m256i sum = _mm256_madd_epi16(v, _mm256_set1_epi16(1));
     return scaled(_mm256_add_epi32(sum, _mm256_set1_epi32(x.start)), x);
   }
+};
+// Numbers of blocks of 256, taken apart: below 64, so that two pairs fit 16 bits, 2·2·63·127.
+struct CodesK {
+  __m256i v;
+  static CodesK load(const void* p) { return {_mm256_loadu_si256(static_cast<const __m256i*>(p))}; }
+};
+struct SumsK {
+  __m256i v;
+  static SumsK begin(int32_t start) { return {_mm256_set1_epi32(start)}; }
+  void add(CodesK a, __m256i one, CodesK b, __m256i two) {
+    const __m256i pairs = _mm256_maddubs_epi16(a.v, one), more = _mm256_maddubs_epi16(b.v, two);
+    const __m256i both = _mm256_add_epi16(pairs, more);
+    v = _mm256_add_epi32(v, _mm256_madd_epi16(both, _mm256_set1_epi16(1)));
+  }
+  Vec value(const QuantBlock& x) const { return scaled(v, x); }
 };
 
 constexpr int kBlockSums = 8;

@@ -55,6 +55,21 @@ struct Sums4 {
     return scaled(_mm512_add_epi32(sum, _mm512_set1_epi32(x.start)), x);
   }
 };
+// Numbers of blocks of 256, taken apart: below 64, so that two pairs fit 16 bits, 2·2·63·127.
+struct CodesK {
+  __m512i v;
+  static CodesK load(const void* p) { return {_mm512_loadu_si512(p)}; }
+};
+struct SumsK {
+  __m512i v;
+  static SumsK begin(int32_t start) { return {_mm512_set1_epi32(start)}; }
+  void add(CodesK a, __m512i one, CodesK b, __m512i two) {
+    const __m512i pairs = _mm512_maddubs_epi16(a.v, one), more = _mm512_maddubs_epi16(b.v, two);
+    const __m512i both = _mm512_add_epi16(pairs, more);
+    v = _mm512_add_epi32(v, _mm512_madd_epi16(both, _mm512_set1_epi16(1)));
+  }
+  Vec value(const QuantBlock& x) const { return scaled(v, x); }
+};
 
 constexpr int kBlockSums = 16;  // of one tile: registers, or what pays
 constexpr int kRowsBeside = 8;  // of x, in blocks

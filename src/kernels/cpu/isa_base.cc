@@ -70,6 +70,29 @@ inline Vec operator-(Vec a, Vec b) { return {_mm_sub_ps(a.v, b.v)}; }
 inline Vec operator*(Vec a, Vec b) { return {_mm_mul_ps(a.v, b.v)}; }
 inline Vec operator/(Vec a, Vec b) { return {_mm_div_ps(a.v, b.v)}; }
 inline Vec fma(Vec a, Vec b, Vec c) { return {_mm_add_ps(_mm_mul_ps(a.v, b.v), c.v)}; }
+// a · b + c rounded once, of two numbers in f64: the product is exact there, and the sum is rounded
+// to odd, from where the second rounding, which is to f32, goes where one alone would have gone.
+inline __m128d fused_in_f64(__m128d a, __m128d b, __m128d c) {
+  const __m128d product = _mm_mul_pd(a, b), sum = _mm_add_pd(product, c);
+  const __m128d part = _mm_sub_pd(sum, product);
+  const __m128d lost = _mm_add_pd(_mm_sub_pd(product, _mm_sub_pd(sum, part)), _mm_sub_pd(c, part));
+  const __m128d zero = _mm_setzero_pd();
+  const __m128d below = _mm_cmplt_pd(lost, zero), above = _mm_cmpgt_pd(lost, zero);
+  // An even sum that has lost something goes one step towards it: by its bits up, away from zero,
+  // where both have the same sign, else down.
+  const __m128i bits = _mm_castpd_si128(sum);
+  const __m128i inexact = _mm_castpd_si128(_mm_or_pd(below, above));
+  const __m128i one = _mm_and_si128(_mm_andnot_si128(bits, _mm_set_epi32(0, 1, 0, 1)), inexact);
+  const __m128i down = _mm_castpd_si128(_mm_xor_pd(below, _mm_cmplt_pd(sum, zero)));
+  const __m128i step = _mm_sub_epi64(_mm_xor_si128(one, down), down);
+  return _mm_castsi128_pd(_mm_add_epi64(bits, step));
+}
+inline Vec fused(Vec a, Vec b, Vec c) {
+  const auto high = [](Vec x) { return _mm_cvtps_pd(_mm_movehl_ps(x.v, x.v)); };
+  const __m128d low = fused_in_f64(_mm_cvtps_pd(a.v), _mm_cvtps_pd(b.v), _mm_cvtps_pd(c.v));
+  const __m128d rest = fused_in_f64(high(a), high(b), high(c));
+  return {_mm_movelh_ps(_mm_cvtpd_ps(low), _mm_cvtpd_ps(rest))};
+}
 inline Vec max(Vec a, Vec b) { return {_mm_max_ps(a.v, b.v)}; }
 inline Vec min(Vec a, Vec b) { return {_mm_min_ps(a.v, b.v)}; }
 inline Vec sqrt(Vec a) { return {_mm_sqrt_ps(a.v)}; }
@@ -165,15 +188,34 @@ struct Sums8 {
     low = _mm_add_epi32(low, _mm_madd_epi16(w.low, x));
     high = _mm_add_epi32(high, _mm_madd_epi16(w.high, x));
   }
-  Vec value(const QuantBlock& x) const {
+  Vec value(const QuantBlock& x) const { return scaled(_mm_set1_epi32(x.start), x); }
+  Vec scaled(__m128i start, const QuantBlock& x) const {
     const __m128 a = _mm_castsi128_ps(low), b = _mm_castsi128_ps(high);
     const __m128i even = _mm_castps_si128(_mm_shuffle_ps(a, b, 0x88));
     const __m128i odd = _mm_castps_si128(_mm_shuffle_ps(a, b, 0xdd));
-    const __m128i sum = _mm_add_epi32(_mm_add_epi32(even, odd), _mm_set1_epi32(x.start));
+    const __m128i sum = _mm_add_epi32(_mm_add_epi32(even, odd), start);
     return Vec{_mm_cvtepi32_ps(sum)} * Vec::set(x.scale);
   }
 };
 using Sums4 = Sums8;
+
+// Numbers of blocks of 256, taken apart.
+struct CodesK : Codes4 {
+  static CodesK load(const void* p) {
+    return {wide(_mm_loadu_si128(static_cast<const __m128i*>(p)))};
+  }
+};
+struct SumsK : Sums8 {
+  static SumsK begin(int32_t start) {
+    const __m128i half = _mm_set_epi32(0, start, 0, start);
+    return {Sums8{half, half}};
+  }
+  void add(CodesK a, __m128i one, CodesK b, __m128i two) {
+    Sums8::add(a, one);
+    Sums8::add(b, two);
+  }
+  Vec value(const QuantBlock& x) const { return scaled(_mm_setzero_si128(), x); }
+};
 
 constexpr int kBlockSums = 4;
 constexpr int kRowsBeside = 8;

@@ -6,11 +6,11 @@
 
 #include "base/quant.h"
 #include "kernels/cpu/backend.h"
+#include "kernels/cpu/blocks.h"
 
 namespace janus {
 namespace {
 
-using cpu::Blocks;
 using cpu::kPanel;
 using cpu::kQuant;
 using cpu::kTileHeight;
@@ -22,8 +22,6 @@ static_assert(kQuant == traits(Dtype::q8_0).block && kQuant == traits(Dtype::q4_
 constexpr int64_t kManyRows = 96;
 constexpr int64_t kMostPanels = 32;
 constexpr int64_t kPartsPerThread = 6;  // so that a slow neighbour delays one part of many
-
-Blocks blocks_of(Dtype dtype) { return dtype == Dtype::q8_0 ? Blocks::q8_0 : Blocks::q4_0; }
 
 struct Cut {
   int64_t rows;    // of one part, a multiple of `beside` or all
@@ -48,7 +46,7 @@ Cut cut_product(int64_t rows, int64_t beside, int64_t panels, int threads) {
 }  // namespace
 
 int64_t CpuBackend::do_prepared_rows_bytes(Dtype dtype, int64_t rows, int64_t inputs) const {
-  if (multiplied_as_stored(dtype)) return cpu::block_bytes(rows, inputs);
+  if (multiplied_as_stored(dtype)) return cpu::block_row_bytes(rows, inputs);
   return tiles_ && dtype == Dtype::bf16 ? cpu::piece_bytes(rows, inputs) : 0;
 }
 
@@ -80,7 +78,7 @@ void CpuBackend::multiply_prepared(Tensor x, const Weight& w, int64_t beside,
 void CpuBackend::linear_blocks(Tensor x, const Weight& w, const cpu::MatmulArgs& product) const {
   const std::lock_guard lock(prepared_rows_->in_use);
   auto* const quantised =
-      reinterpret_cast<QuantBlock*>(prepared_rows_->at_least(cpu::block_bytes(x.rows(), w.inputs)));
+      reinterpret_cast<QuantBlock*>(prepared_rows_->at_least(cpu::block_row_bytes(x.rows(), w.inputs)));
   const cpu::BlockArgs args{product, blocks_of(w.dtype), x.rows(), quantised};
   const int64_t count = w.inputs / kQuant;
   const auto multiply =

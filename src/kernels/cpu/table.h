@@ -55,25 +55,52 @@ struct MatmulPart {
   int64_t panel_begin, panel_end;
 };
 
-// --- weights in blocks of 32 (kernels/backend.h) -------------------------------------------------
+// --- weights in blocks (kernels/backend.h) -------------------------------------------------------
 //
-// Layout: column panels of 16 outputs as above, each a row of pairs of blocks, the last perhaps
-// half empty. A pair is its scales, f16 [2][16], then the codes of either block,
-// [2][groups][16][4]: a group of 4 numbers is 4 bytes, so that one vector holds a group of several
-// outputs. q8_0 has 8 groups a block, of numbers + 128. q4_0 has 4, as ggml's bytes are: the low
-// halves are numbers 4i … 4i + 3, the high ones numbers 16 + 4i …, all + 8. Every vector lies
-// within one cache line.
+// Layout: column panels of 16 outputs as above, each a row of units, the last perhaps not full:
+// bytes of a file's blocks that belong together lie beside each other for 16 outputs. Numbers go in
+// groups of 4, which are 4 bytes, so that one vector holds a group of several outputs; every vector
+// lies within one cache line.
+//
+// q8_0, q4_0: a unit is a pair of blocks of 32: its scales, f16 [2][16], then the codes of either
+// block, [2][groups][16][4]. q8_0 has 8 groups a block, of numbers + 128. q4_0 has 4, as ggml's
+// bytes are: the low halves are numbers 4i … 4i + 3, the high ones numbers 16 + 4i …, all + 8.
+//
+// q4_k: a unit is a block of 256, as ggml's bytes are: scale and least, f16 [2][16]; the 6-bit
+// numbers of its runs, [12][16]; codes [4][8][16][4], low halves those of an even run of 32, high
+// halves those of the odd one behind it.
+//
+// q6_k: a unit is a pair of blocks of 256, as ggml's bytes are: scales, f16 [2][16]; then of either
+// block the factors of its runs, int8 [16][16], low halves of codes [2][2][8][16][4] and the two
+// bits above them [2][8][16][4].
 
-inline constexpr int kQuant = 32;        // numbers of one block
+inline constexpr int kQuant = 32;        // numbers of one block of x
 inline constexpr int kFewBlockRows = 8;  // rows of x up to which weights are streamed once
 inline constexpr int kTileHeight = 16;   // rows of a tile register
 
-enum class Blocks : uint8_t { q8_0, q4_0 };
+enum class Blocks : uint8_t { q8_0, q4_0, q4_k, q6_k };
 
+// Types whose blocks hold runs with scales of their own: superblocks.inl multiplies them.
+constexpr bool has_runs(Blocks blocks) { return blocks == Blocks::q4_k || blocks == Blocks::q6_k; }
+
+inline constexpr int kSuper = 8;  // blocks of x beside one block of a type with runs
+
+// Of q8_0 and q4_0: codes of a block, and all of a pair.
 constexpr int64_t code_bytes(Blocks blocks) { return kPanel * (blocks == Blocks::q8_0 ? 32 : 16); }
 constexpr int64_t pair_bytes(Blocks blocks) { return 4 * kPanel + 2 * code_bytes(blocks); }
+
+// Blocks of x beside one unit, and the unit's bytes.
+constexpr int64_t unit_blocks(Blocks blocks) {
+  return blocks == Blocks::q6_k ? 2 * kSuper : blocks == Blocks::q4_k ? kSuper : 2;
+}
+constexpr int64_t unit_bytes(Blocks blocks) {
+  return blocks == Blocks::q6_k   ? kPanel * 420
+         : blocks == Blocks::q4_k ? kPanel * 144
+                                  : pair_bytes(blocks);
+}
 constexpr int64_t panel_bytes(Blocks blocks, int64_t inputs) {
-  return (inputs / kQuant + 1) / 2 * pair_bytes(blocks);
+  const int64_t unit = kQuant * unit_blocks(blocks);
+  return (inputs + unit - 1) / unit * unit_bytes(blocks);
 }
 
 // One block of a row of x.
@@ -82,7 +109,10 @@ struct QuantBlock {
   int32_t start;  // of the sum Σ q·code: takes away what was added to the codes
   float scale;    // a
   float offset;   // fma(the sum's bits as a float, scale, offset) = Σ q·w · a; else unused
-  int32_t unused;
+  union {
+    float least;     // of q4_k: -(Σ q) · a
+    int32_t second;  // of q6_k: `start` of the sum over the second half, as `start` is of the first
+  };
 };
 static_assert(sizeof(QuantBlock) == 48);
 
@@ -95,7 +125,7 @@ struct BlockArgs {
   const QuantBlock* x;
 };
 
-constexpr int64_t block_bytes(int64_t rows, int64_t inputs) {
+constexpr int64_t block_row_bytes(int64_t rows, int64_t inputs) {
   return (rows * (inputs / kQuant) + kTileHeight) * int64_t{sizeof(QuantBlock)};
 }
 

@@ -124,6 +124,7 @@ void multiply_blocks(const BlockArgs& b, const MatmulPart& part, float* scratch)
 }
 
 void multiply_block_tiles(const BlockArgs& b, const MatmulPart& part, float* scratch) {
+  if (has_runs(b.blocks)) return multiply_many(b, part, scratch);  // by vectors
   if (b.blocks == Blocks::q8_0) return multiply_blocks<Blocks::q8_0>(b, part, scratch);
   multiply_blocks<Blocks::q4_0>(b, part, scratch);
 }

@@ -34,6 +34,19 @@ struct Sums4 : Sums8 {
   void add(Codes4 w, __m512i x) { dot(w.v, x); }
 };
 
+// Numbers of blocks of 256, taken apart.
+struct CodesK {
+  __m512i v;
+  static CodesK load(const void* p) { return {_mm512_loadu_si512(p)}; }
+};
+struct SumsK : Sums8 {
+  static SumsK begin(int32_t start) { return {{_mm512_set1_epi32(start)}}; }
+  void add(CodesK a, __m512i one, CodesK b, __m512i two) {
+    dot(a.v, one);
+    dot(b.v, two);
+  }
+};
+
 constexpr int kBlockSums = 16;
 constexpr int kAdded8 = 128;
 constexpr bool kSumsAreFloats = true;

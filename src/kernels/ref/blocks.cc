@@ -8,6 +8,7 @@
 #include <cstring>
 
 #include "base/half.h"
+#include "base/k_quant.h"
 
 namespace janus {
 namespace {
@@ -24,21 +25,39 @@ float largest_size(const float* x) {
   return std::bit_cast<float>(largest);
 }
 
-// The whole numbers of block `b` of a row, and its scale.
-float read_block(Dtype dtype, const std::byte* row, int64_t b, std::array<int, kBlock>& w) {
+float scale_at(const std::byte* from) {
+  uint16_t stored;
+  std::memcpy(&stored, from, sizeof stored);
+  return f16_to_f32(stored);
+}
+
+// Numbers of a block of a row of W: whole ones, and what they are multiplied by.
+struct Codes {
+  std::array<int, kBlock> w;
+  float scale;
+};
+
+// Block `b` of q8_0 or q4_0.
+Codes read_block(Dtype dtype, const std::byte* row, int64_t b) {
   const std::byte* block = row + b * traits(dtype).bytes;
-  uint16_t scale;
-  std::memcpy(&scale, block, sizeof scale);
-  const std::byte* codes = block + sizeof scale;
+  const std::byte* codes = block + 2;
+  Codes read{{}, scale_at(block)};
   for (size_t k = 0; k < kBlock; ++k) {
     if (dtype == Dtype::q8_0) {
-      w[k] = static_cast<int8_t>(codes[k]);
+      read.w[k] = static_cast<int8_t>(codes[k]);
     } else {
       const int pair = std::to_integer<int>(codes[k % (kBlock / 2)]);
-      w[k] = (k < kBlock / 2 ? pair & 15 : pair >> 4) - 8;
+      read.w[k] = (k < kBlock / 2 ? pair & 15 : pair >> 4) - 8;
     }
   }
-  return f16_to_f32(scale);
+  return read;
+}
+
+// Σ q·w over n numbers.
+int whole_sum(const int8_t* q, const int* w, int n) {
+  int sum = 0;
+  for (int k = 0; k < n; ++k) sum += q[k] * w[k];
+  return sum;
 }
 
 }  // namespace
@@ -61,14 +80,45 @@ BlockRow::BlockRow(const float* x, int64_t inputs) : q_(static_cast<size_t>(inpu
 
 float BlockRow::times(const Weight& w, int64_t output) const {
   const std::byte* row = w.data.data() + output * bytes_of(w.dtype, w.inputs);
-  std::array<int, kBlock> numbers;
+  if (w.dtype == Dtype::q4_k) return times_q4_k(row);
+  if (w.dtype == Dtype::q6_k) return times_q6_k(row);
   float y = 0;
   for (size_t b = 0; b < scale_.size(); ++b) {
-    const float weight_scale = read_block(w.dtype, row, static_cast<int64_t>(b), numbers);
-    int sum = 0;
-    for (size_t k = 0; k < kBlock; ++k) sum += q_[b * kBlock + k] * numbers[k];
+    const Codes codes = read_block(w.dtype, row, static_cast<int64_t>(b));
+    const int sum = whole_sum(&q_[b * kBlock], codes.w.data(), kBlock);
     const float scaled = static_cast<float>(sum) * scale_[b];
-    y = y + scaled * weight_scale;
+    y = y + scaled * codes.scale;
+  }
+  return y;
+}
+
+float BlockRow::times_q4_k(const std::byte* row) const {
+  constexpr std::array<int, kBlock> kOnes = [] {
+    std::array<int, kBlock> ones;
+    ones.fill(1);
+    return ones;
+  }();
+  float y = 0;
+  for (size_t b = 0; b < scale_.size(); ++b) {
+    const RunOfQ4K run =
+        run_of_q4_k(row + b / 8 * traits(Dtype::q4_k).bytes, static_cast<int>(b % 8));
+    const int8_t* q = &q_[b * kBlock];
+    const auto sum = static_cast<float>(whole_sum(q, run.codes.data(), kBlock));
+    const auto total = static_cast<float>(whole_sum(q, kOnes.data(), kBlock));
+    y = std::fma(sum * scale_[b], run.step, y);
+    y = std::fma(-total * scale_[b], run.below, y);
+  }
+  return y;
+}
+
+float BlockRow::times_q6_k(const std::byte* row) const {
+  constexpr int kRun = 16;
+  float y = 0;
+  for (size_t at = 0; at < q_.size(); at += kRun) {
+    const RunOfQ6K run =
+        run_of_q6_k(row + at / 256 * traits(Dtype::q6_k).bytes, static_cast<int>(at % 256 / kRun));
+    const auto sum = static_cast<float>(whole_sum(&q_[at], run.codes.data(), kRun));
+    y = std::fma(sum * scale_[at / kBlock], run.step, y);
   }
   return y;
 }

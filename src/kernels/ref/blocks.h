@@ -18,6 +18,9 @@ class BlockRow {
   float times(const Weight& w, int64_t output) const;
 
  private:
+  float times_q4_k(const std::byte* row) const;
+  float times_q6_k(const std::byte* row) const;
+
   std::vector<int8_t> q_;     // [K]
   std::vector<float> scale_;  // [K / 32]
 };
