@@ -123,13 +123,15 @@ Setup look_at(const EngineOptions& options, const Checkpoint& checkpoint) {
   std::shared_ptr<const Backend> backend =
       open_backend(options.backend, options.threads, options.isa);
   const bool is_ref = backend->name() == "ref";
-  const Dtype weights =
-      parse_type(options.weights, "weights", {Dtype::f32, Dtype::bf16, Dtype::q8_0, Dtype::q4_0},
-                 [&] { return is_ref ? Dtype::f32 : held_type(*source); });
+  const Dtype weights = parse_type(
+      options.weights, "weights",
+      {Dtype::f32, Dtype::bf16, Dtype::q8_0, Dtype::q4_0, Dtype::q4_k, Dtype::q6_k, Dtype::q4_k_m},
+      [&] { return is_ref ? Dtype::f32 : held_type(*source); });
   const Dtype cache = parse_type(options.cache, "cache", {Dtype::f32, Dtype::bf16, Dtype::q8},
                                  [&] { return cache_type(weights); });
+  const bool tells = checkpoint.packed() || weights == Dtype::q4_k_m;
   return make_setup(config, std::move(backend), weights, cache, parts, options.memory,
-                    read_adapters(options, config), checkpoint.packed() ? source : nullptr);
+                    read_adapters(options, config), tells ? source : nullptr);
 }
 
 void check_at_once(const EngineOptions& options) {

@@ -11,8 +11,10 @@ namespace {
 Cost linear(const Weight& weight, int64_t rows) {
   const int64_t elements = weight.outputs * weight.inputs;
   const int64_t operations = 2 * elements * rows, bytes = bytes_of(weight.dtype, elements);
-  return multiplied_as_stored(weight.dtype) ? Cost{{bytes, 0, operations}}
-                                            : Cost{{bytes, operations, 0}};
+  Cost cost = multiplied_as_stored(weight.dtype) ? Cost{{bytes, 0, operations}}
+                                                 : Cost{{bytes, operations, 0}};
+  for (const Weight& part : weight.behind) cost += linear(part, rows);
+  return cost;
 }
 
 Cost conv(const Conv& conv, int64_t& side) {

@@ -25,7 +25,8 @@ namespace {
 constexpr float kGuidance = 5;             // of laws, whatever a model is drawn with
 constexpr const char* kStream = "single";  // of the world's test split
 constexpr int64_t kAtOnce = 8;             // pictures drawn side by side
-constexpr Dtype kWeights[] = {Dtype::f32, Dtype::bf16, Dtype::q8_0, Dtype::q4_0};
+constexpr Dtype kWeights[] = {Dtype::f32,    Dtype::bf16, Dtype::q8_0, Dtype::q6_k,
+                              Dtype::q4_k_m, Dtype::q4_k, Dtype::q4_0};
 constexpr Dtype kCaches[] = {Dtype::f32, Dtype::bf16, Dtype::q8};
 // Sides of pictures that the detector looks at.
 constexpr int kLeastSide = 16, kMostSide = 512;

@@ -116,7 +116,7 @@ void ModelFlags::add_types(CLI::App& app) {
 
 void ModelFlags::add_storage(CLI::App& app) {
   app.add_option("--type", type, "How weights are held")
-      ->check(CLI::IsMember({"auto", "f32", "bf16", "q8_0", "q4_0"}))
+      ->check(CLI::IsMember({"auto", "f32", "bf16", "q8_0", "q6_k", "q4_k_m", "q4_k", "q4_0"}))
       ->capture_default_str();
   app.add_option("--kv", cache, "How keys and values are held")
       ->check(CLI::IsMember({"auto", "f32", "bf16", "q8"}))

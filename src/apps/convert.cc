@@ -114,8 +114,9 @@ ConvertVerb::ConvertVerb(CLI::App& app, const Interrupt& interrupt)
       ->required();
   app.add_option("DST", target_, "What to write: a name ending in .gguf, or a directory")
       ->required();
-  app.add_option("--type", type_, "How values are stored; q8_0 and q4_0 in a .gguf only")
-      ->check(CLI::IsMember({kAsStored, "f32", "bf16", "f16", "q8_0", "q4_0"}))
+  app.add_option("--type", type_, "How values are stored; those with q in a .gguf only")
+      ->check(CLI::IsMember(
+          {kAsStored, "f32", "bf16", "f16", "q8_0", "q6_k", "q4_k_m", "q4_k", "q4_0"}))
       ->capture_default_str();
   app.add_option("--layout", layout_,
                  "Names of tensors and files, for a directory; native, for a .gguf: as this "
@@ -147,7 +148,7 @@ void ConvertVerb::check_use() const {
   }
   if (native && !gguf) throw UsageError("convert: --layout native is for a .gguf");
   if (native && type_ == "f16") {
-    throw UsageError("convert: --layout native holds f32, bf16, q8_0 or q4_0, not f16");
+    throw UsageError("convert: --layout native holds f32, bf16 and types with q, not f16");
   }
   if (!gguf && no_preview_) throw UsageError("convert: --no-preview is for a .gguf");
   if (!gguf && type_.starts_with('q')) {

@@ -136,13 +136,13 @@ nlohmann::ordered_json InfoVerb::memory(const Checkpoint& checkpoint, const Conf
         " is more than the model's context of ", config.llama.context);
   const std::shared_ptr<const Backend> backend =
       open_backend(flags_.backend_name(), flags_.threads, flags_.isa);
-  const std::shared_ptr<const TensorSource> source =
-      checkpoint.packed() ? checkpoint.source() : nullptr;
+  const std::shared_ptr<const TensorSource> source = checkpoint.source();
   nlohmann::ordered_json lines = nlohmann::ordered_json::array();
   nlohmann::ordered_json memory{{"backend", backend->name()}, {"threads", backend->threads()}};
   for (const Parts& half : {kReadingParts, kDrawingParts}) {
     if (!half.within(checkpoint.parts())) continue;
-    for (const Dtype type : {Dtype::f32, Dtype::bf16, Dtype::q8_0, Dtype::q4_0}) {
+    for (const Dtype type : {Dtype::f32, Dtype::bf16, Dtype::q8_0, Dtype::q6_k, Dtype::q4_k_m,
+                             Dtype::q4_k, Dtype::q4_0}) {
       if (type_of(flags_.type, type) != type) continue;
       const Dtype cache = type_of(flags_.cache, cache_type(type));
       const Setup setup = make_setup(config, backend, type, cache, half, flags_.memory, {}, source);

@@ -145,6 +145,8 @@ std::vector<OperationResult> self_test(const Backend& backend, const Backend& re
       {"linear bf16", [](const auto& b) { return linear(b, Dtype::bf16, Epilogue::store); }},
       {"linear q8_0", [](const auto& b) { return linear(b, Dtype::q8_0, Epilogue::store); }},
       {"linear q4_0", [](const auto& b) { return linear(b, Dtype::q4_0, Epilogue::store); }},
+      {"linear q4_k", [](const auto& b) { return linear(b, Dtype::q4_k, Epilogue::store); }},
+      {"linear q6_k", [](const auto& b) { return linear(b, Dtype::q6_k, Epilogue::store); }},
       {"linear gelu", [](const auto& b) { return linear(b, Dtype::f32, Epilogue::gelu); }},
       {"rms_norm", [](const auto& b) { return norm(b, false); }},
       {"layer_norm", [](const auto& b) { return norm(b, true); }},

@@ -10,12 +10,13 @@
 namespace janus {
 
 // Those of ggml that begin with q: blocks of numbers along a row (base/quant.h). q8 is of keys and
-// values alone: whole numbers with a scale for each head of a position (kernels/backend.h).
-enum class Dtype : uint8_t { f32, f16, bf16, i64, i32, u8, i8, q8, q8_0, q4_0, q4_k, q6_k };
+// values alone: whole numbers with a scale for each head of a position (kernels/backend.h). q4_k_m
+// is of whole models alone: some matrices in q4_k, some in q6_k (model/storage.h).
+enum class Dtype : uint8_t { f32, f16, bf16, i64, i32, u8, i8, q8, q8_0, q4_0, q4_k, q6_k, q4_k_m };
 
-inline constexpr std::array<Dtype, 12> kDtypes = {
-    Dtype::f32, Dtype::f16, Dtype::bf16, Dtype::i64,  Dtype::i32,  Dtype::u8,
-    Dtype::i8,  Dtype::q8,  Dtype::q8_0, Dtype::q4_0, Dtype::q4_k, Dtype::q6_k};
+inline constexpr std::array<Dtype, 13> kDtypes = {
+    Dtype::f32, Dtype::f16,  Dtype::bf16, Dtype::i64,  Dtype::i32,  Dtype::u8,    Dtype::i8,
+    Dtype::q8,  Dtype::q8_0, Dtype::q4_0, Dtype::q4_k, Dtype::q6_k, Dtype::q4_k_m};
 
 struct DtypeTraits {
   std::string_view name;              // as users and file names spell it
@@ -52,6 +53,8 @@ constexpr DtypeTraits traits(Dtype type) {
       return {"q4_k", "", 12, 256, 144, true};
     case Dtype::q6_k:
       return {"q6_k", "", 14, 256, 210, true};
+    case Dtype::q4_k_m:  // most of it is q4_k
+      return {"q4_k_m", "", -1, 256, 144, false};
   }
   return {"?", "", -1, 1, 0, false};
 }

@@ -1,6 +1,8 @@
 // See load.h. SPDX-License-Identifier: MIT
 #include "generate/load.h"
 
+#include <map>
+
 #include "base/error.h"
 #include "io/tokenizer.h"
 
@@ -93,7 +95,8 @@ PromptBuilder load_prompts(const Checkpoint& checkpoint, const Log& log, const s
 Dtype cache_type(Dtype weights) { return traits(weights).block > 1 ? Dtype::bf16 : weights; }
 
 Dtype held_type(const TensorSource& source) {
-  int64_t four = 0, blocks = 0, all = 0;  // numbers
+  std::map<Dtype, int64_t> of;  // numbers of each type
+  int64_t blocks = 0, all = 0;
   int64_t wide_bytes = 0, bytes = 0;
   for (const auto& [name, shape] : source.shapes()) {
     const Dtype type = source.stored(name).value_or(Dtype::f32);
@@ -103,9 +106,14 @@ Dtype held_type(const TensorSource& source) {
     bytes += bytes_of(type, count);
     if (type == Dtype::f32) wide_bytes += bytes_of(type, count);
     if (traits(type).block > 1) blocks += count;
-    if (type == Dtype::q4_0) four += count;
+    of[type] += count;
   }
-  if (2 * blocks > all) return 2 * four > blocks ? Dtype::q4_0 : Dtype::q8_0;
+  if (2 * blocks > all) {
+    if (2 * of[Dtype::q4_0] > blocks) return Dtype::q4_0;
+    if (2 * of[Dtype::q6_k] > blocks) return Dtype::q6_k;
+    if (2 * of[Dtype::q4_k] > blocks) return of[Dtype::q6_k] > 0 ? Dtype::q4_k_m : Dtype::q4_k;
+    return Dtype::q8_0;
+  }
   return 2 * wide_bytes > bytes ? Dtype::f32 : Dtype::bf16;
 }
 

@@ -19,9 +19,10 @@ namespace janus {
 PromptBuilder load_prompts(const Checkpoint& checkpoint, const Log& log = {},
                            const std::string& edits = "auto");
 
-// What its weights are held in unless told otherwise. Where most numbers are stored in blocks, that
-// type: q4_0 as it is, and q8_0, which q4_k and q6_k become too. Else f32 where most of the bytes
-// are stored so, and bf16, which holds the values of 2-byte types nearly or exactly.
+// What its weights are held in unless told otherwise. Where most numbers are stored in blocks, the
+// type of most of these, q4_k_m where q6_k is beside q4_k: then either stays as it is. Else f32
+// where most of the bytes are stored so, and bf16, which holds the values of 2-byte types nearly or
+// exactly.
 Dtype held_type(const TensorSource& source);
 
 // Of keys and values beside weights of that type: the same; bf16 where those are blocks.

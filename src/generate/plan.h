@@ -26,7 +26,8 @@ struct Setup {
   Dtype cache = Dtype::f32;
   Parts parts;
   std::vector<ScaledAdapter> adapters = {};  // beside the weights, and in weight_bytes
-  // Whose weights may stay where they lie in its file; null: none do.
+  // Whose weights may stay where they lie in its file, or in the types that they have; null: none
+  // do.
   std::shared_ptr<const TensorSource> source = nullptr;
   int64_t program_bytes = 0;  // what the process takes without the model, about
   int64_t weight_bytes = 0;

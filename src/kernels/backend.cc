@@ -143,28 +143,39 @@ void Backend::linear(Tensor x, const Weight& weight, Tensor out, Epilogue epilog
   check_f32("linear", "x", x);
   check_f32("linear", "out", out);
   check_weight("linear", weight);
-  check(x.cols() == weight.inputs && out.cols() == weight.outputs && x.rows() == out.rows(),
-        Code::bug, "linear: x ", shape_text(x), ", weight [", weight.outputs, ", ", weight.inputs,
-        "], out ", shape_text(out));
+  for (const Weight& part : weight.behind) check_weight("linear", part);
+  check(x.cols() == weight.inputs && out.cols() == weight.all_outputs() && x.rows() == out.rows(),
+        Code::bug, "linear: x ", shape_text(x), ", weight [", weight.all_outputs(), ", ",
+        weight.inputs, "], out ", shape_text(out));
   check(x.data != out.data || x.count() == 0, Code::bug, "linear: x and out share memory");
-  if (weight.additions.empty()) return do_linear(x, weight, out, epilogue);
+  if (weight.additions.empty()) return multiply_rows(x, weight, out, epilogue);
   linear_with_additions(x, weight, out, epilogue);
+}
+
+void Backend::multiply_rows(Tensor x, const Weight& weight, Tensor out, Epilogue epilogue) const {
+  if (weight.behind.empty()) return do_linear(x, weight, out, epilogue);
+  do_linear(x, weight, out.columns(0, weight.outputs), epilogue);
+  int64_t at = weight.outputs;
+  for (const Weight& part : weight.behind) {
+    do_linear(x, part, out.columns(at, part.outputs), epilogue);
+    at += part.outputs;
+  }
 }
 
 // As many rows at once as the scratch has room for, whatever comes in one call.
 void Backend::linear_with_additions(Tensor x, const Weight& weight, Tensor out,
                                     Epilogue epilogue) const {
   const bool gelu = epilogue == Epilogue::gelu;
-  do_linear(x, weight, out, gelu ? Epilogue::store : epilogue);
+  multiply_rows(x, weight, out, gelu ? Epilogue::store : epilogue);
+  const int64_t all = weight.all_outputs();
   const std::lock_guard lock(between_->in_use);
   for (const LowRankAddition& addition : weight.additions) {
     const int64_t rank = addition.a.outputs, outputs = addition.b.outputs;
     const bool last = &addition == &weight.additions.back();
     check(addition.a.inputs == weight.inputs && addition.b.inputs == rank &&
-              addition.first + outputs <= weight.outputs &&
-              (!gelu || !last || outputs == weight.outputs),
-          Code::bug, "linear: weight [", weight.outputs, ", ", weight.inputs,
-          "] with an addition of rank ", rank, " [", outputs, ", ", addition.a.inputs, "]");
+              addition.first + outputs <= all && (!gelu || !last || outputs == all),
+          Code::bug, "linear: weight [", all, ", ", weight.inputs, "] with an addition of rank ",
+          rank, " [", outputs, ", ", addition.a.inputs, "]");
     if (between_->memory.bytes() < low_rank_bytes(rank)) {
       between_->memory = Buffer();  // the old goes before the new comes
       between_->memory = Buffer(low_rank_bytes(rank));

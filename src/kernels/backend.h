@@ -1,6 +1,7 @@
 // The vocabulary: every operation the model is made of, its meaning and its shapes. What each word
 // means exactly is `ref/`; how it is made fast is `cpu/`. The public functions check shapes and
 // types once for all backends and throw Code::bug naming the operation and both shapes.
+// SPDX-License-Identifier: MIT
 //
 // Letters: R rows in this step (all new tokens of all sequences) · T tokens of one image · D width
 // · N query heads · M key/value heads · H head width · F MLP width · V text ids · C image codes ·
@@ -28,7 +29,6 @@
 //     y = fma((Σ q·code) · a, step, y),  and in q4_k then  y = fma(-(Σ q) · a, below, y)
 //
 // A block with a number that is not finite gives outputs that are not; numbers are below 2⁹⁶.
-// SPDX-License-Identifier: MIT
 #pragma once
 
 #include <cstdint>
@@ -147,8 +147,9 @@ class Backend {
   void rms_norm(Tensor x, Tensor weight, float eps, Tensor out) const;
   // out = (x - mean) / sqrt(var + eps) · weight + bias, biased variance.  [R, D]. out may be x.
   void layer_norm(Tensor x, Tensor weight, Tensor bias, float eps, Tensor out) const;
-  // out (epilogue) x·Wᵀ + b.  x [R, K], out [R, O]; x and out are apart. Additions of the weight
-  // count with x·Wᵀ, one after another; where gelu follows, the last is to all outputs.
+  // out (epilogue) x·Wᵀ + b.  x [R, K], out [R, O], O all outputs; x and out are apart. Additions
+  // of the weight count with x·Wᵀ, one after another; where gelu follows, the last is to all
+  // outputs.
   void linear(Tensor x, const Weight& weight, Tensor out,
               Epilogue epilogue = Epilogue::store) const;
   // out = silu(gate_up[:, :F]) · gate_up[:, F:].  gate_up [R, 2F], out [R, F].
@@ -217,6 +218,7 @@ class Backend {
  private:
   Weight pack_rows(Dtype dtype, int64_t outputs, int64_t inputs, const BlockSource& rows,
                    std::span<const float> bias) const;
+  void multiply_rows(Tensor x, const Weight& weight, Tensor out, Epilogue epilogue) const;
   void linear_with_additions(Tensor x, const Weight& weight, Tensor out, Epilogue epilogue) const;
 
   struct Between {  // A and B of an addition

@@ -25,14 +25,17 @@ struct LowRankAddition;
 // W [O, K] for y = x·Wᵀ + b. A convolution is the same with K = kernel·kernel·c in (ky, kx, c)
 // order.
 struct Weight {
-  int64_t outputs = 0;                     // O
+  int64_t outputs = 0;                     // O, but for those behind
   int64_t inputs = 0;                      // K
   Dtype dtype = Dtype::f32;                // of the packed elements: f32, bf16 or one of blocks
   Buffer data;                             // the backend's own layout
   OwnedTensor bias;                        // [O] f32, or empty
   std::vector<LowRankAddition> additions;  // in the order in which they are added
+  // Further outputs of the same inputs, where these have other types; no additions of their own.
+  std::vector<Weight> behind;
 
-  int64_t bytes() const { return data.bytes() + bias.buffer.bytes(); }  // without the additions
+  int64_t all_outputs() const;
+  int64_t bytes() const;  // without the additions
 };
 
 // y[:, first …] += (x·Aᵀ)·Bᵀ beside the product of a matrix.
@@ -41,6 +44,17 @@ struct LowRankAddition {
   Weight a;           // [rank, K], no bias
   Weight b;           // [outputs, rank], no bias
 };
+
+inline int64_t Weight::all_outputs() const {
+  int64_t all = outputs;
+  for (const Weight& part : behind) all += part.outputs;
+  return all;
+}
+inline int64_t Weight::bytes() const {
+  int64_t all = data.bytes() + bias.buffer.bytes();
+  for (const Weight& part : behind) all += part.bytes();
+  return all;
+}
 
 // Rows to be looked up by id. [V, D], row-major.
 struct Table {

@@ -17,16 +17,23 @@ namespace {
 // As Loader of weights.cc takes them.
 class Footprint : public WeightVisitor {
  public:
-  // `source`: what is mapped from it is counted so; null where nothing is.
-  Footprint(const Backend& backend, Dtype matrices, const TensorSource* source = nullptr,
-            int64_t rows = 0)
-      : backend_(backend), matrices_(matrices), source_(source), rows_(rows) {}
+  // `source`: whose tensors are held; what is mapped from it is counted so where it `stays`.
+  // `rows`: that go through.
+  Footprint(const Backend& backend, Dtype matrices, const TensorSource* source, Layout layout,
+            bool stays, int64_t rows = 0)
+      : backend_(backend),
+        matrices_(matrices),
+        source_(source),
+        layout_(layout),
+        stays_(stays),
+        rows_(rows) {}
 
-  void matrix(Weight&, int64_t outputs, int64_t inputs, const FieldTensors& weight,
+  void matrix(Weight&, int64_t, int64_t inputs, const FieldTensors& weight,
               const FieldTensors& bias) override {
-    const Dtype type = held_as(weight, inputs, matrices_);
-    packed(type, outputs, inputs, weight, bias);
-    prepared_ = std::max(prepared_, backend_.prepared_rows_bytes(type, rows_, inputs));
+    for (const HeldRows& rows : held_as(weight, inputs, matrices_, source_, layout_)) {
+      packed(rows.type, rows.outputs, inputs, rows.tensors, bias);
+      prepared_ = std::max(prepared_, backend_.prepared_rows_bytes(rows.type, rows_, inputs));
+    }
   }
   void conv(Conv& field, int64_t outputs, int64_t channels, const FieldTensors& weight,
             const FieldTensors& bias) override {
@@ -56,7 +63,7 @@ class Footprint : public WeightVisitor {
   }
 
   bool map(const FieldTensors& field, std::string_view packing, Dtype type) {
-    if (!source_) return false;
+    if (!stays_) return false;
     const auto there = source_->mapped(field.of(Layout::gguf).front().name, packing, type);
     if (there) mapped_ += std::ssize(there->bytes);
     return there.has_value();
@@ -65,6 +72,8 @@ class Footprint : public WeightVisitor {
   const Backend& backend_;
   Dtype matrices_;
   const TensorSource* source_;
+  Layout layout_;
+  bool stays_;
   int64_t bytes_ = 0;
   int64_t mapped_ = 0;
   int64_t filters_ = 0;
@@ -77,7 +86,7 @@ class Footprint : public WeightVisitor {
 ModelBytes model_bytes(const Config& config, const Backend& backend, Dtype matrices,
                        const Parts& parts, const TensorSource* source) {
   const bool stays = source && source->fingerprint(parts);  // else all of it is read (weights.cc)
-  Footprint footprint(backend, matrices, stays ? source : nullptr);
+  Footprint footprint(backend, matrices, source, config.layout, stays);
   Weights empty;
   visit_weights(config, empty, footprint, parts);
   const int64_t table =
@@ -88,14 +97,14 @@ ModelBytes model_bytes(const Config& config, const Backend& backend, Dtype matri
 
 int64_t prepared_rows_bytes(const Config& config, const Backend& backend, Dtype matrices,
                             const Parts& parts, int64_t rows) {
-  Footprint footprint(backend, matrices, nullptr, rows);
+  Footprint footprint(backend, matrices, nullptr, config.layout, false, rows);
   Weights empty;
   visit_weights(config, empty, footprint, parts);
   return Buffer::held(footprint.prepared());
 }
 
 int64_t filter_bytes(const Config& config, const Backend& backend, const Parts& parts) {
-  Footprint footprint(backend, Dtype::f32);
+  Footprint footprint(backend, Dtype::f32, nullptr, config.layout, false);
   Weights empty;
   visit_weights(config, empty, footprint, parts);
   return Buffer::held(footprint.filters());

@@ -17,13 +17,19 @@ constexpr std::string_view kWeight = ".weight", kPacked = ".packed";
 constexpr const char* kAgain =
     "; convert the original again (januspro convert SRC DST.gguf --layout native)";
 
-// The fields of a .gguf by the name that each has when packed.
-std::map<std::string, std::vector<TensorSpec>> fields_by_name(const Config& config) {
+// The fields of a .gguf by the name that each has when packed. One that is `listed` by the name of
+// a later tensor too is of several types: from there on its rows are a field of their own.
+std::map<std::string, std::vector<TensorSpec>> fields_by_name(
+    const Config& config, std::span<const std::string_view> listed) {
+  const std::set<std::string_view> names(listed.begin(), listed.end());
   std::map<std::string, std::vector<TensorSpec>> fields;
   for (const FieldTensors& field : list_fields(config)) {
-    const std::vector<TensorSpec>& tensors = field.of(Layout::gguf);
-    if (!tensors.empty() && tensors.front().name.ends_with(kWeight)) {
-      fields.emplace(packed_name(tensors.front().name), tensors);
+    std::string name;  // of the rows that are being gathered
+    for (const TensorSpec& tensor : field.of(Layout::gguf)) {
+      if (!tensor.name.ends_with(kWeight)) break;
+      const std::string own = packed_name(tensor.name);
+      if (name.empty() || names.contains(own)) name = own;
+      fields[name].push_back(tensor);
     }
   }
   return fields;
@@ -60,13 +66,13 @@ PackedSource::PackedSource(const GgufFile& file, const Config& config, StoredTen
   check(names.size() == types.size(), Code::bad_checkpoint, file.path(), ": ", kPackedTensorsKey,
         " lists ", names.size(), " tensors, ", kPackedTypesKey, " ", types.size(), " types",
         kAgain);
-  const auto fields = fields_by_name(config);
+  const auto fields = fields_by_name(config, names);
   for (size_t i = 0; i < names.size(); ++i) {
     const std::string name(names[i]);
     const auto field = fields.find(name);
     const auto stored = tensors.find(name);
     const auto type = dtype_named(types[i]);
-    check(field != fields.end() && stored != tensors.end() && type && is_weight_type(*type),
+    check(field != fields.end() && stored != tensors.end() && type && is_matrix_type(*type),
           Code::bad_checkpoint, file.path(), ": ", kPackedTensorsKey, " lists ", name.substr(0, 80),
           " of ", std::string(types[i].substr(0, 20)),
           stored == tensors.end() ? ", which is not there" : ", which is no matrix of the model",

@@ -96,6 +96,12 @@ int file_type(Dtype type) {
       return 2;
     case Dtype::q8_0:
       return 7;
+    case Dtype::q4_k:
+      return 14;
+    case Dtype::q4_k_m:
+      return 15;
+    case Dtype::q6_k:
+      return 18;
     default:
       return 32;
   }
@@ -183,7 +189,7 @@ void add_preview(std::vector<TensorEntry>& entries, const ModelToSave& model) {
 void save_packed(const fs::path& path, const ModelToSave& model, const TensorSource& source,
                  const SaveOptions& options) {
   check(options.type && is_weight_type(*options.type), Code::not_supported,
-        "packed weights are f32, bf16, q8_0 or q4_0",
+        "packed weights are f32, bf16, q8_0, q4_0, q4_k, q6_k or q4_k_m",
         options.type ? ", not " + std::string(traits(*options.type).name) : std::string());
   const PackedEntries packed(model.config, source, *options.packing, *options.type,
                              options.on_progress);
@@ -214,7 +220,9 @@ void save_gguf(const fs::path& path, const ModelToSave& model, const SaveOptions
   }
   add_preview(entries, model);
   const auto less = [](const auto& a, const auto& b) { return a.second < b.second; };
-  const Dtype main = std::max_element(bytes.begin(), bytes.end(), less)->first;
+  Dtype main = std::max_element(bytes.begin(), bytes.end(), less)->first;
+  if (main == Dtype::q4_k && bytes.contains(Dtype::q6_k)) main = Dtype::q4_k_m;
+  if (options.type == Dtype::q4_k_m) main = Dtype::q4_k_m;  // whatever embeddings and codec take
   write_gguf(path, metadata_of(model, main), entries);
 }
 

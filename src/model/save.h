@@ -43,7 +43,7 @@ struct SaveOptions {
 // What a tensor of a .gguf is stored as: vectors, position embeddings and the book of codes f32;
 // matrices of a type of blocks by matrix_type() of storage.h; what that leaves a 2-byte type, f16
 // if it is stored so and bf16 otherwise. The tensor goes by its transformers name. `wanted`: none
-// as stored, q8_0 for q4_k and q6_k.
+// as stored.
 Dtype gguf_type(const TensorSpec& tensor, std::optional<Dtype> wanted, Dtype stored);
 
 void save_gguf(const std::filesystem::path& path, const ModelToSave& model,

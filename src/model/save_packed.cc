@@ -73,7 +73,8 @@ class PackedEntries::Maker : public WeightVisitor {
  public:
   Maker(const Config& config, const TensorSource& source, const Backend& backend, Dtype matrices,
         std::function<void(int64_t, int64_t)> on_progress)
-      : source_(source),
+      : stored_(source),
+        source_(source),
         way_in_{source_, backend},
         matrices_(matrices),
         on_progress_(std::move(on_progress)),
@@ -90,9 +91,11 @@ class PackedEntries::Maker : public WeightVisitor {
                         }});
   }
 
-  void matrix(Weight&, int64_t outputs, int64_t inputs, const FieldTensors& weight,
+  void matrix(Weight&, int64_t, int64_t inputs, const FieldTensors& weight,
               const FieldTensors& bias) override {
-    packed(held_as(weight, inputs, matrices_), outputs, inputs, 1, weight, bias);
+    for (const HeldRows& rows : held_as(weight, inputs, matrices_, &stored_, Layout::gguf)) {
+      packed(rows.type, rows.outputs, inputs, 1, rows.tensors, bias);
+    }
   }
   void conv(Conv& field, int64_t outputs, int64_t channels, const FieldTensors& weight,
             const FieldTensors& bias) override {
@@ -110,7 +113,8 @@ class PackedEntries::Maker : public WeightVisitor {
   std::vector<std::string> packed_, types_;
 
  private:
-  // A field's one tensor, then its bias. The bias is looked at first, as loading does.
+  // A field's one tensor, or one for each of its types, then its bias. The bias is looked at first,
+  // as loading does.
   void packed(Dtype type, int64_t outputs, int64_t inputs, int64_t area, const FieldTensors& weight,
               const FieldTensors& bias) {
     const std::vector<TensorSpec> tensors = weight.of(Layout::gguf), with = bias.of(Layout::gguf);
@@ -179,6 +183,7 @@ class PackedEntries::Maker : public WeightVisitor {
     if (on_progress_) on_progress_(done_, total_);
   }
 
+  const TensorSource& stored_;
   RoundedSource source_;
   Reading way_in_;
   Dtype matrices_;

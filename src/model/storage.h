@@ -5,25 +5,40 @@
 
 #include <cstdint>
 #include <string_view>
+#include <vector>
 
 #include "base/dtype.h"
+#include "model/tensor_source.h"
 #include "model/weight_names.h"
 
 namespace janus {
 
 // Of a matrix with rows of `inputs`, by its transformers name. `wanted` where it is no type of
-// blocks. Else matrices of the language tower have it, those of the vision tower, both adaptors and
-// the text head too, though never fewer bits than q8_0; the image head, embeddings, the codec and
-// rows that are no whole blocks are `otherwise`. q4_k and q6_k, which are only read, become q8_0.
+// blocks. Else matrices of the language tower have it; those of the vision tower, both adaptors and
+// the text head are q8_0; the image head, embeddings, the codec and rows that are no whole blocks
+// are `otherwise`, though of q4_k and q6_k first q8_0. q4_k_m is q4_k, but q6_k for the text head
+// and, in layers of even number (the first is 0), for v_proj and down_proj.
 Dtype matrix_type(std::string_view name, int64_t inputs, Dtype wanted, Dtype otherwise);
 
 // --- in memory -----------------------------------------------------------------------------------
 
-// Whether weights can be held so: f32, bf16, q8_0, q4_0.
+// Whether a matrix can be held so: f32, bf16 and those of blocks.
+bool is_matrix_type(Dtype type);
+// Whether weights can: q4_k_m as well.
 bool is_weight_type(Dtype type);
 // Of tables, convolutions and the matrices that a type of blocks leaves out: bf16 beside blocks.
 Dtype plain_type(Dtype wanted);
-// Of the field's matrix with rows of `inputs`.
-Dtype held_as(const FieldTensors& weight, int64_t inputs, Dtype wanted);
+
+// Rows of a field that are held in one type, and the tensors that they are joined from.
+struct HeldRows {
+  Dtype type;
+  int64_t outputs;
+  FieldTensors tensors;
+};
+// Those of the field's matrix with rows of `inputs`, one after another; mostly one. Where a mix is
+// wanted, tensors of `source`, which are named as `layout` has them, stay as they are stored if
+// that is q4_k or q6_k. Null: as if none were.
+std::vector<HeldRows> held_as(const FieldTensors& weight, int64_t inputs, Dtype wanted,
+                              const TensorSource* source, Layout layout);
 
 }  // namespace janus

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "base/error.h"
+#include "base/k_quant.h"
 
 namespace janus {
 namespace {
@@ -40,6 +41,8 @@ float limit_of(Dtype type) {
   if (type == Dtype::f16) return kF16;
   if (type == Dtype::q8_0) return kF16 * 127;
   if (type == Dtype::q4_0) return kF16 * 8;
+  if (type == Dtype::q4_k) return kLimitQ4K;
+  if (type == Dtype::q6_k) return kLimitQ6K;
   return type == Dtype::bf16 ? kBf16 : INFINITY;
 }
 
@@ -50,12 +53,16 @@ bool all_below(std::span<const float> values, float limit) {
 }
 
 bool scales_finite(Dtype type, std::span<const std::byte> blocks) {
-  constexpr uint16_t kExponent = 0x7c00;  // all of it is set in what is not finite
+  constexpr uint16_t kExponent = 0x7c00;                // all of it is set in what is not finite
+  const int64_t first = type == Dtype::q6_k ? 208 : 0;  // of a block's scales
+  const int64_t second = type == Dtype::q4_k ? 2 : first;
   bool finite = true;
   for (int64_t at = 0; at < std::ssize(blocks); at += traits(type).bytes) {
-    uint16_t scale;
-    std::memcpy(&scale, blocks.data() + at, sizeof scale);
-    finite &= (scale & kExponent) != kExponent;
+    for (const int64_t place : {at + first, at + second}) {
+      uint16_t scale;
+      std::memcpy(&scale, blocks.data() + place, sizeof scale);
+      finite &= (scale & kExponent) != kExponent;
+    }
   }
   return finite;
 }

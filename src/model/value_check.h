@@ -17,7 +17,7 @@ float limit_of(Dtype type);
 // Whether all magnitudes are below the limit; NaN is not.
 bool all_below(std::span<const float> values, float limit = INFINITY);
 
-// Whether the numbers of these whole blocks of q8_0 or q4_0 are finite: as their scales are.
+// Whether the numbers of these whole blocks are finite: as their scales are.
 bool scales_finite(Dtype type, std::span<const std::byte> blocks);
 
 // To be called once all_below() or scales_finite() has said no of some part of the tensor: reads

@@ -36,9 +36,14 @@ class Loader : public WeightVisitor {
 
   void matrix(Weight& field, int64_t outputs, int64_t inputs, const FieldTensors& weight,
               const FieldTensors& bias) override {
-    const Dtype type = held_as(weight, inputs, matrices_);
     const std::vector<float> offsets = vectors(bias);
-    fill(field, {type, outputs, inputs}, weight, offsets);
+    const std::vector<HeldRows> runs = held_as(weight, inputs, matrices_, &source_, layout_);
+    check(runs.size() == 1 || offsets.empty(), Code::bug, "a matrix of ", outputs,
+          " outputs in several types has a bias");
+    for (const HeldRows& rows : runs) {
+      Weight& part = &rows == &runs.front() ? field : field.behind.emplace_back();
+      fill(part, {rows.type, rows.outputs, inputs}, rows.tensors, offsets);
+    }
   }
 
   void conv(Conv& field, int64_t outputs, int64_t channels, const FieldTensors& weight,
@@ -154,7 +159,7 @@ Weights load_weights(const Config& config, const TensorSource& source, const Bac
                      Dtype matrices, const std::function<void(double)>& on_progress,
                      const Parts& parts) {
   check(is_weight_type(matrices), Code::bad_input, "weights as ", traits(matrices).name,
-        " are not supported; f32, bf16, q8_0 and q4_0 are");
+        " are not supported; f32, bf16, q8_0, q4_0, q4_k, q6_k and q4_k_m are");
   const Layout layout = check_tensors(config, source, parts);
   int64_t total = 0;
   for (const TensorSpec& tensor : list_tensors(config, layout, parts)) {

@@ -110,8 +110,8 @@ std::set<std::string> named_tensors(const Config& config, Layout layout, const P
 
 // Reads every field of `parts` from `source`, whose names may be those of any layout, and packs it
 // for `backend`: matrices, convolutions and tables in `matrices` (f32 or bf16), the rest in f32.
-// With q8_0 or q4_0 it is held_as() and plain_type() of storage.h that say which has which type.
-// Fields of other parts stay empty. Throws Code::bad_checkpoint naming every tensor that is
+// With a type of blocks it is held_as() and plain_type() of storage.h that say which has which
+// type. Fields of other parts stay empty. Throws Code::bad_checkpoint naming every tensor that is
 // missing, unknown or of another shape (before any memory is taken), or the first value that is not
 // finite. What lies in the file as it is wanted (TensorSource::mapped) stays there, unread: its
 // values were looked at when they were packed.

@@ -119,7 +119,7 @@ TEST(SelfTest, FaultyOperationsAreFound) {
   };
   EXPECT_EQ(wrong(ref), "");
   EXPECT_EQ(wrong(LastInputDropped()),
-            "linear f32;linear bf16;linear q8_0;linear q4_0;linear gelu;");
+            "linear f32;linear bf16;linear q8_0;linear q4_0;linear q4_k;linear q6_k;linear gelu;");
   EXPECT_EQ(wrong(OneNumberOff()), "rms_norm;");
   EXPECT_EQ(wrong(NotANumber()), "conv2d;conv2d large;");
   EXPECT_EQ(wrong(ScaleForgotten()), "attend f32;attend bf16;");

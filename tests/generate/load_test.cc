@@ -177,7 +177,11 @@ TEST(HeldType, IsThatOfMost) {
   mixed.tensors["b"] = {Dtype::q4_0, 3264};
   EXPECT_EQ(held_type(mixed), Dtype::q4_0);
   mixed.tensors = {{"a", {Dtype::q6_k, 2560}}, {"b", {Dtype::q4_k, 3072}}};
-  EXPECT_EQ(held_type(mixed), Dtype::q8_0);
+  EXPECT_EQ(held_type(mixed), Dtype::q4_k_m);
+  mixed.tensors["a"].second = 3328;
+  EXPECT_EQ(held_type(mixed), Dtype::q6_k);
+  mixed.tensors["a"] = {Dtype::q8_0, 2560};
+  EXPECT_EQ(held_type(mixed), Dtype::q4_k);
   mixed.tensors = {{"a", {Dtype::q8_0, 3200}}, {"b", {Dtype::bf16, 3264}}};
   EXPECT_EQ(held_type(mixed), Dtype::bf16);
 }

@@ -126,5 +126,42 @@ TEST(LowRank, RefusesWhatDoesNotFit) {
   refused(std::move(wrong), Epilogue::store);
 }
 
+// Outputs of other types behind a matrix's own are as if each were alone, and additions count
+// through all of them.
+TEST(LowRank, ReachesOutputsBehind) {
+  for (const char* name : {"ref", "cpu"}) {
+    const auto backend = open_backend(name, 2);
+    Weight w = pack(*backend, Dtype::q4_0, random_tensor(2, {40, kInputs}).view);
+    w.behind.push_back(pack(*backend, Dtype::q8_0, random_tensor(3, {30, kInputs}).view));
+    EXPECT_EQ(w.all_outputs(), kOutputs);
+    EXPECT_EQ(w.bytes(), w.data.bytes() + w.behind[0].data.bytes());
+    const OwnedTensor x = random_tensor(1, {5, kInputs});
+    const OwnedTensor own(Dtype::f32, {5, 40}), rest(Dtype::f32, {5, 30});
+    const OwnedTensor out(Dtype::f32, {5, kOutputs});
+    backend->linear(x.view, pack(*backend, Dtype::q4_0, random_tensor(2, {40, kInputs}).view),
+                    own.view);
+    backend->linear(x.view, w.behind[0], rest.view);
+    backend->linear(x.view, w, out.view);
+    for (int64_t r = 0; r < 5; ++r) {
+      EXPECT_TRUE(std::equal(own.view.row(r), own.view.row(r) + 40, out.view.row(r)));
+      EXPECT_TRUE(std::equal(rest.view.row(r), rest.view.row(r) + 30, out.view.row(r) + 40));
+    }
+    const OwnedTensor b(Dtype::f32, {20, 1}), a(Dtype::f32, {1, kInputs});
+    std::fill_n(b.view.f32(), 20, 1.0f);
+    a.view.f32()[0] = 1;
+    w.additions.push_back(
+        {30, pack(*backend, Dtype::f32, a.view), pack(*backend, Dtype::f32, b.view)});
+    const OwnedTensor more(Dtype::f32, {5, kOutputs});
+    backend->linear(x.view, w, more.view);
+    for (int64_t r = 0; r < 5; ++r) {
+      for (int64_t o = 0; o < kOutputs; ++o) {
+        const float added = o >= 30 && o < 50 ? x.view.row(r)[0] : 0;
+        EXPECT_EQ(more.view.row(r)[o], out.view.row(r)[o] + added) << name << ' ' << o;
+      }
+    }
+    EXPECT_THROW(backend->linear(x.view, w, own.view), Error);
+  }
+}
+
 }  // namespace
 }  // namespace janus

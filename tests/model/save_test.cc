@@ -210,9 +210,24 @@ TEST(Save, TypesGoByRule) {
   EXPECT_EQ(type("lm_head.weight", {64, 64}, q4), q8);
   EXPECT_EQ(type("lm_head.weight", {64, 48}, q4), Dtype::bf16);
   EXPECT_EQ(type("model.generation_head.proj_out.weight", {64, 64}, q4), Dtype::bf16);
-  EXPECT_EQ(type(matrix, {256, 256}, {}, Dtype::q4_k), q8);
-  EXPECT_EQ(type(matrix, {256, 256}, {}, Dtype::q6_k), q8);
-  EXPECT_EQ(type("lm_head.weight", {256, 256}, {}, Dtype::q6_k), q8);
+  EXPECT_EQ(type(matrix, {256, 256}, {}, Dtype::q4_k), Dtype::q4_k);
+  EXPECT_EQ(type(matrix, {256, 256}, {}, Dtype::q6_k), Dtype::q6_k);
+  EXPECT_EQ(type("lm_head.weight", {256, 256}, {}, Dtype::q6_k), Dtype::q6_k);
+  EXPECT_EQ(type(matrix, {256, 256}, Dtype::q4_k), Dtype::q4_k);
+  EXPECT_EQ(type(matrix, {256, 320}, Dtype::q4_k), q8);
+  EXPECT_EQ(type(matrix, {256, 48}, Dtype::q6_k), Dtype::bf16);
+  EXPECT_EQ(type("lm_head.weight", {256, 256}, Dtype::q4_k), q8);
+  EXPECT_EQ(type("lm_head.weight", {256, 256}, Dtype::q4_k_m), Dtype::q6_k);
+  EXPECT_EQ(type(matrix, {256, 256}, Dtype::q4_k_m), Dtype::q4_k);
+  for (const char* name : {"self_attn.v_proj", "mlp.down_proj"}) {
+    for (const int layer : {0, 1, 2, 17, 30}) {
+      const std::string whole =
+          "model.language_model.layers." + std::to_string(layer) + '.' + name + ".weight";
+      EXPECT_EQ(type(whole.c_str(), {256, 256}, Dtype::q4_k_m),
+                layer % 2 == 0 ? Dtype::q6_k : Dtype::q4_k)
+          << whole;
+    }
+  }
   EXPECT_EQ(type("model.generation_aligner.fc1.weight", {64, 8}, q8), Dtype::bf16);
   EXPECT_EQ(type("lm_head.weight", {64, 64}, q8), q8);
   EXPECT_EQ(type("lm_head.weight", {64, 64}, {}, q8), q8);

@@ -77,8 +77,8 @@ void CpuBackend::multiply_prepared(Tensor x, const Weight& w, int64_t beside,
 
 void CpuBackend::linear_blocks(Tensor x, const Weight& w, const cpu::MatmulArgs& product) const {
   const std::lock_guard lock(prepared_rows_->in_use);
-  auto* const quantised =
-      reinterpret_cast<QuantBlock*>(prepared_rows_->at_least(cpu::block_row_bytes(x.rows(), w.inputs)));
+  auto* const quantised = reinterpret_cast<QuantBlock*>(
+      prepared_rows_->at_least(cpu::block_row_bytes(x.rows(), w.inputs)));
   const cpu::BlockArgs args{product, blocks_of(w.dtype), x.rows(), quantised};
   const int64_t count = w.inputs / kQuant;
   const auto multiply =
