@@ -46,8 +46,8 @@ struct EngineOptions {
   std::string backend = "auto";  // "auto", "cpu", "ref"
   int threads = 0;               // 0: the physical cores this process may use
   std::string isa = {};          // highest instruction set to use; empty: the best there is
-  // "f32", "bf16", "q8_0", "q4_0" (heads, embeddings and codec stay bf16 beside these two); auto:
-  // as stored, f32 on "ref"
+  // "f32", "bf16", or blocks, beside which image head, embeddings and codec stay bf16: "q8_0",
+  // "q6_k", "q4_k_m" (q4_k with some q6_k), "q4_k", "q4_0"; auto: as stored, f32 on "ref"
   std::string weights = "auto";
   std::string cache = "auto";  // keys and values: "f32", "bf16", "q8"; auto: as the weights
   bool round_rope = false;     // round rotary frequencies to bf16, as the official bf16 scripts do
@@ -83,7 +83,7 @@ struct ModelInfo {
   // of the whole of every adapter, its scale too.
   std::string hash = {};
   std::string backend = {};  // "ref", "cpu avx512vnni"
-  std::string weights = {};  // "f32", "bf16", "q8_0" or "q4_0"
+  std::string weights = {};  // a type by its name
   std::vector<LoraAdapter> adapters = {};
   std::string cache = {};
   int threads = 0;

@@ -28,7 +28,7 @@ namespace janus {
 struct LoadOptions {
   std::filesystem::path checkpoint;  // what Checkpoint opens
   std::shared_ptr<const Backend> backend;
-  Dtype weights = Dtype::bf16;  // of matrices: f32, bf16, q8_0 or q4_0 (model/storage.h)
+  Dtype weights = Dtype::bf16;  // of matrices; which has which is model/storage.h's
   Parts parts;                  // what is wanted; more than the checkpoint holds is refused
   bool round_rope = false;      // round rotary frequencies to bf16, as the official bf16 scripts do
   std::vector<ScaledAdapter> adapters;  // beside the weights, checked

@@ -27,13 +27,14 @@ import torch
 from gguf import GGMLQuantizationType as Type
 from gguf.quants import dequantize, quantize
 from safetensors.numpy import load_file, save_file
-from transformers import JanusForConditionalGeneration
+from transformers import JanusConfig, JanusForConditionalGeneration
 
 GOLDEN = pathlib.Path(__file__).resolve().parent.parent / "golden"
 TINY = GOLDEN / "tiny-hf"
 PREFIXES = {"model.language_model.": "lm.", "model.vision_model.": "vision.", "model.aligner.": "aligner.",
             "model.generation_embeddings.": "gen_embed.", "model.generation_aligner.": "gen_aligner.",
             "model.generation_head.": "gen_head.", "model.vqmodel.": "vq."}
+RUNS = {"q4_k": Type.Q4_K, "q6_k": Type.Q6_K}
 TYPES = {"f32": Type.F32, "f16": Type.F16, "bf16": Type.BF16, "q8_0": Type.Q8_0, "q4_0": Type.Q4_0}
 LANGUAGE = {"input_layernorm": "attn_norm", "self_attn.q_proj": "attn_q", "self_attn.k_proj": "attn_k",
             "self_attn.v_proj": "attn_v", "self_attn.o_proj": "attn_output", "post_attention_layernorm": "ffn_norm",
@@ -286,6 +287,34 @@ def of_ours(programs, work, values):
         yield f"{kind}: the package's bytes for numbers at the edges too"
 
 
+def of_runs(programs, work):
+    """What the package makes of our q4_k and q6_k is what we make of it, to the bit; and both are near the numbers."""
+    shutil.copytree(TINY, work / "wide")  # but with rows of whole blocks
+    config = JanusConfig.from_pretrained(TINY)
+    config.text_config.update({"hidden_size": 256, "intermediate_size": 512, "head_dim": 64})
+    config.vision_config.projection_dim = 256
+    config.vq_config.update({"projection_dim": 256, "image_token_embed_dim": 256})
+    torch.manual_seed(5)
+    JanusForConditionalGeneration(config).save_pretrained(work / "wide")
+    wide = load_file(work / "wide/model.safetensors")
+    wide["lm_head.weight"] = wide["model.language_model.embed_tokens.weight"]  # which it leaves out, as tied
+    save_file(wide, work / "wide/model.safetensors", {"format": "pt"})
+    for kind, near in (("q4_k", .08), ("q6_k", .02), ("q4_k_m", .08)):
+        run(programs, "convert", work / "wide", work / "wide.gguf", "--type", kind, "--no-preview", "--quiet", "--force")
+        run(programs, "convert", work / "wide.gguf", work / "decoded", "--type", "f32", "--quiet", "--force")
+        decoded = load_file(work / "decoded/model.safetensors")
+        names = {short(name): name for name in decoded}
+        tensors = [t for t in gguf.GGUFReader(work / "wide.gguf").tensors if t.tensor_type in RUNS.values()]
+        assert {t.tensor_type for t in tensors} == (set(RUNS.values()) if kind == "q4_k_m" else {RUNS[kind]})
+        for tensor in tensors:
+            name = names[tensor.name]
+            theirs = dequantize(tensor.data, tensor.tensor_type).reshape(decoded[name].shape)
+            assert bits(theirs) == bits(decoded[name]), f"{name}: other numbers than the package's"
+            off = numpy.linalg.norm(theirs - wide[name]) / numpy.linalg.norm(wide[name])
+            assert off < near, f"{name}: {off}"
+        yield f"{kind}: the package decodes {len(tensors)} tensors to our bits"
+
+
 def unpacked(data, outputs, inputs):
     """Panels of 16 rows of q8_0, pairs of blocks: scales [2][16], then codes + 128 [2][8][16][4]."""
     pairs = (inputs // 32 + 1) // 2
@@ -358,7 +387,8 @@ def main():
     values = load_file(TINY / "model.safetensors")
     with tempfile.TemporaryDirectory() as folder:
         work = pathlib.Path(folder)
-        for checks in (of_ours(programs, work, values), of_packed(programs, work, values), of_the_package(programs, work, values), of_transformers(programs, work)):
+        for checks in (of_ours(programs, work, values), of_packed(programs, work, values), of_runs(programs, work),
+                       of_the_package(programs, work, values), of_transformers(programs, work)):
             for line in checks:
                 print(f"gguf parity: {line}")
 
