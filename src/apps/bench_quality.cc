@@ -250,9 +250,8 @@ void QualityBench::print_row(const QualityRow& row) const {
 void QualityBench::run() {
   check_memory();
   for (const Dtype weights : kWeights) {
-    // Rows that are no whole blocks would be held as q8_0, which is there already.
-    const bool runs = traits(weights).block > traits(Dtype::q8_0).block;
-    if (runs && config_.llama.width % traits(weights).block != 0) continue;
+    // Rows that are no whole blocks would be held otherwise (model/storage.h).
+    if (config_.llama.width % traits(weights).block != 0) continue;
     const auto asked = [&](Dtype cache) { return wanted(weights, cache); };
     if (std::none_of(std::begin(kCaches), std::end(kCaches), asked)) continue;
     load(weights);

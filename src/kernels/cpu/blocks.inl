@@ -217,7 +217,7 @@ void stream_blocks(const BlockArgs& b, const int64_t* panel, float* c) {
   const int64_t blocks = b.product.inputs / kQuant;
   clear(c, P * b.rows * kPanel);
   for (int64_t k = 0; k < blocks; k += Chunk<P>::kBlocks) {
-    const Chunk<P> chunk(b, panel, k);
+    Chunk<P> chunk(b, panel, k);
     chunk.multiply(b.rows, b.x + k * b.rows, c, b.rows * kPanel);
   }
   for (int p = 0; p < P; ++p) {
@@ -250,7 +250,7 @@ void few_rows(const BlockArgs& b, const MatmulPart& part, float* scratch) {
 }
 
 void multiply_few(const BlockArgs& b, const MatmulPart& part, float* scratch) {
-  if (has_runs(b.blocks)) return few_rows<SuperChunk>(b, part, scratch);
+  if (has_runs(b.blocks)) return few_rows<StreamedChunk>(b, part, scratch);
   few_rows<PlainChunk>(b, part, scratch);
 }
 
@@ -260,7 +260,7 @@ void pass_blocks(const BlockArgs& b, const MatmulPart& part, int64_t first, int6
   const int64_t all = b.product.inputs / kQuant, rows = part.row_end - part.row_begin;
   int64_t panel[P];
   for (int p = 0; p < P; ++p) panel[p] = first + p;
-  const Chunk<P> chunk(b, panel, k);
+  Chunk<P> chunk(b, panel, k);
   for (int64_t r = 0; r < rows; r += kRowsBeside) {
     const int64_t some = rows - r < kRowsBeside ? rows - r : kRowsBeside;
     const QuantBlock* x = b.x + (part.row_begin + r) * all + k * some;
@@ -289,7 +289,7 @@ void many_rows(const BlockArgs& b, const MatmulPart& part, float* scratch) {
 }
 
 void multiply_many(const BlockArgs& b, const MatmulPart& part, float* scratch) {
-  if (has_runs(b.blocks)) return many_rows<SuperChunk>(b, part, scratch);
+  if (has_runs(b.blocks)) return many_rows<TakenChunk>(b, part, scratch);
   many_rows<PlainChunk>(b, part, scratch);
 }
 

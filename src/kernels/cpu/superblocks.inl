@@ -11,6 +11,10 @@ constexpr int64_t block_bytes(Blocks blocks) {  // of one panel
   return unit_bytes(blocks) * kSuper / unit_blocks(blocks);
 }
 
+struct Runs {
+  int begin, end;
+};
+
 // A block of one panel. Both types have two scales for 32 numbers: q4_k that of the codes and the
 // run's least number, q6_k one for either half. Each is a product of at most 18 bits and so exact.
 struct Apart {
@@ -29,7 +33,7 @@ struct Apart {
 };
 
 // The 6-bit numbers of 4 runs, times 16 outputs, from three fields of ggml's packed bytes.
-inline void take_q4_k(const char* unit, Apart& to) {
+inline void take_scales_q4_k(const char* unit, Apart& to) {
   constexpr int kFour = 4 * kPanel;  // a field of 4 runs
   const auto* packed = reinterpret_cast<const uint8_t*>(unit) + 4 * kPanel;
   const uint8_t *first = packed, *second = packed + kFour, *high = packed + 2 * kFour;
@@ -44,34 +48,42 @@ inline void take_q4_k(const char* unit, Apart& to) {
     to.scale(run, 0, unit, factors + run * kPanel);
     to.scale(run, 1, unit + 2 * kPanel, leasts + run * kPanel);
   }
-  const uint8_t* from = packed + 3 * kFour;
-  for (int pair = 0; pair < kSuper / 2; ++pair, from += kRunCodes) {
-    uint8_t* low = to.codes + 2 * pair * kRunCodes;
-    for (int i = 0; i < kRunCodes; ++i) low[i] = from[i] & 15;
-    for (int i = 0; i < kRunCodes; ++i) low[kRunCodes + i] = from[i] >> 4;
+}
+
+// Two runs, which share their bytes.
+inline void take_codes_q4_k(const char* unit, int part, Apart& to) {
+  constexpr int kBefore = 16 * kPanel;  // scale, least and packed numbers
+  const auto* from = reinterpret_cast<const uint8_t*>(unit) + kBefore + part * kRunCodes;
+  uint8_t* low = to.codes + 2 * part * kRunCodes;
+  for (int i = 0; i < kRunCodes; ++i) low[i] = from[i] & 15;
+  for (int i = 0; i < kRunCodes; ++i) low[kRunCodes + i] = from[i] >> 4;
+}
+
+// Where block `which` of a pair has all but its scale.
+inline const uint8_t* block_of_q6_k(const char* unit, int which) {
+  constexpr int64_t kOne = (unit_bytes(Blocks::q6_k) - 4 * kPanel) / 2;
+  return reinterpret_cast<const uint8_t*>(unit) + 4 * kPanel + which * kOne;
+}
+
+inline void take_scales_q6_k(const char* unit, int which, Apart& to) {
+  const uint8_t* factors = block_of_q6_k(unit, which);
+  for (int half = 0; half < 2 * kSuper; ++half) {
+    to.scale(half / 2, half % 2, unit + which * 2 * kPanel, factors + half * kPanel);
   }
 }
 
-// Block `which` of a pair.
-inline void take_q6_k(const char* unit, int which, Apart& to) {
-  constexpr int64_t kOne = (unit_bytes(Blocks::q6_k) - 4 * kPanel) / 2;
-  const char* scale = unit + which * 2 * kPanel;
-  const auto* factors = reinterpret_cast<const uint8_t*>(unit) + 4 * kPanel + which * kOne;
-  for (int half = 0; half < 2 * kSuper; ++half) {
-    to.scale(half / 2, half % 2, scale, factors + half * kPanel);
-  }
-  const uint8_t* low = factors + 2 * kSuper * kPanel;
-  const uint8_t* high = low + kSuper / 2 * kRunCodes;
-  uint8_t* codes = to.codes;
-  for (int half = 0; half < 2; ++half, low += 2 * kRunCodes, high += kRunCodes) {
-    for (int i = 0; i < kRunCodes; ++i) {
-      const uint8_t a = low[i], b = low[kRunCodes + i], two = high[i];
-      codes[i] = static_cast<uint8_t>((a & 15) | (two << 4 & 48));
-      codes[kRunCodes + i] = static_cast<uint8_t>((b & 15) | (two << 2 & 48));
-      codes[2 * kRunCodes + i] = static_cast<uint8_t>(a >> 4 | (two & 48));
-      codes[3 * kRunCodes + i] = static_cast<uint8_t>(b >> 4 | (two >> 2 & 48));
-    }
-    codes += 4 * kRunCodes;
+// Four runs, which share their high bits.
+inline void take_codes_q6_k(const char* unit, int which, int part, Apart& to) {
+  const uint8_t* all = block_of_q6_k(unit, which) + 2 * kSuper * kPanel;
+  const uint8_t* low = all + part * 2 * kRunCodes;
+  const uint8_t* high = all + kSuper / 2 * kRunCodes + part * kRunCodes;
+  uint8_t* codes = to.codes + 4 * part * kRunCodes;
+  for (int i = 0; i < kRunCodes; ++i) {
+    const uint8_t a = low[i], b = low[kRunCodes + i], two = high[i];
+    codes[i] = static_cast<uint8_t>((a & 15) | (two << 4 & 48));
+    codes[kRunCodes + i] = static_cast<uint8_t>((b & 15) | (two << 2 & 48));
+    codes[2 * kRunCodes + i] = static_cast<uint8_t>(a >> 4 | (two & 48));
+    codes[3 * kRunCodes + i] = static_cast<uint8_t>(b >> 4 | (two >> 2 & 48));
   }
 }
 
@@ -119,10 +131,12 @@ inline void add_run(const QuantBlock* x, const SumsK (&sum)[R][P * kBlockVecs],
   }
 }
 
+// Some runs; x begins with the first of them.
 template <int R, int P, Blocks F>
-void super_tile(const QuantBlock* x, int64_t step, const Apart* panels, float* c, int64_t c_panel) {
+void super_tile(Runs runs, const QuantBlock* x, int64_t step, const Apart* panels, float* c,
+                int64_t c_panel) {
   constexpr int kVecs = P * kBlockVecs;
-  for (int run = 0; run < kSuper; ++run, x += step) {
+  for (int run = runs.begin; run < runs.end; ++run, x += step) {
     const uint8_t* codes[P];
     const float* scales[P];
     const char* ahead[P];
@@ -152,44 +166,76 @@ void super_tile(const QuantBlock* x, int64_t step, const Apart* panels, float* c
 }
 
 template <int R, int P>
-void super_tile_of(int rows, Blocks format, const QuantBlock* x, int64_t step, const Apart* panels,
-                   float* c, int64_t c_panel) {
+void super_tile_of(int rows, Blocks format, Runs runs, const QuantBlock* x, int64_t step,
+                   const Apart* panels, float* c, int64_t c_panel) {
   if (rows != R) {
-    if constexpr (R > 1) super_tile_of<R - 1, P>(rows, format, x, step, panels, c, c_panel);
+    if constexpr (R > 1) {
+      super_tile_of<R - 1, P>(rows, format, runs, x, step, panels, c, c_panel);
+    }
     return;
   }
   if (format == Blocks::q4_k) {
-    super_tile<R, P, Blocks::q4_k>(x, step, panels, c, c_panel);
+    super_tile<R, P, Blocks::q4_k>(runs, x, step, panels, c, c_panel);
   } else {
-    super_tile<R, P, Blocks::q6_k>(x, step, panels, c, c_panel);
+    super_tile<R, P, Blocks::q6_k>(runs, x, step, panels, c, c_panel);
   }
 }
 
-// The block of P panels whose first numbers are those of block `k` of x.
-template <int P>
+// The block of P panels whose first numbers are those of block `k` of x. Of one that is streamed,
+// for rows that pass at once, codes are taken apart some runs at a time in turns with products, so
+// that reading goes on meanwhile; else all of them, once.
+template <int P, bool kStreamed>
 struct SuperChunk {
   static constexpr int64_t kBlocks = kSuper;
 
-  SuperChunk(const BlockArgs& b, const int64_t* panel, int64_t k) : format(b.blocks) {
+  SuperChunk(const BlockArgs& b, const int64_t* panel, int64_t k)
+      : format(b.blocks), which(static_cast<int>(k % unit_blocks(format) / kSuper)) {
     for (int p = 0; p < P; ++p) {
-      const char* unit = block_at(b, panel[p], k);
-      const auto which = static_cast<int>(k % unit_blocks(format) / kSuper);
-      apart[p].ahead = unit + (which + 1) * block_bytes(format);
+      unit[p] = block_at(b, panel[p], k);
+      apart[p].ahead = unit[p] + (which + 1) * block_bytes(format);
       if (format == Blocks::q4_k) {
-        take_q4_k(unit, apart[p]);
+        take_scales_q4_k(unit[p], apart[p]);
       } else {
-        take_q6_k(unit, which, apart[p]);
+        take_scales_q6_k(unit[p], which, apart[p]);
+      }
+    }
+    for (int part = 0; !kStreamed && part < parts(); ++part) take(part);
+  }
+
+  void multiply(int64_t rows, const QuantBlock* x, float* c, int64_t c_panel) {
+    if constexpr (!kStreamed) return pass({0, kSuper}, rows, x, c, c_panel);
+    const int runs = kSuper / parts();
+    for (int part = 0; part < parts(); ++part) {
+      take(part);
+      pass({part * runs, (part + 1) * runs}, rows, x + part * runs * rows, c, c_panel);
+    }
+  }
+
+ private:
+  int parts() const { return format == Blocks::q4_k ? 4 : 2; }
+  void take(int part) {
+    for (int p = 0; p < P; ++p) {
+      if (format == Blocks::q4_k) {
+        take_codes_q4_k(unit[p], part, apart[p]);
+      } else {
+        take_codes_q6_k(unit[p], which, part, apart[p]);
       }
     }
   }
-  void multiply(int64_t rows, const QuantBlock* x, float* c, int64_t c_panel) const {
+  void pass(Runs runs, int64_t rows, const QuantBlock* x, float* c, int64_t c_panel) const {
     constexpr int kMost = block_tile_rows(P);
     for (int64_t r = 0; r < rows; r += kMost) {
       const int some = static_cast<int>(rows - r < kMost ? rows - r : kMost);
-      super_tile_of<kMost, P>(some, format, x + r, rows, apart, c + r * kPanel, c_panel);
+      super_tile_of<kMost, P>(some, format, runs, x + r, rows, apart, c + r * kPanel, c_panel);
     }
   }
 
   Blocks format;
+  int which;  // of the blocks of a unit
+  const char* unit[P];
   Apart apart[P];
 };
+template <int P>
+using StreamedChunk = SuperChunk<P, true>;
+template <int P>
+using TakenChunk = SuperChunk<P, false>;
