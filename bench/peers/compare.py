@@ -14,14 +14,15 @@ from llama_file import VOCABULARY, WIDTH
 
 HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
-TYPES = ("bf16", "q8_0", "q4_0")
+TYPES = ("bf16", "q8_0", "q4_0", "q4_k_m")
 CONTEXT, STEPS, TOKENS = 330, 16, 576
 # Of the text head: as llama.cpp's own tool for quantising gives it. Ours has q8_0 beside both types of blocks.
-HEADS = {"bf16": "bf16", "q8_0": "q8_0", "q4_0": "q6_k"}
-HEAD_BYTES = {"bf16": 2, "q8_0": 34 / 32, "q4_0": 34 / 32}  # a number of ours
-STEP_GOALS = {1: (1.8, 2.3, 2.2), 2: (1.7, 2.6, 3.6)}  # rows: ratio by type
-CROWD_GOALS = {"bf16": (2.4, 6.5, 5), "q8": (2.5, 7.5, 6.5)}  # our type of keys and values: ratio by type
-PROMPT_GOALS = (1.7, 7, 4)
+HEADS = {"bf16": "bf16", "q8_0": "q8_0", "q4_0": "q6_k", "q4_k_m": "q6_k"}
+HEAD_BYTES = {"bf16": 2, "q8_0": 34 / 32, "q4_0": 34 / 32, "q4_k_m": 210 / 256}  # a number of ours
+# Goals are ratios by type, in the order of TYPES; None is told only.
+STEP_GOALS = {1: (1.8, 2.3, 2.2, None), 2: (1.7, 2.6, 3.6, None)}  # by rows
+CROWD_GOALS = {"bf16": (2.4, 6.5, 5, None), "q8": (2.5, 7.5, 6.5, None)}  # by our type of keys and values
+PROMPT_GOALS = (1.7, 7, 4, None)
 PICTURE_GOALS = {"bf16": 2.8, "q4_0": 7.5}
 VISION_GOALS = {"f32": 1.2, "q8_0": 3.5}
 CODEC_GOAL = 3.5
@@ -114,10 +115,13 @@ class Peers:
         ours, theirs = (statistics.median(side) for side in zip(*pairs))
         ratios = [b / a for a, b in pairs]
         ratio = statistics.median(ratios)
-        verdict = "pass" if ratio >= goal else f"miss by {100 * (1 - ratio / goal):.0f} %"
+        wanted, verdict = "told only", ""
+        if goal is not None:
+            wanted = f"≥ {goal:g}"
+            verdict = "pass" if ratio >= goal else f"miss by {100 * (1 - ratio / goal):.0f} %"
         self.missed += verdict.startswith("miss")
         print(f"| {what} | {ours:.3g} s | {theirs:.3g} s | {ratio:.2f} ({min(ratios):.2f} to {max(ratios):.2f}) "
-              f"| ≥ {goal:g} | {verdict} |", flush=True)
+              f"| {wanted} | {verdict} |", flush=True)
 
     def step(self):
         rows = list(STEP_GOALS)

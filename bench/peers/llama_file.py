@@ -2,7 +2,10 @@
 # SPDX-License-Identifier: MIT
 """Writes a language model of Janus-Pro-1B's sizes with random weights, as llama.cpp loads it.
 
-    llama_file.py FILE.gguf bf16|q8_0|q4_0 TYPE_OF_HEAD
+    llama_file.py FILE.gguf bf16|q8_0|q4_0|q4_k_m TYPE_OF_HEAD
+
+q4_k_m is q4_k but for attn_v and ffn_down of every second layer, which are q6_k: of 24 layers llama.cpp's own tool for
+quantising takes other twelve.
 
 Embeddings are bf16 as januspro has them. Time does not depend on values, so all matrices of a shape and type have the same, and
 there is no vocabulary, only its size.
@@ -14,8 +17,8 @@ import numpy
 
 LAYERS, WIDTH, HEADS, MLP, VOCABULARY, CONTEXT = 24, 2048, 16, 5632, 102400, 16384
 TYPES = gguf.GGMLQuantizationType
-SCALE_AT = {TYPES.Q8_0: 0, TYPES.Q4_0: 0, TYPES.Q6_K: 208}  # the byte in a block at which its f16 scale begins
-SCALES = {TYPES.Q8_0: 3e-4, TYPES.Q4_0: 5e-3, TYPES.Q6_K: 2e-5}  # values of some hundredths
+# Of a block: the byte at which an f16 scale begins, and that scale, for values of some hundredths.
+SCALES = {TYPES.Q8_0: {0: 3e-4}, TYPES.Q4_0: {0: 5e-3}, TYPES.Q4_K: {0: 1e-4, 2: 8e-4}, TYPES.Q6_K: {208: 2e-5}}
 
 
 class Matrices:
@@ -34,13 +37,14 @@ class Matrices:
             return (floats.view(numpy.uint32) >> 16).astype(numpy.uint16).view(numpy.uint8)
         elements, size = gguf.GGML_QUANT_SIZES[kind]
         blocks = self.random.integers(0, 256, (rows * columns // elements, size), numpy.uint8)
-        at = SCALE_AT[kind]
-        blocks[:, at:at + 2] = numpy.array([SCALES[kind]], numpy.float16).view(numpy.uint8)
+        for at, scale in SCALES[kind].items():
+            blocks[:, at:at + 2] = numpy.array([scale], numpy.float16).view(numpy.uint8)
         return blocks.reshape(rows, -1)
 
 
 def main():
-    path, kind = sys.argv[1], TYPES[sys.argv[2].upper()]
+    path, mix = sys.argv[1], sys.argv[2] == "q4_k_m"
+    kind = TYPES.Q4_K if mix else TYPES[sys.argv[2].upper()]
     head = TYPES[sys.argv[3].upper()]
     writer, matrices = gguf.GGUFWriter(path, "llama"), Matrices()
     writer.add_context_length(CONTEXT)
@@ -68,11 +72,12 @@ def main():
         block = f"blk.{layer}."
         norm(block + "attn_norm")
         norm(block + "ffn_norm")
-        for name in ("attn_q", "attn_k", "attn_v", "attn_output"):
-            matrix(block + name, kind, WIDTH, WIDTH)
+        finer = TYPES.Q6_K if mix and layer % 2 == 0 else kind
+        for name, type_ in (("attn_q", kind), ("attn_k", kind), ("attn_v", finer), ("attn_output", kind)):
+            matrix(block + name, type_, WIDTH, WIDTH)
         matrix(block + "ffn_gate", kind, MLP, WIDTH)
         matrix(block + "ffn_up", kind, MLP, WIDTH)
-        matrix(block + "ffn_down", kind, WIDTH, MLP)
+        matrix(block + "ffn_down", finer, WIDTH, MLP)
     writer.write_header_to_file()
     writer.write_kv_data_to_file()
     writer.write_tensors_to_file()

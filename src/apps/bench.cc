@@ -300,6 +300,7 @@ void BenchVerb::steps(bool text) {
     const int64_t most = context_ + 1;
     State state(*model_, cache_, static_cast<int>(rows), most, rows * KvCache::blocks_for(most));
     std::vector<int32_t> sequences, ids(static_cast<size_t>(rows), 0);
+    give_memory(state.cache());
     for (int64_t r = 0; r < rows; ++r) {
       sequences.push_back(state.cache().add());
       state.cache().extend(sequences.back(), context_);  // what is there does not change the time

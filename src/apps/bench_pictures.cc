@@ -3,6 +3,11 @@
 
 namespace janus {
 
+void give_memory(KvCache& cache) {
+  while (cache.make_ready(cache.free_blocks())) {
+  }
+}
+
 PicturesStep::PicturesStep(const Model& model, Dtype cache, int64_t pictures, int64_t words,
                            int64_t context)
     : model_(model),
@@ -13,6 +18,7 @@ PicturesStep::PicturesStep(const Model& model, Dtype cache, int64_t pictures, in
       x_(Dtype::f32, {2 * pictures, model.config().llama.width}),
       logits_(Dtype::f32, {2 * pictures, model.config().vq.codes}) {
   KvCache& kept = state_.cache();
+  give_memory(kept);
   for (int half = 0; half < 2; ++half) {
     const int32_t first = kept.add();
     kept.extend(first, words);

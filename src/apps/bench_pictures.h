@@ -9,6 +9,10 @@
 
 namespace janus {
 
+// Writes all that sequences may take. What is there does not change the time of a step, but
+// whether there is any: memory that was never written reads as one page of zeros, from a cache.
+void give_memory(KvCache& cache);
+
 // Pictures of one prompt, guided: their rows share its keys and values, as the rows without a
 // prompt share theirs.
 class PicturesStep {

@@ -14,7 +14,7 @@ namespace {
 constexpr int64_t kAlignment = 64;
 constexpr int64_t kHugePage = int64_t{2} << 20;
 
-int64_t alignment_of(int64_t bytes) { return bytes >= 4 * kHugePage ? kHugePage : kAlignment; }
+int64_t alignment_of(int64_t bytes) { return bytes >= kHugePage ? kHugePage : kAlignment; }
 
 // Per thread, so that no state is shared: the test that reads it allocates on its own thread.
 int64_t& allocation_count() {
@@ -30,10 +30,7 @@ void Buffer::Free::operator()(std::byte* p) const {
 
 int64_t Buffer::allocations() { return allocation_count(); }
 
-int64_t Buffer::held(int64_t bytes) {
-  const int64_t alignment = alignment_of(bytes);
-  return (bytes + alignment - 1) / alignment * alignment;
-}
+int64_t Buffer::held(int64_t bytes) { return (bytes + kAlignment - 1) / kAlignment * kAlignment; }
 
 Buffer::Buffer(int64_t bytes) : Buffer(untouched(bytes)) {
   if (bytes > 0) __builtin_memset(data(), 0, static_cast<size_t>(held(bytes)));
@@ -44,13 +41,14 @@ Buffer Buffer::untouched(int64_t bytes) {
   Buffer buffer;
   buffer.bytes_ = bytes;
   if (bytes == 0) return buffer;
-  const int64_t alignment = alignment_of(bytes);
-  const auto rounded = static_cast<size_t>(held(bytes));
   void* p = nullptr;
-  if (posix_memalign(&p, static_cast<size_t>(alignment), rounded) != 0) {
+  if (posix_memalign(&p, static_cast<size_t>(alignment_of(bytes)),
+                     static_cast<size_t>(held(bytes))) != 0) {
     fail(Code::out_of_memory, "out of memory: ", bytes, " bytes could not be had");
   }
-  if (alignment == kHugePage) madvise(p, rounded, MADV_HUGEPAGE);
+  // Whole huge pages alone: what is left behind the last would make the buffer take one more.
+  const int64_t huge = bytes / kHugePage * kHugePage;
+  if (huge > 0) madvise(p, static_cast<size_t>(huge), MADV_HUGEPAGE);
   buffer.memory_.reset(static_cast<std::byte*>(p));
   ++allocation_count();
   return buffer;

@@ -57,7 +57,7 @@ TEST(Footprint, BuffersAreRoundedAsTheyAreTaken) {
   EXPECT_EQ(Buffer::held(0), 0);
   EXPECT_EQ(Buffer::held(1), 64);
   EXPECT_EQ(Buffer::held(8'000'000), 8'000'000);
-  EXPECT_EQ(Buffer::held((8 << 20) + 1), 10 << 20);
+  EXPECT_EQ(Buffer::held((8 << 20) + 1), (8 << 20) + 64);
 }
 
 // A workspace of the size that was told suffices, and one that is smaller does not.

@@ -42,7 +42,6 @@ struct Block {
   const void* keys;
   const void* values;
   const void* next_keys;  // or null
-  const void* next_values;
   int64_t value_stride;
   cpu::Format format;
   int64_t width;
@@ -74,7 +73,6 @@ void walk_block(const cpu::KernelTable& table, Group& group, const Block& block,
   args.keys = block.keys;
   args.values = block.values;
   args.next_keys = block.next_keys;
-  args.next_values = block.next_values;
   args.value_stride = block.value_stride;
   if (block.format == cpu::Format::q8) {
     args.key_scales = scales_behind(block.keys, block.width);
@@ -105,8 +103,9 @@ class HeadWalk {
   HeadWalk(const cpu::KernelTable& table, const Rows& rows, const KvLayer& cache, int64_t head)
       : table_(table), rows_(rows), cache_(cache), head_(head) {}
 
-  // `share` query heads read this key/value head.
-  void run(Tensor q, int64_t begin, int64_t end, int64_t share, float scale, Tensor out) const {
+  // `share` query heads read this key/value head; the same rows of the next head may be `next`.
+  void run(Tensor q, int64_t begin, int64_t end, int64_t share, float scale, bool next,
+           Tensor out) const {
     const int64_t width = cache_.width;
     Group group;
     int32_t sequence = -1;
@@ -115,27 +114,30 @@ class HeadWalk {
       const int64_t column = (head_ * share + i % share) * width;
       const int32_t own = rows_.sequence[static_cast<size_t>(row)];
       if (group.count == kMostQueries || (group.count > 0 && own != sequence)) {
-        walk(group, sequence, scale);
+        walk(group, sequence, scale, place(head_, own, 0));
         group.count = 0;
       }
       sequence = own;
       group.add(q.row(row) + column, out.row(row) + column, width,
                 int64_t{rows_.position[static_cast<size_t>(row)]} + 1);
     }
-    if (group.count > 0) walk(group, sequence, scale);
+    if (group.count == 0) return;
+    const int32_t first = rows_.sequence[static_cast<size_t>(begin)];
+    walk(group, sequence, scale, next ? place(head_ + 1, first, 0) : -1);
   }
 
  private:
-  void walk(Group& group, int32_t sequence, float scale) const {
+  // after: where the walk after this one begins, or -1; its keys are fetched during the last block.
+  void walk(Group& group, int32_t sequence, float scale, int64_t after) const {
     const cpu::Format format = format_of(cache_.dtype);
     const int64_t longest = *std::max_element(group.visible, group.visible + group.count);
     for (int64_t first = 0; first < longest; first += kBlock) {
-      const int64_t at = place(sequence, first);
-      const int64_t next = first + kBlock < longest ? place(sequence, first + kBlock) : -1;
+      const int64_t at = place(head_, sequence, first);
+      const int64_t next =
+          first + kBlock < longest ? place(head_, sequence, first + kBlock) : after;
       const Block block{.keys = cache_.keys + at,
                         .values = cache_.values + at,
                         .next_keys = next < 0 ? nullptr : cache_.keys + next,
-                        .next_values = next < 0 ? nullptr : cache_.values + next,
                         .value_stride = cache_.width,
                         .format = format,
                         .width = cache_.width};
@@ -144,11 +146,11 @@ class HeadWalk {
     finish_group(table_, group, cache_.width);
   }
 
-  // Bytes before this head's keys (and values) in the block that holds a position.
-  int64_t place(int32_t sequence, int64_t position) const {
+  // Bytes before a head's keys (and values) in the block that holds a position.
+  int64_t place(int64_t head, int32_t sequence, int64_t position) const {
     const int64_t entry = sequence * rows_.blocks_per_sequence + position / kBlock;
     return rows_.blocks[static_cast<size_t>(entry)] * cache_.stride +
-           head_ * head_bytes(cache_.dtype, cache_.width);
+           head * head_bytes(cache_.dtype, cache_.width);
   }
 
   const cpu::KernelTable& table_;
@@ -225,9 +227,10 @@ void CpuBackend::do_attend(Tensor q, const Rows& rows, const KvLayer& cache, int
   const int64_t row_parts = (rows.count() + rows_each - 1) / rows_each;
   workers_->run(row_parts * cache.heads, 1, 0, [&](int64_t begin, int64_t end, float*) {
     for (int64_t i = begin; i < end; ++i) {
-      const int64_t first = i / cache.heads * rows_each;
-      HeadWalk(table_, rows, cache, i % cache.heads)
-          .run(q, first, std::min(rows.count(), first + rows_each), share, scale, out);
+      const int64_t first = i / cache.heads * rows_each, head = i % cache.heads;
+      HeadWalk(table_, rows, cache, head)
+          .run(q, first, std::min(rows.count(), first + rows_each), share, scale,
+               i + 1 < end && head + 1 < cache.heads, out);
     }
   });
 }
@@ -257,7 +260,6 @@ void CpuBackend::do_attend_full(Tensor q, Tensor k, Tensor v, int64_t tokens, in
             const Block block{.keys = keys,
                               .values = v.row(image + p) + column,
                               .next_keys = nullptr,
-                              .next_values = nullptr,
                               .value_stride = v.row_stride,
                               .format = cpu::Format::f32,
                               .width = width};

@@ -38,16 +38,14 @@ inline Vec load_stored_part(const void* base, int64_t index, int lanes) {
   }
 }
 
-// One row of the next block's keys and as much of its values, into the second-level cache.
-template <Format F>
-inline void prefetch_next(const AttendArgs& a, int64_t row) {
-  constexpr int64_t kRowBytes = kBlock * element_bytes(F);
-  const char* keys = static_cast<const char*>(a.next_keys) + row * kRowBytes;
-  const char* values = static_cast<const char*>(a.next_values) + row * kRowBytes;
-  for (int64_t line = 0; line < kRowBytes; line += 64) {
-    __builtin_prefetch(keys + line, 0, 2);
-    __builtin_prefetch(values + line, 0, 2);
-  }
+// Keys, values and the next block's keys are read one after another; what comes kAhead bytes after
+// the row of `bytes` that is being read is fetched, over the end of `size` bytes into `then`.
+inline void fetch_ahead(const void* from, int64_t row, int64_t bytes, int64_t size, const void* then) {
+  constexpr int64_t kAhead = 2048;
+  const int64_t at = row * bytes + kAhead;
+  const char* line = at < size ? static_cast<const char*>(from) + at
+                               : static_cast<const char*>(then) + (at - size);
+  for (int64_t i = 0; i < bytes; i += 64) __builtin_prefetch(line + i);
 }
 
 // scores[q][p] = Σ_d q[d]·keys[d][p], d rising.
@@ -65,7 +63,10 @@ void block_scores(const AttendArgs& a, float (*scores)[kBlock]) {
       for (int j = 0; j < kAcross; ++j) {
         key[j] = load_stored<F>(a.keys, d * kBlock + begin + j * Vec::kWidth);
       }
-      if (begin == 0 && a.next_keys) prefetch_next<F>(a, d);
+      if (begin == 0 && a.next_keys) {
+        constexpr int64_t kRow = kBlock * element_bytes(F);
+        fetch_ahead(a.keys, d, kRow, a.width * kRow, a.values);
+      }
       for (int q = 0; q < Q; ++q) {
         const Vec x = Vec::set(a.q[q][d]);
         for (int j = 0; j < kAcross; ++j) sum[q][j] = fma(x, key[j], sum[q][j]);
@@ -131,6 +132,10 @@ void add_values(const AttendArgs& a, int first, const float (*weights)[kBlock], 
     }
   }
   for (int p = begin; p < end; ++p) {
+    if (d == 0 && a.next_keys) {
+      const int64_t row = a.width * element_bytes(F);
+      fetch_ahead(a.values, p, row, kBlock * row, a.next_keys);
+    }
     Vec value[J];
     for (int j = 0; j < J; ++j) {
       value[j] = load_stored_part<F>(a.values, p * a.value_stride + d + j * Vec::kWidth, lanes);

@@ -188,10 +188,10 @@ struct AttendArgs {
   int64_t value_stride;          // elements from one position's value to the next
   const float* key_scales;       // [kBlock], of q8
   const float* value_scales;     // [kBlock], of q8
-  const void* next_keys;         // of the block to come, brought near meanwhile; or null
-  const void* next_values;
-  Format format;  // of keys and values
-  int64_t width;  // H
+  // Those read after this block's values, which follow them without a gap: all are fetched ahead.
+  const void* next_keys;  // or null: nothing is fetched
+  Format format;          // of keys and values
+  int64_t width;          // H
   float scale;
 };
 
