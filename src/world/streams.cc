@@ -10,6 +10,7 @@
 #include "world/captions.h"
 #include "world/choices.h"
 #include "world/diagram_tasks.h"
+#include "world/edits.h"
 #include "world/layout.h"
 #include "world/talk.h"
 #include "world/yes_no.h"
@@ -282,13 +283,14 @@ Lesson codec_picture(std::string_view stream, Split split, uint64_t index) {
   return named(kCodec, stream).picture(split, index);
 }
 
-// A question about a picture follows a line's end; all else follows a space.
+// A question or an instruction about a picture follows a line's end; all else follows a space.
 std::string world_text(uint64_t index) {
-  const uint64_t streams = kDrawing.size() + kReading.size();
+  const uint64_t streams = kDrawing.size() + kReading.size() + 1;
   const uint64_t which = index % streams, sample = index / streams;
   if (which < kDrawing.size()) {
     return ' ' + kDrawing[which].sample(Split::train, sample).prompt;
   }
+  if (which == streams - 1) return edit_turns(Split::train, sample).back().instruction + '\n';
   const Lesson lesson = kReading[which - kDrawing.size()].lesson(Split::train, sample, kTextTurns);
   std::string text;
   for (const Turn& turn : lesson.turns) {

@@ -13,6 +13,7 @@
 #include "io/bpe_train.h"
 #include "io/tokenizer.h"
 #include "world/diagram_tasks.h"
+#include "world/edits.h"
 #include "world/layout.h"
 
 namespace janus {
@@ -124,24 +125,27 @@ TEST(Streams, UnknownNamesAreRefused) {
 
 TEST(Streams, TextsAreOfAllStreams) {
   std::set<std::string> texts;
-  const size_t streams = drawing_streams().size() + reading_streams().size();
+  const size_t streams = drawing_streams().size() + reading_streams().size() + 1;
   EXPECT_EQ(world_text(0), ' ' + drawing("single", Split::train, 0).prompt);
   EXPECT_EQ(world_text(streams + 1), ' ' + drawing("prompts", Split::train, 1).prompt);
   const Turn turn = reading(reading_streams()[0], Split::train, 7, 1).turns[0];
   EXPECT_TRUE(world_text(7 * streams + drawing_streams().size())
                   .starts_with(turn.question + "\n " + turn.answer + '\n'));
+  EXPECT_EQ(world_text(4 * streams - 1), edit_sample(Split::train, 3).instruction + '\n');
 }
 
-// A tokenizer that learns from the texts has each word of diagrams as one token; digits stand
-// alone.
-TEST(Streams, WordsOfDiagramsAreTokens) {
+// A tokenizer that learns from the texts has each word of diagrams and edits as one token; digits
+// stand alone.
+TEST(Streams, WordsOfDiagramsAndEditsAreTokens) {
   BpeTrainer trainer;
-  for (uint64_t i = 0; i < 13'000; ++i) trainer.add(world_text(i));
+  for (uint64_t i = 0; i < 14'000; ++i) trainer.add(world_text(i));
   const Tokenizer tokenizer = Tokenizer::parse(trainer.train(2033, {}), "test");
   for (const char* word :
-       {"source", "series", "parallel", "open", "closed", "start", "to",      "yes",   "no",
-        "end",    "R",      "L",        "S",    "A",      "H",     "circuit", "chart", "bar",
-        "flow",   "lamps",  "(",        ")",    ",",      ";",     "none",    "and"}) {
+       {"source",  "series",  "parallel", "open", "closed", "start",     "to",
+        "yes",     "no",      "end",      "R",    "L",      "S",         "A",
+        "H",       "circuit", "chart",    "bar",  "flow",   "lamps",     "(",
+        ")",       ",",       ";",        "none", "and",    "paint",     "remove",
+        "replace", "move",    "bigger",   "swap", "change", "background"}) {
     EXPECT_EQ(tokenizer.encode(std::string(" ") + word).size(), 1u) << word;
   }
   EXPECT_EQ(tokenizer.encode(" 7").size(), 2u);
