@@ -117,9 +117,11 @@ constexpr std::array<ReadingStream, 10> kReading = {{
     {"choices",
      [](Split split, uint64_t index, int) {
        const ChoiceSample sample = choice_sample(split, index);
-       return Lesson{sample.scene,
+       Lesson lesson{sample.scene,
                      {{choice_prompt(sample), std::string(1, choice_letter(sample)), sample.leaf,
                        sample.held}}};
+       if (sample.diagram) lesson.picture = *sample.diagram;
+       return lesson;
      },
      grade_choice},
     {"talk",
