@@ -25,8 +25,10 @@ struct DrawingStream {
   std::string_view name;
   DrawSample (*sample)(Split, uint64_t);
 };
-constexpr std::array<DrawingStream, 3> kDrawing = {
-    {{"single", draw_sample}, {"prompts", prompt_sample}, {"dense", dense_sample}}};
+constexpr std::array<DrawingStream, 4> kDrawing = {{{"single", draw_sample},
+                                                    {"prompts", prompt_sample},
+                                                    {"dense", dense_sample},
+                                                    {"gallery", gallery_sample}}};
 
 Lesson of_questions(const std::vector<AskSample>& samples) {
   Lesson lesson{samples.front().scene, {}};

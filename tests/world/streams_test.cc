@@ -58,6 +58,7 @@ TEST(Streams, RecordsAreStable) {
       {"dense", "75068ec902b9d1a66ae3550c4edf17be19ccaa600f175995c238793262e20eeb"},
       {"exists", "fa0dc19a418c7544b02f86c95cf511dffa6d3ed8f7368b71b4311a4883446096"},
       {"flows", "9b36075afe7d2d1bc62c365e0ebda84c17d1dedcd37742e109a702279a946bda"},
+      {"gallery", "51e7c729f9dedfa8ecd99fed83df20f56e59d43d4725b6acc502a8dc104eb9d3"},
       {"few", "cba37f207e5a70899c9901591247d07120ec6decfbe87e94253bcbe7f9cb5991"},
       {"open", "67ba5ab15a19b8159750e6955afb85c2e005adadc8089f6b458bc6968b61df19"},
       {"pairs", "985663ed0db207b26b4836505208332383d4c577f9571f976a8e3ac299c9d991"},
