@@ -24,7 +24,7 @@ const std::vector<Part>& all_parts() {
   static const std::vector<Part> all = {
       {"prompts", to_draw, 600},  {"dense", to_draw, 300},    {"open", to_read, 1000},
       {"captions", to_read, 500}, {"exists", to_read, 1500},  {"pairs", to_read, 240},
-      {"choices", to_read, 2600}, {"talk", to_read, 600},     {"flows", to_read, 300},
+      {"choices", to_read, 3000}, {"talk", to_read, 600},     {"flows", to_read, 300},
       {"charts", to_read, 300},   {"circuits", to_read, 300}, {"edits", to_edit, 600},
       {"single", to_draw, 200},   {"short", to_read, 500}};
   return all;

@@ -122,6 +122,18 @@ void add_circular(const CaseFile& file, std::vector<Figure>& figures) {
   for (const Figure& figure : table.means()) figures.push_back(figure);
 }
 
+// What always the same letter would get, whichever does best.
+void add_letters(const CaseFile& file, std::vector<Figure>& figures) {
+  std::map<std::string, int> truths;
+  int most = 0, all = 0;
+  for (const auto& [name, line] : file.cases()) {
+    if (line.contains("turned")) continue;
+    most = std::max(most, ++truths[line["truth"]]);
+    ++all;
+  }
+  if (all > 0) figures.push_back({"control: always the same letter", 1.0 * most / all, all});
+}
+
 // Of diagrams: whole ones that are exactly right, questions apart from them, and what is gained by
 // giving each kind of question its commonest answer.
 void add_diagrams(const Part& part, const CaseFile& file, std::vector<Figure>& figures) {
@@ -196,6 +208,7 @@ void add_reading_figures(const Part& part, const CaseFile& file, std::vector<Fig
   if (part.stream == "exists") add_f1(file, figures);
   if (part.stream == "pairs") add_both(file, figures);
   if (part.stream == kChoices) add_circular(file, figures);
+  if (part.stream == kChoices) add_letters(file, figures);
   if (diagrams) add_diagrams(part, file, figures);
   Table blind;
   for (const auto& [name, line] : file.cases()) {

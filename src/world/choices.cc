@@ -1,13 +1,15 @@
-// Thirteen abilities over scenes, one function each. Wrong options are near misses where the scene
-// offers them. The reading of answers and the columns are in world/choice_format.cc.
-// SPDX-License-Identifier: MIT
+// Fifteen abilities, one function each; the two about diagrams are in world/choice_diagrams.cc.
+// Wrong options are near misses where the scene offers them. The reading of answers and the columns
+// are in world/choice_format.cc. SPDX-License-Identifier: MIT
 #include "world/choices.h"
 
 #include <algorithm>
 #include <array>
 
 #include "world/captions.h"
+#include "world/choice_parts.h"
 #include "world/layout.h"
+#include "world/letters.h"
 #include "world/wording.h"
 #include "world/yes_no.h"
 
@@ -40,6 +42,8 @@ class Choosing {
   bool topic();
   bool use();
   bool row();
+  bool kind() { return ask_picture_kind(random_, split_, sample); }
+  bool structure() { return ask_structure(random_, split_, sample); }
 
   ChoiceSample sample;
 
@@ -51,8 +55,9 @@ class Choosing {
   const Object& any() {
     return objects()[static_cast<size_t>(random_.below(static_cast<int>(objects().size())))];
   }
-  // The question with the right option first and the wrong ones after; they are shuffled.
-  bool put(std::string question, const std::string& right, std::vector<std::string> wrong);
+  bool put(std::string question, const std::string& right, std::vector<std::string> wrong) {
+    return put_options(random_, sample, std::move(question), right, std::move(wrong));
+  }
   // Wrong options: what `more` gives until there are enough.
   template <class More>
   std::vector<std::string> wrong(const std::string& right, std::vector<std::string> begun,
@@ -84,16 +89,6 @@ bool Choosing::all_differ() const {
   std::array<int, kShapeCount> counts{};
   for (const Object& o : objects()) ++counts[static_cast<size_t>(o.shape)];
   return *std::max_element(counts.begin(), counts.end()) <= 1;
-}
-
-bool Choosing::put(std::string question, const std::string& right, std::vector<std::string> wrong) {
-  if (wrong.empty()) return false;
-  sample.question = std::move(question);
-  if (wrong.size() >= kOptions) wrong.resize(kOptions - 1);
-  sample.options = std::move(wrong);
-  sample.answer = random_.below(static_cast<int>(sample.options.size()) + 1);
-  sample.options.insert(sample.options.begin() + sample.answer, right);
-  return true;
 }
 
 template <class More>
@@ -138,18 +133,21 @@ bool Choosing::colour() {
              wrong(right, others, [&] { return colour_name(random_.below(kColourCount)); }));
 }
 
+// Of all objects, or of a class of which 1 to 4 are drawn alike often. Options are four numbers in
+// a row, of which the right one is any.
 bool Choosing::counting() {
-  if (!set_scene(1, 4)) return false;
   const bool all = random_.chance(.4);
-  const Object& object = any();
-  const auto n = all ? static_cast<int>(objects().size())
-                     : static_cast<int>(
-                           std::count_if(objects().begin(), objects().end(),
-                                         [&](const Object& o) { return o.shape == object.shape; }));
-  const std::string what = all ? "objects" : std::string(shape_name(object.shape).many);
-  int next = std::max(0, n - 2);
-  return put("how many " + what + " are there?", std::to_string(n),
-             wrong(std::to_string(n), {}, [&] { return std::to_string(next++); }));
+  const int wanted = 1 + random_.below(kMostObjects);
+  if (!set_scene(wanted, all ? wanted : kMostObjects)) return false;
+  const int shape = objects()[0].shape;
+  const auto alike = std::count_if(objects().begin(), objects().end(),
+                                   [&](const Object& o) { return o.shape == shape; });
+  if (!all && alike != wanted) return false;
+  const std::string what = all ? "objects" : std::string(shape_name(shape).many);
+  const int least = std::max(0, wanted - 3);
+  int next = least + random_.below(wanted - least + 1);
+  return put("how many " + what + " are there?", std::to_string(wanted),
+             wrong(std::to_string(wanted), {}, [&] { return std::to_string(next++); }));
 }
 
 bool Choosing::place() {
@@ -338,7 +336,7 @@ struct Leaf {
   std::string_view name, group;
   bool (Choosing::*ask)();
 };
-constexpr std::array<Leaf, 13> kLeaves = {{
+constexpr std::array<Leaf, 15> kLeaves = {{
     {"object identity", "FP-S", &Choosing::identity},
     {"object colour", "FP-S", &Choosing::colour},
     {"counting", "FP-S", &Choosing::counting},
@@ -350,11 +348,25 @@ constexpr std::array<Leaf, 13> kLeaves = {{
     {"odd one out", "AR", &Choosing::odd_one},
     {"backdrop", "CP", &Choosing::backdrop},
     {"scene topic", "CP", &Choosing::topic},
+    {"picture kind", "CP", &Choosing::kind},
     {"common use", "LR", &Choosing::use},
     {"next in a row", "LR", &Choosing::row},
+    {"structured reading", "LR", &Choosing::structure},
 }};
 
 }  // namespace
+
+bool put_options(Philox& random, ChoiceSample& sample, std::string question,
+                 const std::string& right, std::vector<std::string> wrong) {
+  if (wrong.empty()) return false;
+  shuffle(random, wrong);
+  if (wrong.size() >= kOptions) wrong.resize(kOptions - 1);
+  sample.question = std::move(question);
+  sample.options = std::move(wrong);
+  sample.answer = random.below(static_cast<int>(sample.options.size()) + 1);
+  sample.options.insert(sample.options.begin() + sample.answer, right);
+  return true;
+}
 
 int choice_leaves() { return static_cast<int>(kLeaves.size()); }
 

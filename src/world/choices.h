@@ -6,14 +6,16 @@
 #include <string>
 #include <vector>
 
+#include "world/diagram.h"
 #include "world/scene.h"
 
 namespace janus {
 
 struct ChoiceSample {
   Scene scene;
-  std::string leaf;   // ability: "object colour", "counting", …
-  std::string group;  // MMBench's level 2: CP, FP-S, FP-C, AR, RR, LR
+  std::optional<Diagram> diagram;  // where there is one, it is the picture, and not the scene
+  std::string leaf;                // ability: "object colour", "counting", …
+  std::string group;               // MMBench's level 2: CP, FP-S, FP-C, AR, RR, LR
   std::string question;
   std::vector<std::string> options;  // 2 to 4
   int answer = 0;                    // index into options

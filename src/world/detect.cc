@@ -8,6 +8,7 @@
 #include <array>
 #include <cmath>
 #include <cstdlib>
+#include <limits>
 
 #include "base/error.h"
 #include "world/render.h"
@@ -24,6 +25,11 @@ constexpr double kPoorMatch = .88;
 constexpr double kUnknown = .72;
 constexpr int kPeels = 2;
 constexpr double kNoisy = .02;  // median absolute Laplacian
+
+// Glows are sought where their middle may be, on a picture of few pixels, and then more closely.
+constexpr int kGlance = 32;                       // pixels along each side
+constexpr double kNearest = 24, kFarthest = 104;  // units
+constexpr double kStep = 20, kFinest = 1;
 
 // Every component is a mask of the whole picture, so that the worst picture at the largest size
 // takes 200 MB.
@@ -97,6 +103,28 @@ int64_t distance_to_backdrop(const Image& image, const Image& backdrop) {
   return sum;
 }
 
+int64_t nearest_of(const std::vector<Image>& backdrops, const Image& image, size_t& best) {
+  int64_t least = std::numeric_limits<int64_t>::max();
+  for (size_t i = 0; i < backdrops.size(); ++i) {
+    const int64_t distance = distance_to_backdrop(image, backdrops[i]);
+    if (distance < least) least = distance, best = i;
+  }
+  return least;
+}
+
+// The pixels in the middle of each of kGlance * kGlance parts.
+Image glance_of(const Image& image) {
+  Image glance{kGlance, kGlance, {}};
+  for (int y = 0; y < kGlance; ++y) {
+    for (int x = 0; x < kGlance; ++x) {
+      const int px = (2 * x + 1) * image.width / (2 * kGlance);
+      const int py = (2 * y + 1) * image.height / (2 * kGlance);
+      for (size_t c = 0; c < 3; ++c) glance.rgb.push_back(channel(image, px, py, c));
+    }
+  }
+  return glance;
+}
+
 // Differs from the backdrop, and not as a shadow does: darker by a common factor.
 bool is_foreground(const uint8_t* pixel, const uint8_t* back) {
   float largest = 0, dot = 0, norm = 0;
@@ -168,6 +196,8 @@ ByteRgb median_colour(const Image& image, const Match& match) {
 
 struct Detector::Templates {
   std::vector<Image> backdrops;  // [palette * kBackdropCount + kind]
+  std::vector<Scene> glows;      // about the middles that are tried, in every palette
+  std::vector<Image> glances;    // what they look like
   std::vector<Silhouette> bank;
 };
 
@@ -180,11 +210,39 @@ Detector::Detector(int size) : size_(size) {
       templates.backdrops.push_back(render({palette, kind, {}}, size).image);
     }
   }
+  for (int palette = 0; palette < kPaletteCount; ++palette) {
+    for (double y = kNearest; y <= kFarthest; y += kStep) {
+      for (double x = kNearest; x <= kFarthest; x += kStep) {
+        templates.glows.push_back({palette, static_cast<int>(Backdrop::glow), {}, x, y});
+        templates.glances.push_back(render(templates.glows.back(), kGlance).image);
+      }
+    }
+  }
   templates.bank = silhouettes();
   templates_ = std::make_unique<const Templates>(std::move(templates));
 }
 
 Detector::~Detector() = default;
+
+// The glow that comes nearest to the backdrop of a picture.
+Scene Detector::nearest_glow(const Image& image) const {
+  const Image glance = glance_of(image);
+  size_t at = 0;
+  int64_t least = nearest_of(templates_->glances, glance, at);
+  Scene best = templates_->glows[at];
+  for (double step = kStep / 2; step >= kFinest; step /= 2) {
+    const Scene from = best;
+    for (const double dy : {-step, 0., step}) {
+      for (const double dx : {-step, 0., step}) {
+        Scene other = from;
+        other.glow_x += dx, other.glow_y += dy;
+        const int64_t distance = distance_to_backdrop(glance, render(other, kGlance).image);
+        if (distance < least) least = distance, best = other;
+      }
+    }
+  }
+  return best;
+}
 
 Found Detector::identify(const Image& image, Mask mask) const {
   fill_small_holes(mask, kSmallHole);
@@ -212,17 +270,18 @@ Detection Detector::detect(const Image& original) const {
   const Image& image = filtered.rgb.empty() ? original : filtered;
 
   size_t best = 0;
-  int64_t least = distance_to_backdrop(image, templates_->backdrops[0]);
-  for (size_t i = 1; i < templates_->backdrops.size(); ++i) {
-    const int64_t distance = distance_to_backdrop(image, templates_->backdrops[i]);
-    if (distance < least) least = distance, best = i;
-  }
-  Mask foreground(size_);
-  for (size_t i = 0; i < foreground.on.size(); ++i) {
-    foreground.on[i] = is_foreground(&image.rgb[3 * i], &templates_->backdrops[best].rgb[3 * i]);
-  }
+  const int64_t least = nearest_of(templates_->backdrops, image, best);
   Detection detection{
       static_cast<int>(best) / kBackdropCount, static_cast<int>(best) % kBackdropCount, {}};
+  const Scene glow = nearest_glow(image);
+  const Image glowing = render(glow, size_).image;
+  const bool glows = distance_to_backdrop(image, glowing) < least;
+  if (glows) detection.palette = glow.palette, detection.backdrop = glow.backdrop;
+  const Image& backdrop = glows ? glowing : templates_->backdrops[best];
+  Mask foreground(size_);
+  for (size_t i = 0; i < foreground.on.size(); ++i) {
+    foreground.on[i] = is_foreground(&image.rgb[3 * i], &backdrop.rgb[3 * i]);
+  }
   const double pixels = size_ / kCanvas;
   for (Mask& mask : components(foreground, kLeastArea * pixels * pixels)) {
     detection.objects.push_back(identify(image, std::move(mask)));

@@ -39,6 +39,7 @@ class Detector {
 
  private:
   struct Templates;
+  Scene nearest_glow(const Image& image) const;
   // One component of the foreground.
   Found identify(const Image& image, Mask mask) const;
   int size_;

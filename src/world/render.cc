@@ -35,7 +35,9 @@ struct Canvas {
 };
 
 // Mix of the palette's two colours at each pixel; u, v in 0..1.
-std::vector<float> backdrop_mix(int kind, int size) {
+std::vector<float> backdrop_mix(const Scene& scene, int size) {
+  const auto glow_u = static_cast<float>(scene.glow_x / kCanvas);
+  const auto glow_v = static_cast<float>(scene.glow_y / kCanvas);
   const size_t n = static_cast<size_t>(size);
   std::vector<float> where(n), rows(n), sines(n), cosines(n), row_sines(n), row_cosines(n);
   for (size_t i = 0; i < n; ++i) {
@@ -53,12 +55,12 @@ std::vector<float> backdrop_mix(int kind, int size) {
     for (size_t x = 0; x < n; ++x) {
       const float u = where[x], v = where[y];
       float t = 0;
-      switch (static_cast<Backdrop>(kind)) {
+      switch (static_cast<Backdrop>(scene.backdrop)) {
         case Backdrop::fade:
           t = v;
           break;
         case Backdrop::glow:
-          t = 1.5f * std::sqrt((u - .5f) * (u - .5f) + (v - .42f) * (v - .42f));
+          t = 1.5f * std::sqrt((u - glow_u) * (u - glow_u) + (v - glow_v) * (v - glow_v));
           break;
         case Backdrop::slant:
           t = (u + v) / 2;
@@ -78,7 +80,7 @@ std::vector<float> backdrop_mix(int kind, int size) {
 
 void paint_backdrop(const Scene& scene, Canvas& canvas) {
   const Palette& palette = kPalettes[static_cast<size_t>(scene.palette)];
-  const std::vector<float> mix = backdrop_mix(scene.backdrop, canvas.size);
+  const std::vector<float> mix = backdrop_mix(scene, canvas.size);
   for (size_t i = 0; i < mix.size(); ++i) {
     for (size_t c = 0; c < 3; ++c) {
       canvas.rgb[3 * i + c] = palette.first[c] + mix[i] * (palette.second[c] - palette.first[c]);

@@ -49,6 +49,11 @@ std::string scene_record(const Scene& scene, Split split, std::string_view task,
   text += ",\"index\":" + std::to_string(index);
   text += ",\"bg\":{\"palette\":" + quoted(kPalettes[static_cast<size_t>(scene.palette)].name);
   text += ",\"kind\":" + quoted(kBackdrops[static_cast<size_t>(scene.backdrop)]);
+  if (scene.glow_x != kGlowX || scene.glow_y != kGlowY) {
+    text += ",\"at\":[", append_number(text, scene.glow_x);
+    text += ',', append_number(text, scene.glow_y);
+    text += ']';
+  }
   text += "},\"objects\":[";
   for (size_t i = 0; i < scene.objects.size(); ++i) {
     const Object& object = scene.objects[i];

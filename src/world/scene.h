@@ -16,7 +16,8 @@
 namespace janus {
 
 inline constexpr int kWorldVersion = 1;
-inline constexpr double kCanvas = 128;  // units along each side
+inline constexpr double kCanvas = 128;                                  // units along each side
+inline constexpr double kGlowX = .5 * kCanvas, kGlowY = .42 * kCanvas;  // of a glow, mostly
 
 struct Object {
   int shape = 0;          // index into kShapes
@@ -30,6 +31,8 @@ struct Scene {
   int palette = 0;              // index into kPalettes
   int backdrop = 0;             // index into kBackdrops
   std::vector<Object> objects;  // none touch
+  // Where a glow is brightest, in units.
+  double glow_x = kGlowX, glow_y = kGlowY;
 };
 
 enum class Split { train, val, test };

@@ -10,6 +10,7 @@
 #include "world/captions.h"
 #include "world/choices.h"
 #include "world/diagram_tasks.h"
+#include "world/edits.h"
 #include "world/layout.h"
 #include "world/talk.h"
 #include "world/yes_no.h"
@@ -24,8 +25,10 @@ struct DrawingStream {
   std::string_view name;
   DrawSample (*sample)(Split, uint64_t);
 };
-constexpr std::array<DrawingStream, 3> kDrawing = {
-    {{"single", draw_sample}, {"prompts", prompt_sample}, {"dense", dense_sample}}};
+constexpr std::array<DrawingStream, 4> kDrawing = {{{"single", draw_sample},
+                                                    {"prompts", prompt_sample},
+                                                    {"dense", dense_sample},
+                                                    {"gallery", gallery_sample}}};
 
 Lesson of_questions(const std::vector<AskSample>& samples) {
   Lesson lesson{samples.front().scene, {}};
@@ -116,9 +119,11 @@ constexpr std::array<ReadingStream, 10> kReading = {{
     {"choices",
      [](Split split, uint64_t index, int) {
        const ChoiceSample sample = choice_sample(split, index);
-       return Lesson{sample.scene,
+       Lesson lesson{sample.scene,
                      {{choice_prompt(sample), std::string(1, choice_letter(sample)), sample.leaf,
                        sample.held}}};
+       if (sample.diagram) lesson.picture = *sample.diagram;
+       return lesson;
      },
      grade_choice},
     {"talk",
@@ -282,13 +287,14 @@ Lesson codec_picture(std::string_view stream, Split split, uint64_t index) {
   return named(kCodec, stream).picture(split, index);
 }
 
-// A question about a picture follows a line's end; all else follows a space.
+// A question or an instruction about a picture follows a line's end; all else follows a space.
 std::string world_text(uint64_t index) {
-  const uint64_t streams = kDrawing.size() + kReading.size();
+  const uint64_t streams = kDrawing.size() + kReading.size() + 1;
   const uint64_t which = index % streams, sample = index / streams;
   if (which < kDrawing.size()) {
     return ' ' + kDrawing[which].sample(Split::train, sample).prompt;
   }
+  if (which == streams - 1) return edit_turns(Split::train, sample).back().instruction + '\n';
   const Lesson lesson = kReading[which - kDrawing.size()].lesson(Split::train, sample, kTextTurns);
   std::string text;
   for (const Turn& turn : lesson.turns) {

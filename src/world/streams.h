@@ -16,7 +16,7 @@
 
 namespace janus {
 
-// To draw from: "single" (draw_sample), "prompts", "dense".
+// To draw from: "single" (draw_sample), "prompts", "dense", "gallery".
 std::span<const std::string_view> drawing_streams();
 DrawSample drawing(std::string_view stream, Split split, uint64_t index);
 

@@ -41,6 +41,9 @@ DrawSample draw_sample(Split split, uint64_t index);
 DrawSample prompt_sample(Split split, uint64_t index);
 // One to four objects, all of them mentioned, with colours, sizes, places, relations, backdrop.
 DrawSample dense_sample(Split split, uint64_t index);
+// Either kind of prompt, three tenths of them dense, for composed scenes (world/composition.h). Of
+// val and test six of seven indices are of a category each, the seventh is dense.
+DrawSample gallery_sample(Split split, uint64_t index);
 // Scenes of up to two objects; open_dialogue() has up to four.
 AskSample ask_sample(Split split, uint64_t index);
 // Up to `turns` questions of different kinds about one scene, the first being ask_sample's.

@@ -136,14 +136,18 @@ TEST(EvalProgram, JudgesDiagrams) {
 
 TEST(EvalProgram, TurnsOptionsRound) {
   const Folder folder, plain;
-  const Outcome outcome = evaluate(folder, "toyland:choices", {"--limit", "13", "--circular"});
+  const Outcome outcome = evaluate(folder, "toyland:choices", {"--limit", "15", "--circular"});
   ASSERT_EQ(outcome.code, 0) << outcome.err;
   auto turned = figures(outcome, "choices");
-  auto once = figures(evaluate(plain, "toyland:choices", {"--limit", "13"}), "choices");
+  auto once = figures(evaluate(plain, "toyland:choices", {"--limit", "15"}), "choices");
   EXPECT_EQ(turned["all"], once["all"]);  // rotations do not count as questions
-  EXPECT_EQ(turned["circular"]["count"], 13);
+  EXPECT_EQ(turned["circular"]["count"], 15);
   EXPECT_LE(turned["circular"]["value"], turned["all"]["value"]);
   EXPECT_EQ(turned["circular, place"]["count"], 1);
+  for (const char* leaf : {"picture kind", "structured reading"}) {
+    EXPECT_EQ(turned[leaf]["count"], 1) << leaf;
+    EXPECT_EQ(turned[std::string("circular, ") + leaf]["count"], 1) << leaf;
+  }
   EXPECT_FALSE(once.contains("circular"));
   // Right is what is right in each of a sample's lines.
   std::map<int, std::pair<size_t, double>> samples;
@@ -161,8 +165,8 @@ TEST(EvalProgram, TurnsOptionsRound) {
     EXPECT_TRUE(sample.first >= 2 && sample.first <= 4) << index;
     right += sample.second;
   }
-  EXPECT_NEAR(turned["circular"]["value"], right / 13, 1e-6);
-  const Outcome other = evaluate(plain, "toyland:choices", {"--limit", "13", "--circular"});
+  EXPECT_NEAR(turned["circular"]["value"], right / 15, 1e-6);
+  const Outcome other = evaluate(plain, "toyland:choices", {"--limit", "15", "--circular"});
   EXPECT_EQ(other.code, 1);
   EXPECT_NE(other.err.find("other settings"), std::string::npos) << other.err;
 }
@@ -173,7 +177,8 @@ TEST(Eval, AnEverSameLetterIsNeverRightAllRound) {
   const Folder folder;
   CaseFile file(folder.file("choices.jsonl"), {});
   double right = 0;
-  for (uint64_t index = 0; index < 26; ++index) {
+  std::map<std::string, double> letters;
+  for (uint64_t index = 0; index < 30; ++index) {
     const ChoiceSample sample = choice_sample(Split::test, index);
     for (int k = 0; k < static_cast<int>(sample.options.size()); ++k) {
       const std::string letter(1, choice_letter(sample, k));
@@ -185,7 +190,7 @@ TEST(Eval, AnEverSameLetterIsNeverRightAllRound) {
                                      {"answer", "A"},
                                      {"grade", letter == "A" ? 1 : 0}};
       if (k > 0) line["turned"] = k;
-      if (k == 0) right += letter == "A";
+      if (k == 0) right += letter == "A", letters[letter] += 1 / 30.;
       file.add(line);
     }
   }
@@ -194,9 +199,12 @@ TEST(Eval, AnEverSameLetterIsNeverRightAllRound) {
     values[f.name] = f.value;
   }
   EXPECT_GT(right, 0);
-  EXPECT_NEAR(values.at("all"), right / 26, 1e-9);
+  EXPECT_NEAR(values.at("all"), right / 30, 1e-9);
   EXPECT_EQ(values.at("circular"), 0);
   EXPECT_EQ(values.at("circular, place"), 0);
+  double best = 0;
+  for (const auto& [letter, share] : letters) best = std::max(best, share);
+  EXPECT_NEAR(values.at("control: always the same letter"), best, 1e-9);
 }
 
 // Stopped anywhere, even within a line, a run goes on to the same figures.

@@ -81,6 +81,42 @@ TEST(Recipe, PublishedStagesAreAsPublished) {
   }
 }
 
+// Reading : text : drawing by rows, in the three stages of the larger small model; of the third's
+// drawing 1.5 of 4 are edits. Of what is drawn from prompts three tenths are dense after the first,
+// and half of the third's are of composed scenes, which have as many dense ones themselves.
+TEST(Recipe, SmallStagesShareTheirRows) {
+  struct Stage {
+    double reading, text, drawing, edits, dense, gallery;
+  };
+  constexpr Stage kStages[] = {
+      {1, 0, 3, 0, 0, 0}, {3, 1, 6, 0, 1.8, 0}, {5, 1, 2.5, 1.5, .375, 1.25}};
+  for (size_t i = 0; i < 3; ++i) {
+    const std::string name = "recipes/small-language-" + std::to_string(i + 1) + ".toml";
+    const std::filesystem::path tree(JANUSPRO_SOURCE_DIR);
+    const Recipe recipe =
+        parse_recipe(read_text(tree / name), name,
+                     std::vector<std::string>{"model.init=" + (tree / "models/toyland").string()});
+    Stage found{};
+    for (const Source& source : recipe.data) {
+      double& share = source.task == Teaches::edit       ? found.edits
+                      : source.task == Teaches::generate ? found.drawing
+                      : source.stream == "talk"          ? found.text
+                                                         : found.reading;
+      share += source.weight;
+      if (source.stream == "dense") found.dense += source.weight;
+      if (source.stream == "gallery") found.gallery += source.weight;
+    }
+    EXPECT_NEAR(found.reading, kStages[i].reading, 1e-9) << name;
+    EXPECT_NEAR(found.text, kStages[i].text, 1e-9) << name;
+    EXPECT_NEAR(found.drawing, kStages[i].drawing, 1e-9) << name;
+    EXPECT_NEAR(found.edits, kStages[i].edits, 1e-9) << name;
+    EXPECT_NEAR(found.dense, kStages[i].dense, 1e-9) << name;
+    EXPECT_NEAR(found.gallery, kStages[i].gallery, 1e-9) << name;
+    const EditLayout layout = found.edits > 0 ? EditLayout::und_gen : EditLayout::none;
+    EXPECT_EQ(recipe.model.processor.edit_layout, layout) << name;
+  }
+}
+
 // Without sizes a model is as its beginning, and is talked to as that is.
 TEST(Recipe, SizesAreThoseOfTheBeginning) {
   const std::string text =

@@ -23,29 +23,33 @@ namespace janus {
 namespace {
 
 // How many of the first `count` scenes of up to four objects of the test split are read back
-// exactly.
-int exact_scenes(int size, int count) {
+// exactly; composed ones, or those of the codec.
+int exact_scenes(bool composed, int size, int count) {
   const Detector detector(size);
   int exact = 0;
   for (int index = 0; index < count; ++index) {
-    const Lesson lesson = codec_picture("pictures", Split::test, static_cast<uint64_t>(index));
-    const Scene& scene = std::get<Scene>(lesson.picture);
+    const auto at = static_cast<uint64_t>(index);
+    const Scene scene = composed
+                            ? drawing("gallery", Split::test, at).scene
+                            : std::get<Scene>(codec_picture("pictures", Split::test, at).picture);
     exact += scene_exact(detector.detect(render(scene, size).image), scene);
   }
   return exact;
 }
 
-TEST(LongDetect, ReadsGroundTruthExactly) { EXPECT_GE(exact_scenes(96, 1000), 999); }
+TEST(LongDetect, ReadsGroundTruthExactly) { EXPECT_GE(exact_scenes(false, 96, 1000), 999); }
+TEST(LongDetect, ReadsComposedScenesExactly) { EXPECT_GE(exact_scenes(true, 96, 1000), 999); }
 
-class FullDetect : public testing::TestWithParam<int> {};
+class FullDetect : public testing::TestWithParam<std::tuple<bool, int>> {};
 
 TEST_P(FullDetect, ReadsTenThousandScenesExactly) {
-  const int exact = exact_scenes(GetParam(), 10000);
+  const int exact = exact_scenes(std::get<0>(GetParam()), std::get<1>(GetParam()), 10000);
   RecordProperty("exact", exact);
   EXPECT_GE(exact, 9990);
 }
 
-INSTANTIATE_TEST_SUITE_P(Sizes, FullDetect, testing::Values(96, 128, 192));
+INSTANTIATE_TEST_SUITE_P(Sizes, FullDetect,
+                         testing::Combine(testing::Bool(), testing::Values(96, 128, 192)));
 
 TEST(Detect, ReadsPlacesSizesAndBackdrops) {
   const Detector detector(96);
@@ -61,6 +65,20 @@ TEST(Detect, ReadsPlacesSizesAndBackdrops) {
       })) << index;
     }
   }
+}
+
+// A glow behind anything is a glow of its palette.
+TEST(Detect, ReadsGlowsWhereverTheyAre) {
+  const Detector detector(96);
+  int glows = 0;
+  for (uint64_t index = 0; index < 200; ++index) {
+    const Scene scene = drawing("gallery", Split::val, index).scene;
+    const Detection found = detector.detect(render(scene, 96).image);
+    EXPECT_EQ(found.palette, scene.palette) << index;
+    EXPECT_EQ(found.backdrop, scene.backdrop) << index;
+    glows += static_cast<Backdrop>(scene.backdrop) == Backdrop::glow;
+  }
+  EXPECT_GT(glows, 80);
 }
 
 TEST(Detect, SeesNothingOnEmptyBackdrops) {

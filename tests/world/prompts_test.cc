@@ -47,7 +47,7 @@ void expect_told_by_scene(const DrawSample& sample) {
 }
 
 TEST(Prompts, PlainOnesReadBackToTheirFacts) {
-  for (const char* stream : {"prompts", "dense"}) {
+  for (const char* stream : {"prompts", "dense", "gallery"}) {
     for (const Split split : {Split::val, Split::test}) {
       for (uint64_t index = 0; index < 3000; ++index) {
         const DrawSample sample = drawing(stream, split, index);
@@ -60,7 +60,7 @@ TEST(Prompts, PlainOnesReadBackToTheirFacts) {
 
 // Slips of a letter spoil some; a dense prompt has many words to slip in.
 TEST(Prompts, TypedOnesDoToo) {
-  for (const char* stream : {"prompts", "dense"}) {
+  for (const char* stream : {"prompts", "dense", "gallery"}) {
     int unread = 0;
     for (uint64_t index = 0; index < 5000; ++index) {
       const DrawSample sample = drawing(stream, Split::train, index);

@@ -13,6 +13,7 @@
 #include "io/bpe_train.h"
 #include "io/tokenizer.h"
 #include "world/diagram_tasks.h"
+#include "world/edits.h"
 #include "world/layout.h"
 
 namespace janus {
@@ -51,12 +52,13 @@ std::map<std::string, std::string> hashes() {
 TEST(Streams, RecordsAreStable) {
   const std::map<std::string, std::string> expected = {
       {"captions", "aa29375830483a6faebd9de0a47396210d5f21c9087c43ab446d6f91e500abfb"},
-      {"choices", "345d5c5ff078faae3d26f302f256dce54803c9463ff3c237cba6144a663c7a97"},
+      {"choices", "e3a4d9544a868a19706551197d57d60a1b57cac3d21a13f4e6f76d88290984c4"},
       {"charts", "94f6d8c03f2ec8873ed960a95cc3a2269d7cb764593738aefbd9380201fee602"},
       {"circuits", "30780c6ffca1b5994baee4ea17bbb39630180e5c9fda99cfbbeaa40713b0da12"},
       {"dense", "75068ec902b9d1a66ae3550c4edf17be19ccaa600f175995c238793262e20eeb"},
       {"exists", "fa0dc19a418c7544b02f86c95cf511dffa6d3ed8f7368b71b4311a4883446096"},
       {"flows", "9b36075afe7d2d1bc62c365e0ebda84c17d1dedcd37742e109a702279a946bda"},
+      {"gallery", "51e7c729f9dedfa8ecd99fed83df20f56e59d43d4725b6acc502a8dc104eb9d3"},
       {"few", "cba37f207e5a70899c9901591247d07120ec6decfbe87e94253bcbe7f9cb5991"},
       {"open", "67ba5ab15a19b8159750e6955afb85c2e005adadc8089f6b458bc6968b61df19"},
       {"pairs", "985663ed0db207b26b4836505208332383d4c577f9571f976a8e3ac299c9d991"},
@@ -124,25 +126,29 @@ TEST(Streams, UnknownNamesAreRefused) {
 
 TEST(Streams, TextsAreOfAllStreams) {
   std::set<std::string> texts;
-  const size_t streams = drawing_streams().size() + reading_streams().size();
+  const size_t streams = drawing_streams().size() + reading_streams().size() + 1;
   EXPECT_EQ(world_text(0), ' ' + drawing("single", Split::train, 0).prompt);
   EXPECT_EQ(world_text(streams + 1), ' ' + drawing("prompts", Split::train, 1).prompt);
   const Turn turn = reading(reading_streams()[0], Split::train, 7, 1).turns[0];
   EXPECT_TRUE(world_text(7 * streams + drawing_streams().size())
                   .starts_with(turn.question + "\n " + turn.answer + '\n'));
+  EXPECT_EQ(world_text(4 * streams - 1), edit_sample(Split::train, 3).instruction + '\n');
 }
 
-// A tokenizer that learns from the texts has each word of diagrams as one token; digits stand
-// alone.
-TEST(Streams, WordsOfDiagramsAreTokens) {
+// A tokenizer that learns from the texts has each word of diagrams and edits as one token; digits
+// stand alone.
+TEST(Streams, WordsOfDiagramsAndEditsAreTokens) {
   BpeTrainer trainer;
-  for (uint64_t i = 0; i < 13'000; ++i) trainer.add(world_text(i));
+  for (uint64_t i = 0; i < 14'000; ++i) trainer.add(world_text(i));
   const Tokenizer tokenizer = Tokenizer::parse(trainer.train(2033, {}), "test");
   for (const char* word :
        {"source", "series", "parallel", "open", "closed", "start", "to",      "yes",   "no",
         "end",    "R",      "L",        "S",    "A",      "H",     "circuit", "chart", "bar",
-        "flow",   "lamps",  "(",        ")",    ",",      ";",     "none",    "and"}) {
+        "flow",   "lamps",  "(",        ")",    ",",      ";",     "none",    "and",   "bigger"}) {
     EXPECT_EQ(tokenizer.encode(std::string(" ") + word).size(), 1u) << word;
+  }
+  for (const char* word : {"paint", "remove", "replace", "move", "swap", "change", "make", "add"}) {
+    EXPECT_EQ(tokenizer.encode(word).size(), 1u) << word;
   }
   EXPECT_EQ(tokenizer.encode(" 7").size(), 2u);
 }
