@@ -1,6 +1,8 @@
 // The door: options -> model, tokenizer and backend; requests -> tasks over generate/, which run
 // together (scheduler.h). SPDX-License-Identifier: MIT
+#include <array>
 #include <cmath>
+#include <span>
 
 #include "api/c/door.h"
 #include "api/parts.h"
@@ -16,6 +18,7 @@
 #include "model/checkpoint_check.h"
 #include "model/fingerprint.h"
 #include "model/model.h"
+#include "model/storage.h"
 #include "model/weight_names.h"
 
 namespace janus {
@@ -24,7 +27,7 @@ namespace {
 
 // One of `types`, or `otherwise` for "auto".
 template <class Otherwise>
-Dtype parse_type(const std::string& text, const char* what, std::initializer_list<Dtype> types,
+Dtype parse_type(const std::string& text, const char* what, std::span<const Dtype> types,
                  const Otherwise& otherwise) {
   std::string known = "auto";
   for (const Dtype type : types) {
@@ -123,12 +126,11 @@ Setup look_at(const EngineOptions& options, const Checkpoint& checkpoint) {
   std::shared_ptr<const Backend> backend =
       open_backend(options.backend, options.threads, options.isa);
   const bool is_ref = backend->name() == "ref";
-  const Dtype weights = parse_type(
-      options.weights, "weights",
-      {Dtype::f32, Dtype::bf16, Dtype::q8_0, Dtype::q4_0, Dtype::q4_k, Dtype::q6_k, Dtype::q4_k_m},
-      [&] { return is_ref ? Dtype::f32 : held_type(*source); });
-  const Dtype cache = parse_type(options.cache, "cache", {Dtype::f32, Dtype::bf16, Dtype::q8},
-                                 [&] { return cache_type(weights); });
+  constexpr std::array kCacheTypes = {Dtype::f32, Dtype::bf16, Dtype::q8};
+  const Dtype weights = parse_type(options.weights, "weights", kWeightTypes,
+                                   [&] { return is_ref ? Dtype::f32 : held_type(*source); });
+  const Dtype cache =
+      parse_type(options.cache, "cache", kCacheTypes, [&] { return cache_type(weights); });
   const bool tells = checkpoint.packed() || weights == Dtype::q4_k_m;
   return make_setup(config, std::move(backend), weights, cache, parts, options.memory,
                     read_adapters(options, config), tells ? source : nullptr);

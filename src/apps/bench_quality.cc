@@ -15,6 +15,7 @@
 #include "generate/plan.h"
 #include "generate/sampler.h"
 #include "model/fingerprint.h"
+#include "model/storage.h"
 #include "world/detect.h"
 #include "world/streams.h"
 
@@ -25,8 +26,6 @@ namespace {
 constexpr float kGuidance = 5;             // of laws, whatever a model is drawn with
 constexpr const char* kStream = "single";  // of the world's test split
 constexpr int64_t kAtOnce = 8;             // pictures drawn side by side
-constexpr Dtype kWeights[] = {Dtype::f32,    Dtype::bf16, Dtype::q8_0, Dtype::q6_k,
-                              Dtype::q4_k_m, Dtype::q4_k, Dtype::q4_0};
 constexpr Dtype kCaches[] = {Dtype::f32, Dtype::bf16, Dtype::q8};
 // Sides of pictures that the detector looks at.
 constexpr int kLeastSide = 16, kMostSide = 512;
@@ -249,9 +248,8 @@ void QualityBench::print_row(const QualityRow& row) const {
 
 void QualityBench::run() {
   check_memory();
-  for (const Dtype weights : kWeights) {
-    // Rows that are no whole blocks would be held otherwise (model/storage.h).
-    if (config_.llama.width % traits(weights).block != 0) continue;
+  for (const Dtype weights : kWeightTypes) {
+    if (!has_whole_rows(config_, weights)) continue;
     const auto asked = [&](Dtype cache) { return wanted(weights, cache); };
     if (std::none_of(std::begin(kCaches), std::end(kCaches), asked)) continue;
     load(weights);

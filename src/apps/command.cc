@@ -23,6 +23,7 @@
 #include "base/error.h"
 #include "base/free_memory.h"
 #include "hub/cache.h"
+#include "model/storage.h"
 
 namespace janus {
 
@@ -108,6 +109,15 @@ void ModelFlags::add_backend(CLI::App& app) {
       ->check(CLI::IsMember({"base", "avx2", "avx512", "avx512vnni", "amx"}));
 }
 
+std::vector<std::string> type_names(std::vector<std::string> first, bool of_file) {
+  std::vector<std::string> names = std::move(first);
+  for (const Dtype type : kWeightTypes) {
+    names.emplace_back(traits(type).name);
+    if (of_file && type == Dtype::bf16) names.emplace_back(traits(Dtype::f16).name);
+  }
+  return names;
+}
+
 void ModelFlags::add_types(CLI::App& app) {
   add_storage(app);
   app.add_flag("--round-rope", round_rope,
@@ -116,7 +126,7 @@ void ModelFlags::add_types(CLI::App& app) {
 
 void ModelFlags::add_storage(CLI::App& app) {
   app.add_option("--type", type, "How weights are held")
-      ->check(CLI::IsMember({"auto", "f32", "bf16", "q8_0", "q6_k", "q4_k_m", "q4_k", "q4_0"}))
+      ->check(CLI::IsMember(type_names({"auto"}, false)))
       ->capture_default_str();
   app.add_option("--kv", cache, "How keys and values are held")
       ->check(CLI::IsMember({"auto", "f32", "bf16", "q8"}))

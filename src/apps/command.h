@@ -16,6 +16,7 @@
 #include <string>
 #include <string_view>
 #include <thread>
+#include <vector>
 
 #include "januspro/januspro.hpp"
 #include "model/checkpoint.h"
@@ -26,6 +27,9 @@ namespace janus {
 struct UsageError : std::runtime_error {
   using std::runtime_error::runtime_error;
 };
+
+// What --type takes: `first`, then the types that weights are held in; of files f16 as well.
+std::vector<std::string> type_names(std::vector<std::string> first, bool of_file);
 
 // Ctrl-C and SIGTERM as a flag that long work looks at. Made before any other thread, so that all
 // inherit the blocked signals. The second signal ends the program at once.

@@ -115,8 +115,7 @@ ConvertVerb::ConvertVerb(CLI::App& app, const Interrupt& interrupt)
   app.add_option("DST", target_, "What to write: a name ending in .gguf, or a directory")
       ->required();
   app.add_option("--type", type_, "How values are stored; those with q in a .gguf only")
-      ->check(CLI::IsMember(
-          {kAsStored, "f32", "bf16", "f16", "q8_0", "q6_k", "q4_k_m", "q4_k", "q4_0"}))
+      ->check(CLI::IsMember(type_names({kAsStored}, true)))
       ->capture_default_str();
   app.add_option("--layout", layout_,
                  "Names of tensors and files, for a directory; native, for a .gguf: as this "

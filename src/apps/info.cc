@@ -15,6 +15,7 @@
 #include "kernels/open.h"
 #include "model/checkpoint_check.h"
 #include "model/gguf_names.h"
+#include "model/storage.h"
 #include "model/weight_names.h"
 
 namespace janus {
@@ -141,12 +142,9 @@ nlohmann::ordered_json InfoVerb::memory(const Checkpoint& checkpoint, const Conf
   nlohmann::ordered_json memory{{"backend", backend->name()}, {"threads", backend->threads()}};
   for (const Parts& half : {kReadingParts, kDrawingParts}) {
     if (!half.within(checkpoint.parts())) continue;
-    for (const Dtype type : {Dtype::f32, Dtype::bf16, Dtype::q8_0, Dtype::q6_k, Dtype::q4_k_m,
-                             Dtype::q4_k, Dtype::q4_0}) {
+    for (const Dtype type : kWeightTypes) {
       if (type_of(flags_.type, type) != type) continue;
-      // Rows that are no whole blocks would be held otherwise (model/storage.h).
-      const bool whole = config.llama.width % traits(type).block == 0;
-      if (!whole && flags_.type == "auto") continue;
+      if (flags_.type == "auto" && !has_whole_rows(config, type)) continue;
       const Dtype cache = type_of(flags_.cache, cache_type(type));
       const Setup setup = make_setup(config, backend, type, cache, half, flags_.memory, {}, source);
       memory["limit"] = plan_loading(setup).limit;

@@ -115,7 +115,7 @@ RandomModelVerb::RandomModelVerb(CLI::App& app, const Interrupt& interrupt)
   app.add_option("--layers", layers_, "Language layers, instead of the preset's")
       ->check(CLI::Range(1, 1000));
   app.add_option("--type", type_, "How values are stored; those with q in a .gguf only")
-      ->check(CLI::IsMember({"f32", "bf16", "f16", "q8_0", "q6_k", "q4_k_m", "q4_k", "q4_0"}))
+      ->check(CLI::IsMember(type_names({}, true)))
       ->capture_default_str();
   app.add_option("--layout", layout_, "Names of tensors and files, for a directory")
       ->check(CLI::IsMember({"transformers", "official"}))

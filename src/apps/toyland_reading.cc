@@ -207,8 +207,10 @@ void add_reading_figures(const Part& part, const CaseFile& file, std::vector<Fig
   const bool diagrams = std::find(streams.begin(), streams.end(), part.stream) != streams.end();
   if (part.stream == "exists") add_f1(file, figures);
   if (part.stream == "pairs") add_both(file, figures);
-  if (part.stream == kChoices) add_circular(file, figures);
-  if (part.stream == kChoices) add_letters(file, figures);
+  if (part.stream == kChoices) {
+    add_circular(file, figures);
+    add_letters(file, figures);
+  }
   if (diagrams) add_diagrams(part, file, figures);
   Table blind;
   for (const auto& [name, line] : file.cases()) {

@@ -190,7 +190,7 @@ void encode_block4(const float* x, std::byte* to) {
   }
   if (!(largest_size(x) < kLimitQ4K)) most_step = std::numeric_limits<float>::infinity();
   const float scale = put_scale(most_step / kMostFactor, to);
-  const float least = put_scale(most_below / kMostFactor, to + 2);
+  const float least = put_scale(most_below / kMostFactor, to + kBelowAtQ4K);
   Factors4 factors;
   for (size_t run = 0; run < kRuns4; ++run) {
     int& step = factors.steps[run];
@@ -211,7 +211,7 @@ void encode_block4(const float* x, std::byte* to) {
 
 constexpr int kRun6 = 16, kRuns6 = kBlock / kRun6;
 constexpr float kLow6 = -32, kHigh6 = 31;
-constexpr int kFactors6 = 192, kScale6 = 208;  // where they are
+constexpr int kFactors6 = 192;  // where they are
 
 using Codes6 = std::array<float, kRun6>;
 
@@ -301,7 +301,7 @@ void encode_block6(const float* x, std::byte* to) {
     if (std::abs(steps[run]) > std::abs(largest)) largest = steps[run];
   }
   if (!(largest_size(x) < kLimitQ6K)) largest = std::numeric_limits<float>::infinity();
-  const float scale = put_scale(largest / -128, to + kScale6);
+  const float scale = put_scale(largest / -128, to + kScaleAtQ6K);
   std::fill(to, to + kFactors6, std::byte{0});
   for (int run = 0; run < kRuns6; ++run) {
     const float* numbers = x + run * kRun6;
@@ -330,7 +330,7 @@ RunOfQ4K run_of_q4_k(const std::byte* block, int run) {
       high ? packed(8 + pair) >> 4 | (packed(4 + pair) >> 6) << 4 : packed(4 + pair) & 63;
   RunOfQ4K read;
   read.step = f16_at(block) * static_cast<float>(factor);
-  read.below = f16_at(block + 2) * static_cast<float>(offset);
+  read.below = f16_at(block + kBelowAtQ4K) * static_cast<float>(offset);
   const std::byte* codes = block + 16 + run / 2 * kRun4;
   for (size_t k = 0; k < kRun4; ++k) {
     read.codes[k] = std::to_integer<int>(codes[k]) >> run % 2 * 4 & 15;
@@ -343,7 +343,7 @@ RunOfQ4K run_of_q4_k(const std::byte* block, int run) {
 RunOfQ6K run_of_q6_k(const std::byte* block, int run) {
   RunOfQ6K read;
   const auto factor = static_cast<int8_t>(block[kFactors6 + run]);
-  read.step = f16_at(block + kScale6) * static_cast<float>(factor);
+  read.step = f16_at(block + kScaleAtQ6K) * static_cast<float>(factor);
   for (int k = 0; k < kRun6; ++k) {
     const Place6 at = place_of6(run * kRun6 + k);
     const int low = std::to_integer<int>(block[at.low]) >> at.low_shift & 15;

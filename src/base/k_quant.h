@@ -17,6 +17,9 @@ struct RunOfQ4K {
 };
 RunOfQ4K run_of_q4_k(const std::byte* block, int run);
 
+// Bytes of a block before its f16 scales; the other one of q4_k begins it.
+inline constexpr int kBelowAtQ4K = 2, kScaleAtQ6K = 208;
+
 // q6_k has 16 runs of 16; a number is step · code. The step is an int8 times an f16, exact again.
 struct RunOfQ6K {
   std::array<int, 16> codes;  // -32 … 31

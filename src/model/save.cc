@@ -189,7 +189,7 @@ void add_preview(std::vector<TensorEntry>& entries, const ModelToSave& model) {
 void save_packed(const fs::path& path, const ModelToSave& model, const TensorSource& source,
                  const SaveOptions& options) {
   check(options.type && is_weight_type(*options.type), Code::not_supported,
-        "packed weights are f32, bf16, q8_0, q4_0, q4_k, q6_k or q4_k_m",
+        "packed weights are one of ", weight_type_names(),
         options.type ? ", not " + std::string(traits(*options.type).name) : std::string());
   const PackedEntries packed(model.config, source, *options.packing, *options.type,
                              options.on_progress);

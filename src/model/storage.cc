@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "model/storage.h"
 
+#include <algorithm>
 #include <charconv>
 
 #include "base/error.h"
@@ -70,7 +71,22 @@ bool is_matrix_type(Dtype type) {
   return type == Dtype::f32 || type == Dtype::bf16 || multiplied_as_stored(type);
 }
 
-bool is_weight_type(Dtype type) { return is_matrix_type(type) || type == Dtype::q4_k_m; }
+bool is_weight_type(Dtype type) {
+  return std::find(kWeightTypes.begin(), kWeightTypes.end(), type) != kWeightTypes.end();
+}
+
+std::string weight_type_names() {
+  std::string names;
+  for (const Dtype type : kWeightTypes) {
+    if (!names.empty()) names += ", ";
+    names += traits(type).name;
+  }
+  return names;
+}
+
+bool has_whole_rows(const Config& config, Dtype type) {
+  return config.llama.width % traits(type).block == 0;
+}
 
 Dtype plain_type(Dtype wanted) { return traits(wanted).block > 1 ? Dtype::bf16 : wanted; }
 

@@ -3,11 +3,14 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <array>
 #include <cstdint>
+#include <string>
 #include <string_view>
 #include <vector>
 
 #include "base/dtype.h"
+#include "model/config.h"
 #include "model/tensor_source.h"
 #include "model/weight_names.h"
 
@@ -24,8 +27,14 @@ Dtype matrix_type(std::string_view name, int64_t inputs, Dtype wanted, Dtype oth
 
 // Whether a matrix can be held so: f32, bf16 and those of blocks.
 bool is_matrix_type(Dtype type);
-// Whether weights can: q4_k_m as well.
+// Those that weights can be held in, the widest first: of matrices, and q4_k_m.
+inline constexpr std::array<Dtype, 7> kWeightTypes = {
+    Dtype::f32, Dtype::bf16, Dtype::q8_0, Dtype::q6_k, Dtype::q4_k_m, Dtype::q4_k, Dtype::q4_0};
 bool is_weight_type(Dtype type);
+std::string weight_type_names();  // for a message, a comma between
+// Whether rows of the language tower are whole blocks of it; where not, weights that are wanted in
+// it are held in another.
+bool has_whole_rows(const Config& config, Dtype type);
 // Of tables, convolutions and the matrices that a type of blocks leaves out: bf16 beside blocks.
 Dtype plain_type(Dtype wanted);
 

@@ -53,9 +53,9 @@ bool all_below(std::span<const float> values, float limit) {
 }
 
 bool scales_finite(Dtype type, std::span<const std::byte> blocks) {
-  constexpr uint16_t kExponent = 0x7c00;                // all of it is set in what is not finite
-  const int64_t first = type == Dtype::q6_k ? 208 : 0;  // of a block's scales
-  const int64_t second = type == Dtype::q4_k ? 2 : first;
+  constexpr uint16_t kExponent = 0x7c00;  // all of it is set in what is not finite
+  const int64_t first = type == Dtype::q6_k ? kScaleAtQ6K : 0;  // of a block's scales
+  const int64_t second = type == Dtype::q4_k ? kBelowAtQ4K : first;
   bool finite = true;
   for (int64_t at = 0; at < std::ssize(blocks); at += traits(type).bytes) {
     for (const int64_t place : {at + first, at + second}) {

@@ -159,7 +159,7 @@ Weights load_weights(const Config& config, const TensorSource& source, const Bac
                      Dtype matrices, const std::function<void(double)>& on_progress,
                      const Parts& parts) {
   check(is_weight_type(matrices), Code::bad_input, "weights as ", traits(matrices).name,
-        " are not supported; f32, bf16, q8_0, q4_0, q4_k, q6_k and q4_k_m are");
+        " are not supported; these are: ", weight_type_names());
   const Layout layout = check_tensors(config, source, parts);
   int64_t total = 0;
   for (const TensorSpec& tensor : list_tensors(config, layout, parts)) {

@@ -220,7 +220,8 @@ Scene compose(Philox& random, int count) {
   Scene scene;
   Arranging arranging(random);
   (arranging.*kArrange[static_cast<size_t>(count - 1)])();
-  arranging.finish(kHarmonies[static_cast<size_t>(random.below(40))], scene);
+  arranging.finish(
+      kHarmonies[static_cast<size_t>(random.below(static_cast<int>(kHarmonies.size())))], scene);
   return scene;
 }
 

@@ -188,10 +188,11 @@ struct AttendArgs {
   int64_t value_stride;          // elements from one position's value to the next
   const float* key_scales;       // [kBlock], of q8
   const float* value_scales;     // [kBlock], of q8
-  // Those read after this block's values, which follow them without a gap: all are fetched ahead.
-  const void* next_keys;  // or null: nothing is fetched
-  Format format;          // of keys and values
-  int64_t width;          // H
+  // Those read once this block is done. Keys, then values, then these are fetched a little before
+  // they are read, one stream without a pause. Null: nothing is fetched.
+  const void* next_keys;
+  Format format;  // of keys and values
+  int64_t width;  // H
   float scale;
 };
 
